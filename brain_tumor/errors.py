@@ -1,0 +1,17 @@
+"""The errors a user can cause; each message says what was found, what was expected and what to do next."""
+
+
+class BrainTumorError(Exception):
+    """Base of all errors that are a user's to mend; a verb prints the message and exits with code 2."""
+
+
+class ConfigError(BrainTumorError):
+    """The composed configuration cannot be built."""
+
+
+class DataError(BrainTumorError):
+    """The data set cannot be used as it is."""
+
+
+class WeightsError(BrainTumorError):
+    """Pretrained or saved weights cannot be had or do not fit."""

@@ -1,0 +1,1 @@
+"""From a predictions table to evidence; pure functions that know nothing of Lightning."""
