@@ -1,0 +1,47 @@
+"""``metrics.csv``: one row per epoch, rewritten whole after each."""
+
+import logging
+import time
+from pathlib import Path
+
+import lightning as L
+import pandas as pd
+from lightning.pytorch.callbacks import Callback
+
+from brain_tumor.data.samples import write_table
+
+log = logging.getLogger(__name__)
+
+
+class EpochTable(Callback):
+    """Keeps epoch, step, seconds since the start, the (highest) learning rate and every metric logged in the epoch.
+
+    Args:
+        path: The CSV.
+        announce: Also log a line per epoch, for where no progress bar is seen.
+    """
+
+    def __init__(self, path: Path, announce: bool = False) -> None:
+        self._path, self._announce = path, announce
+        self._rows: list[dict[str, float]] = []
+        self._start = 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add the epoch's row; validation has run by now."""
+        row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "seconds": round(time.perf_counter() - self._start, 3),
+            "lr": max(group["lr"] for group in trainer.optimizers[0].param_groups),
+            **{name: value.item() for name, value in sorted(trainer.callback_metrics.items())},
+        }
+        self._rows.append(row)
+        if trainer.is_global_zero:
+            write_table(pd.DataFrame(self._rows), self._path)
+        if self._announce:
+            numbers = ", ".join(f"{name} {value:.4f}" for name, value in row.items() if "/" in name)
+            log.info("Epoch %d of %s: %s", row["epoch"] + 1, trainer.max_epochs, numbers)

@@ -1,0 +1,60 @@
+"""Train the head alone at first, or throughout."""
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from torch.optim import Optimizer
+
+from brain_tumor.errors import ConfigError
+from brain_tumor.models.stages import steps_below_head
+
+
+class Freezing(Callback):
+    """Freeze the backbone; unfreeze it stage by stage from the head downwards, or never.
+
+    Frozen modules stay in evaluation mode, so that their batch-norm statistics stay as pretrained. While stages are yet
+    to be unfrozen their gradients are dropped before clipping and stepping: that keeps every parameter known to DDP
+    from the start, which would not synchronise one that joins later.
+
+    Args:
+        epochs_per_stage: Epochs until the next stage joins; None keeps the backbone frozen throughout.
+    """
+
+    def __init__(self, epochs_per_stage: int | None = None) -> None:
+        if epochs_per_stage is not None and epochs_per_stage < 1:
+            raise ConfigError(
+                f"epochs_per_stage={epochs_per_stage} is not possible; expected 1 or more, or null for never."
+            )
+        self._epochs_per_stage = epochs_per_stage
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Spare the backward pass of a backbone that stays frozen."""
+        if stage == "fit" and self._epochs_per_stage is None:
+            for name in self._frozen(pl_module):
+                self._network(pl_module).get_parameter(name).requires_grad_(False)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put the modules whose parameters are all frozen into evaluation mode, the others into training mode."""
+        frozen = set(self._frozen(pl_module))
+        for prefix, module in self._network(pl_module).named_modules():
+            names = [f"{prefix}.{name}".lstrip(".") for name, _ in module.named_parameters()]
+            module.training = not names or not frozen.issuperset(names)
+
+    def on_before_optimizer_step(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        optimizer: Optimizer,
+    ) -> None:
+        """Drop the gradients of what is frozen in this epoch."""
+        for name in self._frozen(pl_module):
+            self._network(pl_module).get_parameter(name).grad = None
+
+    def _frozen(self, pl_module: L.LightningModule) -> list[str]:
+        unfrozen = 0 if self._epochs_per_stage is None else pl_module.current_epoch // self._epochs_per_stage
+        return [name for name, steps in steps_below_head(self._network(pl_module)).items() if steps > unfrozen]
+
+    @staticmethod
+    def _network(pl_module: L.LightningModule) -> Any:
+        return pl_module.network

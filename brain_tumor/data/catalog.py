@@ -1,0 +1,127 @@
+"""Adapters: what lies on disk → a samples table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from brain_tumor.data.labels import normalise_label
+from brain_tumor.data.reading import IMAGE_SUFFIXES
+from brain_tumor.data.samples import SPLITS, read_table, samples_table
+from brain_tumor.errors import DataError
+
+_SPLIT_FOLDERS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+def folder(root: str | Path) -> pd.DataFrame:
+    """Samples of a folder of class folders, flat or below Training/Testing, train/val/test (any case).
+
+    Wrapper folders that hold nothing but one folder are passed through; images may lie at any depth below their class.
+
+    Raises:
+        DataError: The folder is missing, holds no images, or a class folder is empty.
+    """
+    top = _unwrap(_existing_folder(root))
+    parts = {
+        part: _SPLIT_FOLDERS[part.name.lower()] for part in _subfolders(top) if part.name.lower() in _SPLIT_FOLDERS
+    }
+    rows = []
+    for part, split in parts.items() or [(top, "")]:
+        for class_folder in _subfolders(_unwrap(part) if split else part):
+            rows += _class_rows(class_folder, top, split)
+    if not rows:
+        raise DataError(
+            f"{root} holds no class folders with images; expected {root}/<class>/*.jpg or "
+            f"{root}/Training/<class>/*.jpg ({', '.join(sorted(IMAGE_SUFFIXES))} are read)."
+        )
+    return samples_table(rows)
+
+
+def manifest(manifest: str | Path) -> pd.DataFrame:
+    """Samples named in a CSV: columns ``path`` and ``label``, and any other of the samples table's.
+
+    Relative paths (images and masks) are taken from the CSV's folder; ``sample_id`` defaults to the path as written.
+
+    Raises:
+        DataError: The CSV is missing or empty, lacks a column or a label, names a split that is none of
+            train, val, test, or names files that do not exist.
+    """
+    table = read_table(manifest)
+    missing = [column for column in ("path", "label") if column not in table.columns]
+    if missing:
+        raise DataError(
+            f"{manifest} has no column {' and no column '.join(missing)}; it has {', '.join(table.columns)}. "
+            "Expected: path, label and, where known, patient_id, source, plane, mask_path, split, group, fold."
+        )
+    if table.empty:
+        raise DataError(f"{manifest} names no images; expected one row per image.")
+    home = Path(manifest).resolve().parent
+    if "sample_id" not in table.columns:
+        table["sample_id"] = table["path"]
+    table["path"] = [str(home / path) for path in table["path"]]
+    if "mask_path" in table.columns:
+        table["mask_path"] = [str(home / mask) if mask else "" for mask in table["mask_path"]]
+    samples = samples_table(table)
+    _require(
+        samples,
+        samples["label"].str.strip() != "",
+        f"{manifest}: {{n}} rows have no label, first {{first}}; give each its class.",
+    )
+    samples["label"] = samples["label"].map(normalise_label)
+    samples["split"] = samples["split"].str.strip().str.lower().replace(_SPLIT_FOLDERS)
+    _require(
+        samples,
+        samples["split"].isin(("", *SPLITS)),
+        f"{manifest}: {{n}} rows have an unknown split, first {{first}}; expected train, val, test or nothing.",
+    )
+    _require(
+        samples,
+        samples["path"].map(lambda path: Path(path).is_file()),
+        f"{manifest}: {{n}} of {len(samples)} files do not exist, first {{first}}; paths start at the CSV's folder.",
+    )
+    return samples
+
+
+def _require(samples: pd.DataFrame, good: "pd.Series[bool]", message: str) -> None:
+    bad = samples["sample_id"][~good.astype(bool)]
+    if len(bad):
+        raise DataError(message.format(n=len(bad), first=bad.iloc[0]))
+
+
+def _existing_folder(root: str | Path) -> Path:
+    path = Path(root).expanduser()
+    if not path.is_dir():
+        raise DataError(
+            f"data.root={root} is {'a file' if path.exists() else 'missing'}; expected a folder of class folders."
+        )
+    return path.resolve()
+
+
+def _subfolders(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith((".", "__")))
+
+
+def _unwrap(path: Path) -> Path:
+    """Step into folders that hold nothing but one other folder, as unpacked archives do."""
+    children = _subfolders(path)
+    while len(children) == 1 and _subfolders(children[0]):
+        path, children = children[0], _subfolders(children[0])
+    return path
+
+
+def _class_rows(class_folder: Path, top: Path, split: str) -> list[dict[str, str]]:
+    images = [
+        path
+        for path in class_folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not images:
+        raise DataError(f"The class folder {class_folder} holds no images; fill it or remove it.")
+    label = normalise_label(class_folder.name)
+    return [
+        {"sample_id": path.relative_to(top).as_posix(), "path": str(path), "label": label, "split": split}
+        for path in images
+    ]

@@ -1,0 +1,41 @@
+"""Class names as data sets write them, brought to one spelling."""
+
+import re
+
+HEALTHY = "no_tumor"
+"""The class of scans without a tumour; detection score = 1 − p(HEALTHY)."""
+
+_HEALTHY_NAMES = frozenset(
+    {
+        "brain_healthy",
+        "healthy",
+        "healthy_brain",
+        "negative",
+        "no",
+        "no_cancer",
+        "no_tumor",
+        "non_tumor",
+        "none",
+        "normal",
+    }
+    | {"not_cancer", "not_tumor", "notumor", "nontumor", "without_tumor"}
+)
+_TUMOR_NAMES = frozenset({"brain_tumor", "cancer", "positive", "tumor", "with_tumor", "yes"})
+
+
+def normalise_label(name: str) -> str:
+    """Bring a class name to its canonical spelling.
+
+    Lower case, words joined by underscores, ``tumour`` as ``tumor``; a trailing ``_tumor`` is dropped
+    (``glioma_tumor`` → ``glioma``) and the many names of health become ``no_tumor``.
+
+    Example:
+        >>> [normalise_label(name) for name in ("Glioma_Tumor", "notumor", "Healthy", "Brain Tumor")]
+        ['glioma', 'no_tumor', 'no_tumor', 'tumor']
+    """
+    words = re.sub(r"[^0-9a-z]+", "_", name.strip().lower().replace("tumour", "tumor")).strip("_")
+    if words in _HEALTHY_NAMES:
+        return HEALTHY
+    if words in _TUMOR_NAMES:
+        return "tumor"
+    return words.removesuffix("_tumor")

@@ -1,0 +1,29 @@
+"""The last step before a network: grey bytes become normalised floats, on the device they already are on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """Scale uint8 to [0, 1], repeat grey to as many channels as there are means, centre and scale each channel."""
+
+    mean: Sequence[float] = (0.5,)
+    """Per channel, of pictures scaled to [0, 1]."""
+    std: Sequence[float] = (0.5,)
+    """Per channel."""
+    _constants: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 [B, 1, H, W] → float32 [B, C, H, W], where C = len(mean)."""
+        scale, shift = self._on(images.device)
+        return torch.addcmul(shift, images.float(), scale)
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        if device not in self._constants:  # one copy to the device, not one a batch
+            mean, std = (torch.tensor(tuple(value), device=device)[:, None, None] for value in (self.mean, self.std))
+            self._constants[device] = (1 / (255 * std), -mean / std)
+        return self._constants[device]

@@ -1,0 +1,57 @@
+"""Augmentation of grey uint8 pictures; the only file that knows albumentations."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_tumor.errors import ConfigError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import would ask the network for a newer version
+
+import albumentations as A
+
+
+class Augmentation:
+    """A chain of albumentations transforms whose every draw is decided by a seed of its own.
+
+    An augmented picture depends on (picture, seed) alone, never on the worker, rank or order that produced it.
+
+    Args:
+        steps: Name of an albumentations transform → its arguments, applied in this order.
+
+    Raises:
+        ConfigError: A transform that does not exist, or an argument it does not take.
+    """
+
+    def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
+        self._chain = A.Compose([_build(name, arguments or {}) for name, arguments in steps.items()])
+
+    def __call__(self, image: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
+        """Augment one picture, uint8 [H, W] → uint8 [H, W]."""
+        self._chain.set_random_seed(seed)
+        augmented: npt.NDArray[np.uint8] = self._chain(image=image)["image"]
+        return augmented
+
+
+def _build(name: str, arguments: Mapping[str, Any]) -> Any:
+    factory = getattr(A, name, None)
+    if not (isinstance(factory, type) and issubclass(factory, A.BasicTransform)):
+        raise ConfigError(
+            f"augmentation.steps.{name} is no albumentations transform; see the names in its documentation."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it only warns of a wrong argument, and goes on without it
+        try:
+            return factory(**{key: _tuple(value) for key, value in arguments.items()})
+        except (UserWarning, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"augmentation.steps.{name} cannot be built from {dict(arguments)}: {reason}.") from error
+
+
+def _tuple(value: Any) -> Any:
+    """YAML knows lists only, albumentations tells ranges (tuples) from lists."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,52 @@
+"""Losses that take class indices or, after mixup, class probabilities."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CrossEntropy(nn.Module):
+    """Cross-entropy in nats, with label smoothing and class weights.
+
+    Args:
+        smoothing: Share of the target spread over all classes, in [0, 1).
+        class_weights: One per class, or None.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+        self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Logits [B, C] and target, int64 [B] or probabilities [B, C] → mean loss, a scalar."""
+        return F.cross_entropy(logits, target, self.weight, label_smoothing=self.smoothing)
+
+
+class Focal(nn.Module):
+    """Focal loss: cross-entropy of each class times (1 − p)^gamma, which turns to the hard examples (Lin 2017).
+
+    With gamma 0 it is the weighted sum of cross-entropies over the batch, divided by the batch size.
+
+    Args:
+        gamma: Focus, from 0.
+        class_weights: One per class, or None.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Logits [B, C] and target, int64 [B] or probabilities [B, C] → mean loss, a scalar."""
+        share = target if target.is_floating_point() else F.one_hot(target, logits.shape[1]).to(logits.dtype)
+        log_p = F.log_softmax(logits, dim=1)
+        loss = -share * (1 - log_p.exp()) ** self.gamma * log_p
+        return (loss if self.weight is None else loss * self.weight).sum(dim=1).mean()

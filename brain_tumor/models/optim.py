@@ -1,0 +1,67 @@
+"""Optimizers whose parameter groups carry their own learning rate and weight decay."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from brain_tumor.models.stages import steps_below_head
+
+
+def parameter_groups(
+    network: nn.Module, lr: float, weight_decay: float, head_lr: float | None = None, layer_decay: float | None = None
+) -> list[dict[str, object]]:
+    """Sort trainable parameters into groups by learning rate and weight decay.
+
+    Norms and biases (parameters of one dimension) are not decayed. Layer-wise decay (Bao 2021) multiplies the learning
+    rate of each stage below the head by ``layer_decay`` once more; it is written into ``lr`` itself, so that every
+    scheduler keeps the ratio.
+
+    Args:
+        network: See `brain_tumor.models.network.Network`.
+        lr: Learning rate of the backbone.
+        weight_decay: Of all parameters with two dimensions or more.
+        head_lr: Learning rate of the head; None: as the backbone's.
+        layer_decay: In (0, 1]; None: none.
+
+    Returns:
+        Groups for an optimizer: ``params, lr, weight_decay, name``.
+    """
+    steps = steps_below_head(network)
+    groups: dict[tuple[float, float], dict[str, object]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = lr * (layer_decay or 1.0) ** steps[name] if steps[name] else head_lr or lr
+        decay = weight_decay if parameter.ndim > 1 else 0.0
+        label = f"lr {rate:.3g}, weight decay {decay:.3g}"
+        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay, "name": label})
+        group["params"].append(parameter)  # type: ignore[attr-defined]
+    return list(groups.values())
+
+
+def adamw(
+    network: nn.Module,
+    lr: float,
+    weight_decay: float,
+    betas: Sequence[float] = (0.9, 0.999),
+    head_lr: float | None = None,
+    layer_decay: float | None = None,
+) -> Optimizer:
+    """AdamW (Loshchilov 2019) over `parameter_groups`."""
+    groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
+    return torch.optim.AdamW(groups, betas=(betas[0], betas[1]))
+
+
+def sgd(
+    network: nn.Module,
+    lr: float,
+    weight_decay: float,
+    momentum: float = 0.9,
+    head_lr: float | None = None,
+    layer_decay: float | None = None,
+) -> Optimizer:
+    """SGD with Nesterov momentum over `parameter_groups`."""
+    groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
+    return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)

@@ -1,0 +1,46 @@
+"""The baseline: the architecture of the study this project started from, without its defects."""
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+RGB_OF_GREY = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+"""The study fed colour pictures scaled to [0, 1]."""
+
+
+class SeedCNN(nn.Module):
+    """Four convolutions of 8, 16, 32 and 64 filters (3 × 3, no padding, max-pooling 2), 100 hidden units.
+
+    At 256 px with two classes it has the study's 1,279,230 parameters. Unlike there, dropout is off at inference.
+
+    Args:
+        num_classes: Outputs.
+        image_size: Side of the square pictures, 46 at least: the flattened features depend on it.
+    """
+
+    def __init__(self, num_classes: int, image_size: int) -> None:
+        super().__init__()
+        self.pretrained_cfg = RGB_OF_GREY
+        channels = (3, 8, 16, 32, 64)
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(channels):
+            layers += [nn.Conv2d(inputs, outputs, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        with torch.no_grad():
+            flat = self.features(torch.zeros(1, 3, image_size, image_size)).shape[1]
+        self.hidden = nn.Sequential(nn.Linear(flat, 100), nn.ReLU(inplace=True), nn.Dropout(0.25))
+        self.head = nn.Linear(100, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float [B, 3, image_size, image_size] → logits float [B, num_classes]."""
+        return self.head(self.hidden(self.features(images)))  # type: ignore[no-any-return]
+
+    def get_classifier(self) -> nn.Module:
+        """The last linear layer."""
+        return self.head
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """One group a convolution, then the hidden layer."""
+        return {"stem": r"^features\.0\.", "blocks": [(r"^features\.(\d+)", None), (r"^hidden", (99,))]}
