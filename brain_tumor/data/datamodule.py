@@ -178,6 +178,10 @@ class ScanDataModule(L.LightningDataModule):
         """Test pictures as they are, each once, in the table's order."""
         return self._loader("test", self._eval_batch_size)
 
+    def predict_dataloader(self) -> list[DataLoader[Batch]]:
+        """Validation and test, in this order."""
+        return [self.val_dataloader(), self.test_dataloader()]
+
     def _loader(
         self,
         split: str,

@@ -33,7 +33,7 @@ def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFr
     Raises:
         DataError: A ``sample_id`` stands twice.
     """
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).fillna("").astype(str)
+    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(object).fillna("").astype(str)
     twice = table["sample_id"][table["sample_id"].duplicated()]
     if len(twice):
         raise DataError(

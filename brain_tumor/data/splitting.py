@@ -58,8 +58,9 @@ class Official:
             )
         if "val" in set(own):
             return samples
-        training = samples[own == "train"]
-        return samples.assign(split=own.where(own != "train", _allot(training, {"val": self.val}, self.seed)))
+        split = own.copy()
+        split[own == "train"] = _allot(samples[own == "train"], {"val": self.val}, self.seed)
+        return samples.assign(split=split)
 
 
 @dataclass(frozen=True)

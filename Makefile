@@ -1,0 +1,54 @@
+# `make` or `make help` lists what there is to do; each target's line says it in its `##` comment.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first Python that Hydra 1.3 runs on; choose another with `make test PYTHON=python3.13`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+.PHONY: help setup demo test test-all lint format constraints clean
+
+help: ## List the targets
+	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  /'
+
+setup: $(READY) ## Install everything into .venv (nothing to do when up to date)
+
+$(READY): pyproject.toml .ci/constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=…" >&2; exit 2; }
+	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (torch with CUDA: some 6 GB) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## Train and evaluate the own CNN on generated phantoms (about 2 minutes on 2 cores)
+	@$(BIN)/brain-tumor train $(ARGS)
+
+test: $(READY) ## Run the tests with branch coverage (slow ones left out)
+	@$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term $(ARGS)
+
+test-all: $(READY) ## Run all tests
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+
+lint: $(READY) ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## Bring the code into style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+constraints: $(READY) ## Renew the pinned versions in .ci/constraints.txt
+	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-header \
+		--no-emit-index-url --upgrade pyproject.toml --output-file .ci/constraints.txt
+
+clean: ## Remove the environment and all caches of tools (never runs/)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage build dist

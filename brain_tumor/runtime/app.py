@@ -1,0 +1,48 @@
+"""Run a verb's task under Hydra: a user's mistake ends with one sentence on stderr and exit code 2."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from brain_tumor.errors import BrainTumorError
+from brain_tumor.runtime.config import CONF_DIR, check, explain
+
+USER_MISTAKE = 2
+"""Exit code."""
+
+
+def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
+    """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
+
+    def job(cfg: DictConfig) -> float | None:
+        hydra_cfg = HydraConfig.get()
+        try:
+            return task(check(cfg, hydra_cfg.overrides.task))
+        except (BrainTumorError, OmegaConfBaseException) as error:
+            if hydra_cfg.mode == RunMode.MULTIRUN:
+                raise  # the sweep decides what becomes of it
+            _stop(verb, error)
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
+    job.__module__ = f"brain_tumor.{verb}"
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
+    except (BrainTumorError, HydraException, OmegaConfBaseException) as error:
+        _stop(verb, error)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _stop(verb: str, error: Exception) -> NoReturn:
+    message = str(error) if isinstance(error, BrainTumorError) else explain(error)
+    print(f"brain-tumor {verb}: {message}", file=sys.stderr)
+    sys.exit(USER_MISTAKE)

@@ -1,0 +1,123 @@
+"""From the composed configuration to the objects of one run."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.normalize import Normalize
+from brain_tumor.data.transforms import Augmentation
+from brain_tumor.errors import ConfigError
+from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.mixing import Mixing
+from brain_tumor.models.network import channel_statistics
+from brain_tumor.runtime.config import build, call, plain
+
+log = logging.getLogger(__name__)
+
+
+def build_datamodule(cfg: DictConfig) -> ScanDataModule:
+    """The data module, not loaded yet."""
+    steps = plain(cfg.augmentation.steps)
+    return call(
+        ScanDataModule,
+        "data",
+        adapter=build(cfg.data.adapter, "data.adapter"),
+        split=build(cfg.split, "split"),
+        augmentation=call(Augmentation, "augmentation", steps=steps) if steps else None,
+        cache_dir=Path(cfg.paths.cache_dir).expanduser().absolute(),
+        image_size=cfg.data.image_size,
+        batch_size=cfg.data.batch_size,
+        eval_batch_size=cfg.data.eval_batch_size,
+        num_workers=cfg.data.num_workers,
+        imbalance=cfg.data.imbalance,
+        on_error=cfg.data.on_error,
+        seed=cfg.seed,
+    )
+
+
+def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
+    """The classifier for the classes of a loaded data module, which learns from it how to normalise."""
+    recipe = plain(cfg.model)
+    recipe.pop("lr")  # a default of the optimizer's
+    network = build(recipe, "model", num_classes=len(datamodule.classes))
+    datamodule.normalize = Normalize(*channel_statistics(network))
+    mixing = {"mixup": cfg.augmentation.mixup, "cutmix": cfg.augmentation.cutmix}
+    return Classifier(
+        network,
+        datamodule.classes,
+        loss=build(cfg.loss, "loss", class_weights=datamodule.class_weights),
+        optimizer=build(cfg.optimizer, "optimizer"),
+        scheduler=build(cfg.scheduler, "scheduler"),
+        mixing=call(Mixing, "augmentation", num_classes=len(datamodule.classes), **mixing),
+        monitor=cfg.monitor.metric,
+        mode=cfg.monitor.mode,
+        recipe={
+            "model": recipe,
+            "image_size": cfg.data.image_size,
+            "mean": list(datamodule.normalize.mean),
+            "std": list(datamodule.normalize.std),
+        },
+    )
+
+
+def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
+    """The trainer that fits: with checkpoints, the table of epochs, and what ``callbacks`` asks for."""
+    run_dir = Path(cfg.paths.run_dir)
+    callbacks: list[Callback] = [build(node, f"callbacks.{name}") for name, node in cfg.get("callbacks", {}).items()]
+    callbacks += [
+        call(
+            ModelCheckpoint,
+            "monitor",
+            dirpath=run_dir / "checkpoints",
+            filename="best",
+            monitor=cfg.monitor.metric,
+            mode=cfg.monitor.mode,
+            save_last=True,
+            enable_version_counter=False,
+        ),
+        EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
+        *([LearningRateMonitor("step")] if loggers else []),
+    ]
+    return _trainer(cfg, callbacks, loggers)
+
+
+def fresh_trainer(cfg: DictConfig) -> L.Trainer:
+    """A trainer on one device that carries nothing over from fitting: not its raw weights, not its padding of ranks."""
+    return _trainer(cfg, [], [], profiler=None, max_time=None)
+
+
+def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], **overrides: Any) -> L.Trainer:
+    recipe = plain(cfg.trainer) | overrides
+    if recipe["devices"] != 1:
+        raise ConfigError(f"trainer.devices={recipe['devices']} is not possible yet; training runs on one device.")
+    if recipe["precision"] == "auto":
+        recipe["precision"], reason = automatic_precision(recipe["accelerator"])
+        log.info("precision=%s (%s)", recipe["precision"], reason)
+    trainer: L.Trainer = build(
+        recipe,
+        "trainer",
+        callbacks=callbacks,
+        logger=loggers or False,
+        default_root_dir=cfg.paths.run_dir,
+        use_distributed_sampler=False,  # ours deals draws out to the ranks itself
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+    )
+    return trainer
+
+
+def automatic_precision(accelerator: str) -> tuple[str, str]:
+    """Precision for an accelerator, and why."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        major, minor = torch.cuda.get_device_capability()
+        if major >= 8:
+            return "bf16-mixed", f"CUDA sm_{major}{minor} has bf16"
+        return "32-true", f"CUDA sm_{major}{minor} has no fast bf16"
+    return "32-true", "no CUDA device is used"

@@ -1,0 +1,131 @@
+"""What a run leaves for people: results, floor, figures and the report."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich import get_console
+from sklearn.metrics import accuracy_score, f1_score
+
+from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.floor import nearest_neighbour
+from brain_tumor.evaluation import figures
+from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.report import write_report
+from brain_tumor.evaluation.results import results_document
+from brain_tumor.evaluation.summary import results_table
+from brain_tumor.runtime.record import RunRecord, write_json
+
+FLOOR = "1-nearest-neighbour on 64 × 64 pixels"
+
+
+def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
+    """Write ``results.json``: metrics with intervals, their numbers of images, and the floor beside them."""
+    splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
+    results: dict[str, Any] = results_document(splits, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+    results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
+    write_json(results, Path(cfg.paths.run_dir) / "results.json")
+    return results
+
+
+def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
+    rows = datamodule.rows(split)
+    found = nearest_neighbour(datamodule.images, datamodule.labels, datamodule.rows("train"), rows)
+    truth = datamodule.labels[rows]
+    return {
+        "f1_macro": float(f1_score(truth, found, average="macro", zero_division=0)),
+        "accuracy": float(accuracy_score(truth, found)),
+    }
+
+
+def flat_metrics(results: dict[str, Any]) -> dict[str, float]:
+    """``{"final/test/f1_macro": …}`` for experiment loggers; what is undefined is left out."""
+    return {
+        f"final/{split}/{metric}": estimate["value"]
+        for split in ("val", "test")
+        for metric, estimate in results[split].items()
+        if estimate["value"] is not None
+    }
+
+
+def present(
+    record: RunRecord,
+    tables: dict[str, pd.DataFrame],
+    results: dict[str, Any],
+    datamodule: ScanDataModule,
+    cfg: DictConfig,
+) -> None:
+    """Write ``figures/`` and ``report.html``, and print the results table and where everything lies."""
+    run_dir = Path(cfg.paths.run_dir)
+    report = run_dir / "report.html"
+    write_report(
+        report,
+        title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
+        results=results,
+        figures=_draw(
+            Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv"), run_dir / "figures"
+        ),
+        facts=_facts(record.facts),
+        floor=results["floor"],
+        notes=_notes(datamodule, cfg),
+        command=record.facts["command"],
+    )
+    console = get_console()
+    console.print(results_table(results, results["floor"]))
+    console.print("Research use only; not a medical device.", style="italic")
+    for what, path in {"Report": report, "Figures": run_dir / "figures", "Run": run_dir}.items():
+        console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False)
+
+
+def _draw(test: Predictions, epochs: pd.DataFrame, folder: Path) -> dict[str, Path]:
+    folder.mkdir(exist_ok=True)
+    drawn = {
+        "Loss curves": figures.loss_curves(epochs),
+        "Confusion matrix (test)": figures.confusion_matrix(test),
+        "ROC curves (test)": figures.roc_curves(test),
+        "Precision–recall curves (test)": figures.pr_curves(test),
+    }
+    names = ("loss_curves", "confusion_matrix", "roc", "pr")
+    paths = {title: folder / f"{name}.png" for title, name in zip(drawn, names, strict=True)}
+    for title, figure in drawn.items():
+        figures.save_figure(figure, paths[title])
+    return paths
+
+
+def _facts(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The run's record as the report shows it."""
+    return {
+        "Data": _texts(facts["data"]),
+        "Model": _texts(facts["model"]),
+        "Training": _texts({"seed": facts["seed"], **facts["training"]}),
+        "Seconds": _texts(facts["seconds"]),
+        "Software": _texts({**facts["versions"], "git": facts["git_sha"] or "unknown"}),
+        "Hardware": _texts(facts["hardware"]),
+    }
+
+
+def _texts(facts: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: ", ".join(map(str, value)) or "none"
+        if isinstance(value, list | tuple)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+        for name, value in facts.items()
+    }
+
+
+def _notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
+    notes = []
+    if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
+        notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
+    if datamodule.overlap:
+        notes.append(
+            f"{datamodule.overlap} val or test images show a patient or a picture that stands in training too: "
+            "these figures are inflated."
+        )
+    if any(not math.isclose(cfg.trainer[key], 1.0) for key in ("limit_train_batches", "limit_predict_batches")):
+        notes.append("Only some batches were run (debug): the figures mean nothing.")
+    return notes

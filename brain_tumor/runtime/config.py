@@ -1,0 +1,158 @@
+"""Compose a configuration and build objects from it; what is wrong with it becomes one sentence."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import brain_tumor
+from brain_tumor.errors import BrainTumorError, ConfigError
+
+_PACKAGE = Path(brain_tumor.__file__).parent
+T = TypeVar("T")
+CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+"""Inside an installed wheel, or beside the package in a checkout."""
+
+ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "torchvision.", "timm.")
+"""Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
+
+
+def compose(overrides: Sequence[str] = (), run_dir: str | Path | None = None, name: str = "train") -> DictConfig:
+    """Compose a configuration as the command line would, for use from Python.
+
+    Args:
+        overrides: As on the command line: ``["data=folder", "data.root=DIR"]``.
+        run_dir: Where the run is to write; stands for ``hydra.run.dir``.
+        name: Of the verb's configuration.
+
+    Raises:
+        ConfigError: An override names nothing, or is malformed.
+    """
+    paths = [] if run_dir is None else [f"paths.run_dir='{Path(run_dir).absolute()}'"]
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            cfg = hydra.compose(name, [*overrides, *paths])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error)) from error
+    return check(cfg, overrides)
+
+
+def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """Refuse a configuration with values left out, or with appended keys that nothing reads.
+
+    Raises:
+        ConfigError: In either case.
+    """
+    try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error)) from error
+    if missing:
+        raise ConfigError(_not_set(missing[0]))
+    for override in overrides:
+        key = override.lstrip("+").partition("=")[0]
+        if override.startswith("+") and not _is_read(cfg, key):
+            raise ConfigError(f"Nothing reads the key {key}; `brain-tumor train --cfg job` shows those that are read.")
+    return cfg
+
+
+def _is_read(cfg: DictConfig, key: str) -> bool:
+    """A built object takes (or refuses) its own arguments; free-form tables and config groups are read whole."""
+    top, *below = key.split(".")
+    if top.split("/")[0] in (group.name for group in CONF_DIR.iterdir() if group.is_dir()) and not below:
+        return True
+    parents = [".".join([top, *below[:n]]) for n in range(len(below))]
+    nodes = [OmegaConf.select(cfg, parent) for parent in parents]
+    return (
+        top in ("hydra", "callbacks", "logger")
+        or "augmentation.steps" in parents
+        or any(OmegaConf.is_dict(node) and "_target_" in node for node in nodes)
+    )
+
+
+def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
+    """A node as plain Python, interpolations resolved."""
+    container = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+    return dict(container)  # type: ignore[arg-type]
+
+
+def build(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Any:
+    """Instantiate a node's ``_target_``; nodes marked ``_partial_`` yield a function still to be called.
+
+    Args:
+        node: With a ``_target_`` out of `ALLOWED_TARGETS`, at any depth.
+        what: The key it stands at, for messages.
+        arguments: Further arguments, handed over as they are.
+
+    Raises:
+        ConfigError: A target that is not allowed or not found, or arguments that it does not take.
+    """
+    recipe = plain(node)
+    for target in _targets(recipe):
+        if not target.startswith(ALLOWED_TARGETS):
+            raise ConfigError(f"{what}: _target_ {target} is not allowed; allowed are {', '.join(ALLOWED_TARGETS)}…")
+    unfinished = recipe.pop("_partial_", False)
+    try:
+        factory = hydra.utils.instantiate(recipe, _partial_=True, _convert_="all")
+    except (InstantiationException, OmegaConfBaseException) as error:
+        raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
+    return factory if unfinished else call(factory, what, **arguments)
+
+
+def call(factory: Callable[..., T], what: str, **arguments: Any) -> T:
+    """Call a constructor; what it says against its arguments becomes one sentence.
+
+    Raises:
+        ConfigError: It does not take these arguments.
+    """
+    try:
+        return factory(**arguments)
+    except BrainTumorError:
+        raise
+    except (TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
+        raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
+
+
+def explain(error: BaseException) -> str:
+    """What an error of Hydra or OmegaConf says, as one sentence."""
+    text = str(error)
+    if missing := re.search(r"Missing mandatory value: (\S+)", text):
+        return _not_set(missing[1])
+    if unknown := re.search(r"Could not override '([^']+)'\.", text):
+        return f"There is no key {unknown[1]}; `brain-tumor train --cfg job` shows all keys."
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if options := [line for line in lines if line.startswith("Available options")]:
+        choices = takewhile(
+            lambda line: not line.startswith("Config search path"), lines[lines.index(options[0]) + 1 :]
+        )
+        return f"{lines[0]}; there are: {', '.join(choices)}."
+    noise = ("object_type=", "set HYDRA_FULL_ERROR", "Set the environment variable")
+    return " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
+
+
+def _not_set(key: str) -> str:
+    return f"{key} is not set; give it on the command line: {key}=…"
+
+
+def _own(error: BaseException | None) -> BrainTumorError | None:
+    """The user's mistake that lies below a library's wrapping, if one does."""
+    while error is not None and not isinstance(error, BrainTumorError):
+        error = error.__cause__
+    return error
+
+
+def _targets(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [target for child in node for target in _targets(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["_target_"])] if "_target_" in node else []
+    return own + [target for child in node.values() for target in _targets(child)]

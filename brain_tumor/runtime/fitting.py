@@ -1,0 +1,50 @@
+"""Fit, and say which weights were best."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from brain_tumor.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch of a training, by the monitored validation metric."""
+
+    checkpoint: Path
+    score: float
+    facts: dict[str, Any]
+    """For the record: epochs run, the monitored metric and its best value."""
+
+
+def fit(trainer: L.Trainer, classifier: L.LightningModule, datamodule: L.LightningDataModule) -> Best:
+    """Train to the end.
+
+    Raises:
+        ConfigError: Lightning finds that the parts do not go together, or nothing was validated.
+    """
+    with warnings.catch_warnings():
+        # Validation pictures come out of memory as they are: workers would only cost their start.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        # Short trainings log less often than every n-th step; metrics.csv has every epoch anyway.
+        warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+        try:
+            trainer.fit(classifier, datamodule)
+        except MisconfigurationException as error:
+            raise ConfigError(f"This training cannot run: {' '.join(str(error).split())}") from error
+    checkpoint = trainer.checkpoint_callback
+    if not isinstance(checkpoint, ModelCheckpoint) or checkpoint.best_model_score is None:
+        raise ConfigError("Training ended before its first validation; give it more time or epochs.")
+    score = checkpoint.best_model_score.item()
+    facts = {
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "monitor": checkpoint.monitor,
+        "best": score,
+    }
+    return Best(Path(checkpoint.best_model_path), score, facts)

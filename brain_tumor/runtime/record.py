@@ -1,0 +1,127 @@
+"""``run.json``: what ran, on what, with what, how long, and how it ended."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+import brain_tumor
+from brain_tumor.errors import BrainTumorError, ConfigError
+
+_LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
+
+
+def write_json(document: dict[str, Any], path: Path) -> None:
+    """Write JSON in one step: a reader sees the old file or the whole new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+class RunRecord:
+    """A context that keeps ``run.json`` up to date: running, then finished or failed (with the reason).
+
+    Args:
+        run_dir: Made if it is missing.
+        overwrite: Replace a finished run that lies there.
+
+    Raises:
+        ConfigError: A finished run lies there and may not be replaced, or the directory cannot be written.
+    """
+
+    def __init__(self, run_dir: Path, *, overwrite: bool = False) -> None:
+        self._path = run_dir / "run.json"
+        if not overwrite and _status(self._path) == "finished":
+            raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
+        self._facts: dict[str, Any] = {
+            "status": "running",
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command_line(),
+            "git_sha": git_sha(),
+            "versions": {"brain-tumor": brain_tumor.__version__, "python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "hardware": hardware(),
+            "seconds": {},
+        }
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            self._write()
+        except OSError as error:
+            raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); set hydra.run.dir.") from error
+
+    def note(self, **facts: Any) -> None:
+        """Add facts, and write them down at once."""
+        self._facts |= facts
+        self._write()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the seconds spent inside under ``seconds.<name>``."""
+        start = time.perf_counter()
+        yield
+        self._facts["seconds"][name] = round(time.perf_counter() - start, 3)
+        self._write()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that is known so far."""
+        return self._facts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        if error is None:
+            self.note(status="finished", ended=finished)
+        else:
+            reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
+            self.note(status="failed", ended=finished, reason=reason)
+
+    def _write(self) -> None:
+        write_json(self._facts, self._path)
+
+
+def _status(path: Path) -> str | None:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["status"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def command_line() -> str:
+    """The command as typed, without the program's folder."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def git_sha() -> str | None:
+    """Commit of the working copy this package runs from, with ``-dirty`` if it was changed; None elsewhere."""
+    git = ["git", "-C", str(Path(brain_tumor.__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, and the GPUs that torch sees."""
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }

@@ -1,0 +1,63 @@
+"""Small data that tests share: pictures whose class is the place of a bright disc, easy enough to learn in seconds."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
+
+mpl.use("Agg")
+
+CENTRES = {"glioma": (12, 12), "meningioma": (12, 36), "no_tumor": None, "pituitary": (36, 24)}
+
+
+def draw(label: str, seed: int, size: int = 48) -> np.ndarray:
+    """A noisy grey picture uint8 [size, size], different for every seed."""
+    rng = np.random.default_rng([seed, list(CENTRES).index(label)])
+    picture = rng.integers(20, 70, (size, size))
+    if centre := CENTRES[label]:
+        y, x = np.mgrid[:size, :size]
+        cy, cx = np.add(centre, rng.integers(-2, 3, 2))
+        picture[(y - cy) ** 2 + (x - cx) ** 2 < 36] += 150
+    return picture.astype(np.uint8)
+
+
+def save(path: Path, label: str, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw(label, seed)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def flat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FOLDER/<class>/*.png, 12 of each of four classes. Read only."""
+    root = tmp_path_factory.mktemp("flat")
+    for label in CENTRES:
+        for number in range(12):
+            save(root / label / f"{number:02d}.png", label, number)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test has the session's own cache, no Hydra left over, and no seed inherited from a test before it."""
+    monkeypatch.setenv("BRAIN_TUMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    GlobalHydra.instance().clear()
+    yield
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Public data sets and weights, where this machine has them."""
+    path = Path(os.environ.get("BRAIN_TUMOR_SHARED", "absent"))
+    if not path.is_dir():
+        pytest.skip("BRAIN_TUMOR_SHARED names no folder of public data sets and weights")
+    return path
