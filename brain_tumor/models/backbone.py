@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from torch import nn
 
 from brain_tumor.errors import ConfigError, WeightsError
@@ -50,13 +51,36 @@ def timm_backbone(
         options["drop_path_rate"] = drop_path
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
         options["img_size"] = image_size
-    overlay = {"file": weights} if weights else None
+    state = torch.get_rng_state()
     try:
-        return timm.create_model(name, pretrained=pretrained, pretrained_cfg_overlay=overlay, **options)  # type: ignore[no-any-return]
+        blank: nn.Module = timm.create_model(name, pretrained=False, **options)
     except TypeError as error:
         raise ConfigError(f"model.name={name} does not take its options: {error}.") from error
+    if not pretrained:
+        return blank
+    torch.set_rng_state(state)
+    overlay = {"file": weights} if weights else None
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
     except Exception as error:  # the hub, the file and the key layout each fail in their own ways
         raise WeightsError(_weights_message(name, weights, error)) from error
+    _refuse_unloaded(network, blank, weights or name)
+    return network
+
+
+def _refuse_unloaded(network: nn.Module, blank: nn.Module, source: str) -> None:
+    """Compare with a twin of the same random start: timm passes over keys that a file lacks without a word."""
+    head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
+    left = [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.ndim > 1 and id(parameter) not in head and torch.equal(parameter, blank.get_parameter(name))
+    ]
+    if left:
+        raise WeightsError(
+            f"{source} does not fit the model: {len(left)} of its weights are not in there, first {left[0]}; "
+            "give that model's weights in timm's key layout."
+        )
 
 
 def _weights_message(name: str, weights: str | None, error: Exception) -> str:

@@ -13,12 +13,12 @@ GREY = {"mean": (0.18,), "std": (0.2,)}
 class SmallCNN(nn.Module):
     """A residual network with squeeze-and-excitation: 1.25 million parameters at its default widths.
 
-    Average pooling before every stride keeps small lesions from being aliased away; mean and maximum pooling together
-    let the head see both the whole picture and its most conspicuous spot.
+    Shortcuts average before they stride, so that nothing small is skipped (He 2019, ResNet-D); mean and maximum pooling
+    together let the head see both the whole picture and its most conspicuous spot.
 
     Args:
         num_classes: Outputs.
-        widths: Channels of the stages; each stage halves the resolution, after a stem that halves it once.
+        widths: Channels of the stages; the stem quarters the resolution, every stage but the first halves it again.
         depth: Residual blocks a stage.
         dropout: Before the head.
     """
@@ -33,20 +33,15 @@ class SmallCNN(nn.Module):
         super().__init__()
         self.pretrained_cfg = GREY
         self.stem = nn.Sequential(
-            nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(inplace=True),
+            *_convolution(1, widths[0] // 2, kernel=5, stride=2),
+            *_convolution(widths[0] // 2, widths[0], kernel=3, stride=2),
         )
-        channels = (widths[0], *widths)
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(
-                    Residual(channels[i], channels[i + 1], stride=2),
-                    *(Residual(channels[i + 1], channels[i + 1]) for _ in range(depth - 1)),
-                )
-                for i in range(len(widths))
-            )
-        )
+        self.stages = nn.Sequential()
+        inputs = widths[0]
+        for number, outputs in enumerate(widths):
+            first = Residual(inputs, outputs, stride=2 if number else 1)
+            self.stages.append(nn.Sequential(first, *(Residual(outputs, outputs) for _ in range(depth - 1))))
+            inputs = outputs
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], num_classes)
 
@@ -65,15 +60,21 @@ class SmallCNN(nn.Module):
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)"}
 
 
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+
+
 class Residual(nn.Module):
     """Two 3 × 3 convolutions and a squeeze-and-excitation, around a shortcut (He 2016, Hu 2018)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
+            *_convolution(inputs, outputs, kernel=3, stride=stride),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
         )

@@ -13,7 +13,9 @@ def test_links_reach_through_both_keys():
     np.testing.assert_array_equal(linked_groups(patient, pixels), [0, 0, 0, 1, 1])
 
 
-@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.sampled_from(["", "x", "y"])), min_size=1, max_size=30))
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.sampled_from(["", "x", "y"])), min_size=1, max_size=30)
+)
 def test_groups_are_the_connected_components(rows):
     """Against a plain union by repeated relabelling."""
     first, second = (pd.Series(column) for column in zip(*rows, strict=True))

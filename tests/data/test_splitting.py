@@ -109,7 +109,9 @@ def test_auto_takes_what_there_is():
 
 
 def test_overlap_counts_what_official_splits_hide():
-    samples = table(["a", "b"] * 3, ["1", "2", "1", "3", "4", "3"], split=["train", "train", "val", "test", "test", "test"])
+    samples = table(
+        ["a", "b"] * 3, ["1", "2", "1", "3", "4", "3"], split=["train", "train", "val", "test", "test", "test"]
+    )
 
     assert overlap(samples) == 1
 

@@ -1,0 +1,83 @@
+import os
+
+import numpy as np
+import pytest
+from conftest import draw, save
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brain_tumor.data.cache import cached_images, fit_square
+from brain_tumor.errors import DataError
+
+
+@pytest.fixture
+def files(tmp_path):
+    return [str(save(tmp_path / f"{n}.png", "glioma", n)) for n in range(5)]
+
+
+def test_pictures_come_in_the_order_asked_for(files, tmp_path):
+    cache = cached_images(files[::-1], 48, tmp_path / "cache")
+
+    assert cache.images.dtype == np.uint8
+    for row, seed in enumerate(reversed(range(5))):
+        np.testing.assert_array_equal(cache.images[row], draw("glioma", seed))
+    assert cache.facts["path"].tolist() == files[::-1]
+
+
+def test_second_reading_decodes_nothing(files, tmp_path, monkeypatch):
+    first = cached_images(files, 32, tmp_path / "cache")
+    monkeypatch.setattr("brain_tumor.data.cache.read_grey", lambda path: pytest.fail(f"decoded {path} again"))
+
+    second = cached_images(files, 32, tmp_path / "cache")
+
+    np.testing.assert_array_equal(first.images, second.images)
+    assert first.facts.equals(second.facts)
+
+
+def test_changed_file_or_size_is_decoded_again(files, tmp_path):
+    before = cached_images(files, 48, tmp_path / "cache").images[0].copy()
+    save(tmp_path / "0.png", "pituitary", 0)
+    os.utime(files[0], ns=(1, 1))
+
+    assert not np.array_equal(cached_images(files, 48, tmp_path / "cache").images[0], before)
+    assert cached_images(files, 24, tmp_path / "cache").images.shape == (5, 24, 24)
+
+
+def test_faulty_files_are_named_not_fatal(files, tmp_path):
+    (tmp_path / "2.png").write_bytes(b"broken")
+
+    facts = cached_images(files, 48, tmp_path / "cache").facts
+
+    assert (facts["error"] != "").tolist() == [False, False, True, False, False]
+    assert "2.png" in facts["error"][2]
+
+
+def test_same_pixels_in_another_format_have_the_same_digest(tmp_path):
+    from PIL import Image
+
+    for name in ("a.png", "b.bmp"):
+        Image.fromarray(draw("glioma", 0)).save(tmp_path / name)
+
+    facts = cached_images([str(tmp_path / "a.png"), str(tmp_path / "b.bmp")], 48, tmp_path / "cache").facts
+
+    assert facts["pixels"].nunique() == 1
+    assert facts["sha256"].nunique() == 2
+
+
+def test_unwritable_cache_is_one_sentence(files, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(DataError, match=r"set paths\.cache_dir"):
+        cached_images(files, 48, tmp_path / "file")
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 64))
+def test_fitting_keeps_proportions_and_centre(height, width, size):
+    square = fit_square(np.full((height, width), 200, np.uint8), size)
+
+    rows, columns = np.flatnonzero(square.any(axis=1)), np.flatnonzero(square.any(axis=0))
+    assert square.shape == (size, size)
+    assert len(rows) == max(1, round(size * height / max(height, width)))
+    assert len(columns) == max(1, round(size * width / max(height, width)))
+    assert abs((rows[0] + rows[-1]) - (size - 1)) <= 1
+    assert (square[square > 0] == 200).all()

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from conftest import draw
+
+from brain_tumor.data.transforms import Augmentation
+from brain_tumor.errors import ConfigError
+
+STEPS = {"HorizontalFlip": {"p": 0.5}, "Affine": {"rotate": [-15, 15], "p": 1.0}, "GaussNoise": {"p": 0.5}}
+PICTURE = draw("glioma", 0)
+
+
+def test_seed_alone_decides():
+    first, second = Augmentation(STEPS), Augmentation(STEPS)
+    for seed in (5, 9, 2**32 - 1):
+        second(PICTURE, seed + 1 if seed < 9 else 0)  # what was drawn before does not matter
+        np.testing.assert_array_equal(first(PICTURE, seed), second(PICTURE, seed))
+
+
+def test_seeds_differ_and_the_input_is_left_alone():
+    augment, before = Augmentation(STEPS), PICTURE.copy()
+    drawn = {augment(PICTURE, seed).tobytes() for seed in range(20)}
+
+    assert len(drawn) == 20
+    np.testing.assert_array_equal(PICTURE, before)
+
+
+def test_output_stays_grey_bytes():
+    augmented = Augmentation(STEPS)(PICTURE, 0)
+
+    assert augmented.dtype == np.uint8
+    assert augmented.shape == PICTURE.shape
+
+
+def test_lists_of_yaml_are_ranges():
+    turned = Augmentation({"Affine": {"rotate": [90, 90], "p": 1.0}})(PICTURE, 0)
+
+    assert (
+        np.abs(turned.astype(int) - np.rot90(PICTURE)).mean() < 12
+        or np.abs(turned.astype(int) - np.rot90(PICTURE, -1)).mean() < 12
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        ({"Affine": {"rotat": 5}}, r"Affine cannot be built .*rotat"),
+        ({"Affine": {"scale": "big"}}, "Affine cannot be built"),
+        ({"Mirror": {}}, "Mirror is no albumentations transform"),
+        ({"Compose": {"transforms": []}}, "no albumentations transform"),
+    ],
+)
+def test_mistakes_are_errors_not_warnings(steps, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Augmentation(steps)

@@ -1,0 +1,114 @@
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from brain_tumor.errors import ConfigError, WeightsError
+from brain_tumor.models.backbone import timm_backbone
+from brain_tumor.models.cnn import SmallCNN
+from brain_tumor.models.network import Network, channel_statistics
+from brain_tumor.models.seed_cnn import SeedCNN
+from brain_tumor.models.stages import steps_below_head
+
+
+def parameters(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_own_cnn_is_small_and_takes_any_size():
+    network = SmallCNN(4).eval()
+
+    assert parameters(network) <= 1_500_000
+    for size in (32, 97, 224):
+        assert network(torch.zeros(2, 1, size, size)).shape == (2, 4)
+
+
+def test_depth_adds_blocks():
+    assert parameters(SmallCNN(4, depth=2)) > parameters(SmallCNN(4))
+
+
+def test_seed_cnn_has_the_parameters_of_the_study():
+    assert parameters(SeedCNN(num_classes=2, image_size=256)) == 1_279_230
+
+
+def test_seed_cnn_drops_out_in_training_only():
+    network, images = SeedCNN(2, 48), torch.rand(1, 3, 48, 48)
+
+    assert not torch.equal(network(images), network(images))
+    network.eval()
+    assert torch.equal(network(images), network(images))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [SmallCNN(3), SeedCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)],
+    ids=["cnn", "seed", "timm"],
+)
+def test_every_network_offers_what_training_needs(network):
+    steps = steps_below_head(network)
+
+    assert isinstance(network, Network)
+    assert set(steps) == {name for name, _ in network.named_parameters()}
+    head = {
+        name
+        for name, parameter in network.named_parameters()
+        if any(parameter is p for p in network.get_classifier().parameters())
+    }
+    assert {name for name, step in steps.items() if step == 0} == head
+    first = next(iter(steps))
+    assert steps[first] == max(steps.values()) >= 4
+    mean, std = channel_statistics(network)
+    assert len(mean) == len(std) == next(network.parameters()).shape[1]
+
+
+def test_transformer_takes_another_size():
+    network = timm_backbone("vit_tiny_patch16_224", 2, image_size=64, pretrained=False)
+
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
+
+
+def test_weights_from_a_file_are_loaded_and_the_head_is_new(tmp_path):
+    donor = timm.create_model("resnet10t", num_classes=1000)
+    save_file(donor.state_dict(), tmp_path / "donor.safetensors")
+
+    network = timm_backbone("resnet10t", 3, 64, weights=str(tmp_path / "donor.safetensors"))
+
+    assert network.get_classifier().out_features == 3
+    for name, value in network.state_dict().items():
+        if not name.startswith("fc."):
+            torch.testing.assert_close(value, donor.state_dict()[name])
+
+
+def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
+    save_file({"foreign": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", _offline)
+    monkeypatch.setattr("timm.models._builder.load_custom_from_hf", _offline)
+
+    with pytest.raises(WeightsError, match=r"model\.weights=nowhere\.pth does not exist"):
+        timm_backbone("resnet18", 2, 64, weights="nowhere.pth")
+    with pytest.raises(WeightsError, match=r"20 of its weights are not in there, first conv1\.weight"):
+        timm_backbone("resnet18", 2, 64, weights=str(tmp_path / "foreign.safetensors"))
+    save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match=r"other.safetensors does not fit model\.name=resnet18"):
+        timm_backbone("resnet18", 2, 64, weights=str(tmp_path / "other.safetensors"))
+    with pytest.raises(WeightsError, match=r"could be downloaded: no network.*model\.pretrained=false"):
+        timm_backbone("resnet18", 2, 64)
+
+
+def _offline(*args, **kwargs):
+    raise OSError("no network")
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(ConfigError, match="no timm model; near are resnet18"):
+        timm_backbone("resnet_18", 2, 64)
+    with pytest.raises(ConfigError, match="does not take its options"):
+        timm_backbone("vgg11", 2, 64, pretrained=False, drop_path=0.1)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_100", "tf_efficientnet_lite0"])
+def test_real_weights_load(shared, name):
+    network = timm_backbone(name, 4, 128, weights=str(shared / "weights" / f"{name}.safetensors")).eval()
+
+    assert network(torch.zeros(1, 3, 128, 128)).dtype == torch.float32

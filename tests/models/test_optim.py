@@ -1,0 +1,104 @@
+import pytest
+import torch
+
+from brain_tumor.models.backbone import timm_backbone
+from brain_tumor.models.cnn import SmallCNN
+from brain_tumor.models.optim import adamw, parameter_groups, sgd
+from brain_tumor.models.schedule import constant, plateau, warmup_cosine
+from brain_tumor.models.stages import steps_below_head
+
+NETWORK = SmallCNN(2, widths=(8, 8))
+
+
+def rates(optimizer, network):
+    """Learning rate and weight decay by parameter name."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    return {
+        names[id(parameter)]: (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+
+
+def test_every_parameter_once_norms_and_biases_without_decay():
+    found = rates(adamw(NETWORK, lr=0.1, weight_decay=0.5), NETWORK)
+
+    assert set(found) == {name for name, _ in NETWORK.named_parameters()}
+    for name, parameter in NETWORK.named_parameters():
+        assert found[name] == (0.1, 0.5 if parameter.ndim > 1 else 0.0)
+
+
+def test_head_has_its_own_rate():
+    found = rates(sgd(NETWORK, lr=0.1, weight_decay=0.0, head_lr=1.0), NETWORK)
+
+    assert {name for name, (lr, _) in found.items() if lr == 1.0} == {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize("network", [NETWORK, timm_backbone("resnet18", 2, 64, pretrained=False)], ids=["cnn", "timm"])
+def test_layer_decay_acts_on_the_rates_themselves_under_a_scheduler(network):
+    optimizer = adamw(network, lr=1.0, weight_decay=0.0, layer_decay=0.5)
+    scheduler = warmup_cosine(optimizer, total_steps=10, monitor="", mode="", warmup=0.1)["scheduler"]
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step()
+
+    found, steps = rates(optimizer, network), steps_below_head(network)
+    for name, (lr, _) in found.items():
+        assert lr / found[list(found)[-1]][0] == pytest.approx(0.5 ** (steps[name] - steps[list(found)[-1]]))
+
+
+def test_layer_decay_slows_the_stem():
+    """One SGD step moves a parameter by lr · gradient: measured, not read from a group."""
+    network = SmallCNN(2, widths=(8, 8))
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    optimizer = sgd(network, lr=1.0, weight_decay=0.0, momentum=0.0, layer_decay=0.1)
+    network(torch.randn(4, 1, 32, 32)).square().mean().backward()
+    optimizer.step()
+
+    for name, steps in steps_below_head(network).items():
+        moved = before[name] - network.get_parameter(name)
+        torch.testing.assert_close(moved, 0.1**steps * network.get_parameter(name).grad, rtol=1e-3, atol=1e-6)
+
+
+def test_frozen_parameters_are_left_out():
+    network = SmallCNN(2, widths=(8, 8))
+    network.stem.requires_grad_(False)
+
+    grouped = sum(len(group["params"]) for group in parameter_groups(network, 0.1, 0.0))
+
+    assert grouped == sum(parameter.requires_grad for parameter in network.parameters())
+
+
+def schedule(function, steps, **options):
+    optimizer = adamw(NETWORK, lr=1.0, weight_decay=0.0)
+    config = function(optimizer, total_steps=steps, monitor="val/loss", mode="min", **options)
+    seen = []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if "monitor" in config:
+            config["scheduler"].step(1.0)
+        else:
+            config["scheduler"].step()
+    return seen
+
+
+def test_warmup_rises_then_falls_to_the_floor():
+    seen = schedule(warmup_cosine, 100, warmup=0.1, floor=0.01)
+
+    assert seen[0] == pytest.approx(1 / 11)
+    assert seen[10] == pytest.approx(1.0)
+    assert seen[55] == pytest.approx(0.505, abs=0.01)
+    assert seen[-1] == pytest.approx(0.01, abs=0.001)
+    assert seen[:11] == sorted(seen[:11])
+    assert seen[10:] == sorted(seen[10:], reverse=True)
+
+
+def test_plateau_waits_then_cuts():
+    seen = schedule(plateau, 8, factor=0.5, patience=2)
+
+    assert seen == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_constant_stays():
+    assert set(schedule(constant, 5)) == {1.0}
