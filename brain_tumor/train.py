@@ -59,11 +59,12 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.facts import data_facts, model_facts
     from brain_tumor.runtime.fitting import fit
     from brain_tumor.runtime.loggers import open_loggers, wandb_id
+    from brain_tumor.runtime.noise import without_noise
     from brain_tumor.runtime.prediction import predict
     from brain_tumor.runtime.record import RunRecord
 
     run_dir = Path(cfg.paths.run_dir)
-    with RunRecord(run_dir, overwrite=cfg.overwrite) as record, open_loggers(cfg) as loggers:
+    with without_noise(), RunRecord(run_dir, overwrite=cfg.overwrite) as record, open_loggers(cfg) as loggers:
         seed_everything(cfg.seed, workers=True, verbose=False)
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers))
         with record.stage("data"):

@@ -52,8 +52,7 @@ class Classifier(L.LightningModule):
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self._monitor, self._mode = monitor, mode
         n = len(classes)
-        self.train_loss = MeanMetric()
-        self.val_loss = MeanMetric()
+        self.val_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
         self.val_metrics = MetricCollection(
             {
                 "f1_macro": MulticlassF1Score(n, average="macro"),
@@ -74,34 +73,29 @@ class Classifier(L.LightningModule):
         """Loss of one (perhaps mixed) batch."""
         images, targets = self._mixing(batch[0], batch[1])
         loss = self.loss(self(images), targets)
-        self.train_loss.update(loss.detach(), len(images))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
         return loss
-
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean loss, and stop if it is no number.
-
-        Raises:
-            BrainTumorError: The loss is NaN or infinite.
-        """
-        loss = self.train_loss.compute()
-        self.train_loss.reset()
-        self.log("train/loss", loss)
-        if not torch.isfinite(loss):
-            raise BrainTumorError(
-                f"The training loss became {loss.item()} in epoch {self.current_epoch}; lower optimizer.lr, or set "
-                "trainer.gradient_clip_val=1 or trainer.precision=32-true."
-            )
 
     def validation_step(self, batch: Batch) -> None:
         """Collect loss and metrics."""
         images, labels, _ = batch
         logits = self(images)
-        self.val_loss.update(nn.functional.cross_entropy(logits.float(), labels), len(images))
+        self.val_loss.update(nn.functional.cross_entropy(logits.float(), labels, reduction="none"))
         self.val_metrics.update(logits.float().softmax(dim=1), labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained."""
-        self.log_dict({"val/loss": self.val_loss.compute(), **self.val_metrics.compute()}, prog_bar=True)
+        """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained.
+
+        Raises:
+            BrainTumorError: The loss is NaN or infinite.
+        """
+        loss = self.val_loss.compute()
+        if not torch.isfinite(loss):
+            raise BrainTumorError(
+                f"The validation loss became {loss.item()} in epoch {self.current_epoch}: training diverged. Lower "
+                "optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
+            )
+        self.log_dict({"val/loss": loss, **self.val_metrics.compute()}, prog_bar=True)
         self.val_loss.reset()
         self.val_metrics.reset()
 

@@ -1,6 +1,5 @@
 """Fit, and say which weights were best."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,10 @@ def fit(trainer: L.Trainer, classifier: L.LightningModule, datamodule: L.Lightni
     Raises:
         ConfigError: Lightning finds that the parts do not go together, or nothing was validated.
     """
-    with warnings.catch_warnings():
-        # Validation pictures come out of memory as they are: workers would only cost their start.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        # Short trainings log less often than every n-th step; metrics.csv has every epoch anyway.
-        warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
-        try:
-            trainer.fit(classifier, datamodule)
-        except MisconfigurationException as error:
-            raise ConfigError(f"This training cannot run: {' '.join(str(error).split())}") from error
+    try:
+        trainer.fit(classifier, datamodule)
+    except MisconfigurationException as error:
+        raise ConfigError(f"This training cannot run: {' '.join(str(error).split())}") from error
     checkpoint = trainer.checkpoint_callback
     if not isinstance(checkpoint, ModelCheckpoint) or checkpoint.best_model_score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")

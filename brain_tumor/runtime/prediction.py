@@ -29,7 +29,8 @@ def predict(
     Returns:
         The predictions table of each split.
     """
-    outputs = trainer.predict(classifier, datamodule=datamodule, ckpt_path=checkpoint, weights_only=True)
+    classifier.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    outputs = trainer.predict(classifier, datamodule=datamodule)
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for split, batches in zip(EVALUATED, outputs or [], strict=True):

@@ -1,0 +1,27 @@
+"""Remarks of libraries that a user can do nothing about."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+REMARKS = (
+    ".*does not have many workers.*",  # pictures for evaluation come out of memory: workers would only cost their start
+    ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14
+)
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Leave out `REMARKS` and Lightning's hints on hardware and products; warnings of substance pass."""
+    lightning = logging.getLogger("lightning.pytorch")
+    level = lightning.level
+    with warnings.catch_warnings():
+        for remark in REMARKS:
+            warnings.filterwarnings("ignore", remark)
+        lightning.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            lightning.setLevel(level)

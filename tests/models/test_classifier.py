@@ -1,0 +1,146 @@
+from functools import partial
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
+from torch.utils.data import DataLoader, TensorDataset
+
+from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.callbacks.freezing import Freezing
+from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.cnn import SmallCNN
+from brain_tumor.models.losses import CrossEntropy
+from brain_tumor.models.mixing import Mixing
+from brain_tumor.models.optim import adamw
+from brain_tumor.models.schedule import constant, plateau, warmup_cosine
+from brain_tumor.models.stages import steps_below_head
+
+CLASSES = ("a", "b", "c")
+
+
+def classifier(scheduler=constant, lr=1e-3, **options):
+    torch.manual_seed(0)
+    options = {"mixing": Mixing(3), "recipe": {"model": {"widths": [8, 8, 8]}}} | options
+    optimizer = partial(adamw, lr=lr, weight_decay=0.1)
+    return Classifier(SmallCNN(3, widths=(8, 8, 8)), CLASSES, CrossEntropy(), optimizer, scheduler, **options)
+
+
+def loader(n=13, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(n, 1, 32, 32, generator=generator)
+    return DataLoader(TensorDataset(images, torch.arange(n) % 3, torch.arange(n)), batch_size=5)
+
+
+def trainer(tmp_path, *callbacks, epochs=2, **options):
+    return L.Trainer(
+        accelerator="cpu", max_epochs=epochs, callbacks=list(callbacks), logger=False, enable_progress_bar=False,
+        enable_model_summary=False, default_root_dir=tmp_path, num_sanity_val_steps=0,
+        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks), **options,
+    )  # fmt: skip
+
+
+class TestClassifier:
+    def test_validation_metrics_equal_scikit_learn(self, tmp_path):
+        model, data = classifier(), loader()
+
+        found = trainer(tmp_path).validate(model, data, verbose=False)[0]
+
+        images, labels, _ = data.dataset.tensors
+        p = model.eval()(images).softmax(dim=1).detach().numpy()
+        assert found == pytest.approx(
+            {
+                "val/loss": log_loss(labels, p),
+                "val/f1_macro": f1_score(labels, p.argmax(1), average="macro", zero_division=0),
+                "val/accuracy": accuracy_score(labels, p.argmax(1)),
+                "val/balanced_accuracy": balanced_accuracy_score(labels, p.argmax(1)),
+                "val/auroc": roc_auc_score(labels, p, multi_class="ovr"),
+            },
+            abs=1e-5,
+        )
+
+    def test_prediction_yields_rows_and_logits(self, tmp_path):
+        model, data = classifier(), loader()
+
+        batches = trainer(tmp_path).predict(model, data)
+
+        np.testing.assert_array_equal(torch.cat([rows for rows, _ in batches]), np.arange(13))
+        logits = torch.cat([logits for _, logits in batches])
+        torch.testing.assert_close(logits, model.eval()(data.dataset.tensors[0]), atol=1e-5, rtol=1e-4)
+
+    def test_checkpoints_load_with_weights_only(self, tmp_path):
+        keep = ModelCheckpoint(tmp_path, filename="best", monitor="val/f1_macro", mode="max", save_last=True)
+        trainer(tmp_path, keep, EMAWeightAveraging(decay=0.5)).fit(classifier(warmup_cosine), loader(), loader(seed=1))
+
+        for name in ("best.ckpt", "last.ckpt"):
+            checkpoint = torch.load(tmp_path / name, weights_only=True)
+            assert checkpoint["hyper_parameters"] == {"classes": list(CLASSES), "model": {"widths": [8, 8, 8]}}
+
+    def test_same_seed_same_weights(self, tmp_path):
+        hashes = set()
+        for _ in range(2):
+            model = classifier(warmup_cosine, mixing=Mixing(3, mixup=0.2, cutmix=1.0))
+            trainer(tmp_path).fit(model, loader(), loader())
+            hashes.add(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
+
+        assert len(hashes) == 1
+
+    def test_a_loss_that_is_no_number_stops_with_advice(self, tmp_path):
+        model = classifier()
+        with torch.no_grad():
+            model.network.head.bias[0] = torch.nan
+
+        with pytest.raises(BrainTumorError, match=r"became nan in epoch 0: training diverged\. Lower optimizer\.lr"):
+            trainer(tmp_path).fit(model, loader(), loader())
+
+    def test_plateau_watches_the_monitored_metric(self, tmp_path):
+        """The rate is 0, so the loss never improves: each epoch after the first cuts it."""
+        model = classifier(partial(plateau, patience=0, factor=0.1), lr=0.0, monitor="val/loss", mode="min")
+        run = trainer(tmp_path, epochs=3)
+        run.fit(model, loader(), loader())
+
+        assert run.lr_scheduler_configs[0].monitor == "val/loss"
+        assert run.lr_scheduler_configs[0].scheduler.best == pytest.approx(
+            run.callback_metrics["val/loss"].item(), rel=0.2
+        )
+
+    def test_epoch_table_has_one_row_an_epoch(self, tmp_path, caplog):
+        import pandas as pd
+
+        caplog.set_level("INFO")
+        run = trainer(tmp_path, EpochTable(tmp_path / "metrics.csv", announce=True), epochs=3)
+        run.fit(classifier(warmup_cosine), loader(), loader())
+
+        table = pd.read_csv(tmp_path / "metrics.csv")
+        assert table["epoch"].tolist() == [0, 1, 2]
+        assert table["step"].tolist() == [3, 6, 9]
+        assert table[["lr", "train/loss", "val/loss", "val/f1_macro"]].notna().all(axis=None)
+        assert table["val/loss"].iloc[-1] == pytest.approx(run.callback_metrics["val/loss"].item())
+        assert "Epoch 3 of 3: train/loss" in caplog.text
+
+
+class TestFreezing:
+    def train(self, tmp_path, epochs, **options):
+        """Parameters and running statistics that changed."""
+        model = classifier(lr=0.01)
+        before = {name: value.clone() for name, value in model.network.state_dict().items()}
+        trainer(tmp_path, Freezing(**options), epochs=epochs).fit(model, loader(), loader())
+        return {name for name, value in model.network.state_dict().items() if not torch.equal(value, before[name])}
+
+    def test_backbone_stays_as_it_was_with_its_statistics(self, tmp_path):
+        assert self.train(tmp_path, epochs=2) == {"head.weight", "head.bias"}
+
+    def test_stages_join_from_the_top(self, tmp_path):
+        steps = steps_below_head(SmallCNN(3, widths=(8, 8, 8)))
+        for epochs in (1, 2, 3):
+            changed = self.train(tmp_path, epochs=epochs, epochs_per_stage=1)
+            assert changed & set(steps) == {name for name, step in steps.items() if step < epochs}
+            assert any("running_mean" in name for name in changed) == (epochs > 1)
+            assert not any(name.startswith("stem") for name in changed)
+
+    def test_impossible_pace(self):
+        with pytest.raises(ConfigError, match="1 or more"):
+            Freezing(epochs_per_stage=0)
