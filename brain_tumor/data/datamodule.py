@@ -194,7 +194,7 @@ class ScanDataModule(L.LightningDataModule):
         dataset = SliceDataset(self.images, rows, self.labels[rows], self._augmentation if sampler else None)
         return DataLoader(
             dataset,
-            batch_size,
+            batch_size=batch_size,
             sampler=sampler,
             drop_last=drop_last,
             num_workers=num_workers,

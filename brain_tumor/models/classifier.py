@@ -99,7 +99,7 @@ class Classifier(L.LightningModule):
         self.val_loss.reset()
         self.val_metrics.reset()
 
-    def predict_step(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor]:
         """Rows int64 [B] and logits float32 [B, classes]."""
         images, _, rows = batch
         return rows, self(images).float()

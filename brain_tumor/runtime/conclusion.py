@@ -68,13 +68,11 @@ def present(
             Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv"), run_dir / "figures"
         ),
         facts=_facts(record.facts),
-        floor=results["floor"],
         notes=_notes(datamodule, cfg),
         command=record.facts["command"],
     )
     console = get_console()
-    console.print(results_table(results, results["floor"]))
-    console.print("Research use only; not a medical device.", style="italic")
+    console.print(results_table(results))
     for what, path in {"Report": report, "Figures": run_dir / "figures", "Run": run_dir}.items():
         console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False)
 

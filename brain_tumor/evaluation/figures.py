@@ -1,0 +1,136 @@
+"""Plots of a predictions table and of a training; told apart by line style and text as well as by colour."""
+
+import os
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+from sklearn.metrics import confusion_matrix as count_pairs
+
+from brain_tumor.evaluation.predictions import Predictions
+
+# Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
+
+
+def confusion_matrix(predictions: Predictions) -> Figure:
+    """Counts, shaded by the share of each true class."""
+    classes = predictions.classes
+    found = predictions.probabilities.argmax(axis=1)
+    counts = count_pairs(predictions.labels, found, labels=range(len(classes)))
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = _canvas("Confusion matrix", height=4.4)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="Share of the true class", fraction=0.046)
+    for row, column in np.ndindex(counts.shape):
+        text = f"{counts[row, column]}\n{share[row, column]:.0%}"
+        colour = "white" if share[row, column] > 0.6 else "black"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(len(classes)), classes, rotation=25, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("Predicted")
+    axes.set_ylabel("True")
+    return figure
+
+
+def roc_curves(predictions: Predictions) -> Figure:
+    """Sensitivity over 1 − specificity of each class against the rest, and of detection."""
+    figure, axes = _canvas("ROC curves")
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+
+    def draw(positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> tuple[object, object, str]:
+        x, y, _ = roc_curve(positive, score)
+        return x, y, f"AUROC {auc(x, y):.3f}"
+
+    _draw_curves(axes, predictions, draw)
+    axes.set_xlabel("1 − specificity")
+    axes.set_ylabel("Sensitivity")
+    axes.legend(loc="lower right", fontsize=9)
+    return figure
+
+
+def pr_curves(predictions: Predictions) -> Figure:
+    """Precision over sensitivity of each class against the rest, and of detection."""
+    figure, axes = _canvas("Precision–recall curves")
+
+    def draw(positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> tuple[object, object, str]:
+        precision, recall, _ = precision_recall_curve(positive, score)
+        return recall, precision, f"AP {average_precision_score(positive, score):.3f}"
+
+    _draw_curves(axes, predictions, draw)
+    axes.set_xlabel("Sensitivity (recall)")
+    axes.set_ylabel("PPV (precision)")
+    axes.set_ylim(-0.02, 1.02)
+    axes.legend(loc="lower left", fontsize=9)
+    return figure
+
+
+def loss_curves(epochs: pd.DataFrame) -> Figure:
+    """Losses and validation scores over epochs, with the best epoch by macro-F1 marked.
+
+    Args:
+        epochs: ``metrics.csv``: ``epoch, train/loss, val/loss, val/f1_macro, …``.
+    """
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    wanted = {
+        left: {"train/loss": "training (as trained)", "val/loss": "validation (cross-entropy)"},
+        right: {"val/f1_macro": "macro-F1", "val/balanced_accuracy": "balanced accuracy", "val/auroc": "AUROC"},
+    }
+    for axes, series in wanted.items():
+        for (column, label), colour, style in zip(series.items(), COLOURS, STYLES, strict=False):
+            if column in epochs:
+                axes.plot(epochs["epoch"] + 1, epochs[column], label=label, color=colour, linestyle=style, marker=".")
+        axes.set_xlabel("Epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    best = int(epochs["val/f1_macro"].argmax())
+    score = epochs["val/f1_macro"].iloc[best]
+    right.axvline(epochs["epoch"].iloc[best] + 1, color="0.4", linewidth=1, linestyle=":")
+    right.set_title(f"Validation: best macro-F1 {score:.3f} in epoch {epochs['epoch'].iloc[best] + 1}", fontsize=10)
+    left.set_title("Loss", fontsize=10)
+    for axes in wanted:
+        axes.legend(fontsize=9)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    figure.savefig(temporary, format="png", dpi=130)
+    temporary.replace(path)
+
+
+def _canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(5.4, height), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=11)
+    return figure, axes
+
+
+def _draw_curves(
+    axes: Axes,
+    predictions: Predictions,
+    draw: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.float64]], tuple[object, object, str]],
+) -> None:
+    """One curve per class that has both positives and negatives, and one for detection."""
+    sides = [
+        (name, predictions.labels == c, predictions.probabilities[:, c]) for c, name in enumerate(predictions.classes)
+    ]
+    looks = list(zip(sides, cycle(COLOURS), cycle(STYLES), strict=False))
+    if predictions.healthy is not None and len(predictions.classes) > 2:
+        healthy = predictions.healthy
+        tumour = ("any tumour", predictions.labels != healthy, 1 - predictions.probabilities[:, healthy])
+        looks.append((tumour, "black", "-"))
+    for (name, positive, score), colour, style in looks:
+        if positive.any() and not positive.all():
+            x, y, area = draw(positive, score)
+            axes.plot(x, y, label=f"{name}: {area}", color=colour, linestyle=style, linewidth=1.8)  # type: ignore[arg-type]
+    axes.grid(alpha=0.3)

@@ -1,0 +1,112 @@
+"""The predictions table: one row per image, plain CSV; all of `evaluation` is a function of it.
+
+Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane`` (unknown = empty). A table from
+another framework needs ``sample_id``, ``label`` and the probabilities.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.samples import read_table
+from brain_tumor.errors import DataError
+
+_PROBABILITY = "p_"
+_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A checked predictions table as arrays."""
+
+    classes: tuple[str, ...]
+    """In the order of the probability columns."""
+    labels: npt.NDArray[np.int64]
+    """[N], index into ``classes``."""
+    probabilities: npt.NDArray[np.float64]
+    """[N, C], rows sum to 1."""
+    groups: npt.NDArray[np.int64]
+    """[N], dense numbers; an image without a group is a group of its own."""
+    frame: pd.DataFrame
+    """The table itself."""
+
+    @property
+    def healthy(self) -> int | None:
+        """Index of the healthy class, or None."""
+        return self.classes.index(HEALTHY) if HEALTHY in self.classes else None
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> "Predictions":
+        """Check a table.
+
+        Raises:
+            DataError: Columns are missing, the table is empty, an image stands twice, a label is no class, or
+                probabilities are not numbers that sum to 1.
+        """
+        columns = [name for name in frame.columns if name.startswith(_PROBABILITY)]
+        missing = [name for name in ("sample_id", "label") if name not in frame.columns]
+        if missing or len(columns) < 2:
+            lack = ", ".join(missing) or "p_<class> for two classes at least"
+            raise DataError(f"The predictions table has no column {lack}; expected sample_id, label, p_<class>….")
+        if frame.empty:
+            raise DataError("The predictions table has no rows; expected one per image.")
+        classes = tuple(name.removeprefix(_PROBABILITY) for name in columns)
+        probabilities = frame[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+        bad = ~np.isfinite(probabilities).all(axis=1) | (probabilities < 0).any(axis=1)
+        bad |= np.abs(probabilities.sum(axis=1) - 1) > _SUM_TOLERANCE
+        _refuse(frame, bad, "have probabilities that are not numbers from 0 that sum to 1")
+        labels = pd.Index(classes).get_indexer(pd.Index(frame["label"]))
+        _refuse(frame, labels < 0, f"have a label that is none of the classes {', '.join(classes)}")
+        _refuse(frame, frame["sample_id"].duplicated().to_numpy(), "repeat a sample_id; each image stands once")
+        return cls(classes, labels.astype(np.int64), probabilities, _groups(frame), frame)
+
+
+def predictions_frame(
+    samples: pd.DataFrame, classes: Sequence[str], probabilities: npt.NDArray[np.float64]
+) -> pd.DataFrame:
+    """Build a predictions table.
+
+    Args:
+        samples: Rows of a samples table, one per image predicted.
+        classes: C names.
+        probabilities: float64 [N, C], in the order of ``samples`` and ``classes``.
+    """
+    table = samples[["sample_id", "path", "label"]].reset_index(drop=True)
+    table["prediction"] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
+    for column, name in enumerate(classes):
+        table[_PROBABILITY + name] = probabilities[:, column]
+    return table.join(samples[["group", "source", "plane"]].reset_index(drop=True))
+
+
+def write_predictions(frame: pd.DataFrame, path: Path) -> None:
+    """Write the table in one step; probabilities read back are equal to the last bit."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.to_csv(temporary, index=False)
+    temporary.replace(path)
+
+
+def read_predictions(path: str | Path) -> Predictions:
+    """Read and check a predictions table.
+
+    Raises:
+        DataError: See `Predictions.from_frame`; or the file is no CSV.
+    """
+    return Predictions.from_frame(read_table(path))
+
+
+def _refuse(frame: pd.DataFrame, bad: npt.NDArray[np.bool_], what: str) -> None:
+    if bad.any():
+        first = frame["sample_id"].to_numpy()[bad][0]
+        raise DataError(f"{int(bad.sum())} rows of the predictions table {what}, first {first!r}.")
+
+
+def _groups(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+    given = frame["group"].astype(str) if "group" in frame.columns else pd.Series("", index=frame.index)
+    own = "sample " + frame["sample_id"].astype(str)
+    return pd.factorize(("group " + given).where(given != "", own))[0].astype(np.int64)

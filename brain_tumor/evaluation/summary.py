@@ -1,0 +1,38 @@
+"""The results as a table in the terminal."""
+
+from typing import Any
+
+from rich.table import Table
+
+HEADLINES = ("f1_macro", "accuracy", "balanced_accuracy", "auroc", "mcc", "ece")
+DETECTION = ("detection/auroc", "detection/sensitivity", "detection/specificity")
+CAUTION = "Research use only; not a medical device."
+
+
+def results_table(results: dict[str, Any]) -> Table:
+    """Metrics of val and test with 95 % intervals, and the floor below macro-F1.
+
+    Args:
+        results: The content of ``results.json``.
+    """
+    table = Table(title="Best weights, 95 % confidence intervals by group", title_justify="left", caption=CAUTION)
+    table.add_column("metric")
+    for split in ("val", "test"):
+        n = results["n"][split]
+        table.add_column(f"{split} ({n['images']} images, {n['groups']} groups)", justify="right")
+    classes = [f"f1/{name}" for name in results["n"]["test"]["per_class"]]
+    for metric in (*HEADLINES, *DETECTION, *classes):
+        if metric in results["test"]:
+            table.add_row(metric, *(show(results[split][metric]) for split in ("val", "test")))
+        if metric == HEADLINES[0]:
+            floor = (f"{results['floor'][split]['f1_macro']:.3f}" + " " * 15 for split in ("val", "test"))
+            table.add_row("  1-NN floor", *floor, style="dim")
+    return table
+
+
+def show(estimate: dict[str, float | None]) -> str:
+    """``0.953 [0.931, 0.970]``, or a dash where undefined."""
+    if estimate["value"] is None:
+        return "–"
+    span = f" [{estimate['ci_low']:.3f}, {estimate['ci_high']:.3f}]" if estimate["ci_low"] is not None else ""
+    return f"{estimate['value']:.3f}{span}"
