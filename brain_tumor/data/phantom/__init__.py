@@ -1,0 +1,9 @@
+"""Phantoms: procedural brain MR slices, good for trying things out and for tests.
+
+They are synthetic. A result on them says that the system works; it says nothing about patients.
+"""
+
+from brain_tumor.data.phantom.patients import Patient, draw_patients, render
+from brain_tumor.data.phantom.store import phantom
+
+__all__ = ["Patient", "draw_patients", "phantom", "render"]

@@ -1,0 +1,94 @@
+"""Phantoms as files: made when they are first asked for, in parallel, and kept."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+from PIL import Image
+from rich.progress import track
+
+from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.phantom.patients import Patient, draw_patients, render
+from brain_tumor.data.samples import read_table, samples_table, write_table
+from brain_tumor.errors import DataError
+
+VERSION = 1
+"""Part of the folder's name: raise it when the same seed would give other pictures."""
+
+
+def phantom(
+    root: str | Path, *, patients: int = 250, slices: int = 4, size: int = 128, seed: int = 0, jobs: int = -1
+) -> pd.DataFrame:
+    """Samples of generated patients, whose files are made below ``root`` if they are missing.
+
+    The folder they lie in holds a ``samples.csv`` and stands on its own as data for ``data=manifest``.
+
+    Args:
+        root: Kept by the caller; one folder per set of arguments.
+        patients: 12 at least; classes are balanced.
+        slices: Per patient.
+        size: Side of the pictures in pixels, 32 to 512.
+        seed: Same arguments, same bytes, whatever ``jobs`` is.
+        jobs: Processes; -1 takes all cores.
+
+    Returns:
+        A samples table with patient, source, plane and mask.
+
+    Raises:
+        DataError: Arguments out of range.
+    """
+    if not (patients >= 12 and slices >= 1 and 32 <= size <= 512):
+        raise DataError(
+            f"Phantoms of {patients} patients with {slices} slices of {size} px cannot be made; "
+            "expected 12 patients, 1 slice and 32 to 512 px."
+        )
+    key = hashlib.sha256(f"{VERSION} {patients} {slices} {size} {seed}".encode()).hexdigest()[:12]
+    folder = Path(root).expanduser().absolute() / f"phantom-{key}"
+    if not (folder / "samples.csv").is_file():
+        _generate(folder, draw_patients(patients, seed), slices, size, jobs)
+    table = read_table(folder / "samples.csv")
+    for column in ("path", "mask_path"):
+        table[column] = [str(folder / name) if name else "" for name in table[column]]
+    return samples_table(table)
+
+
+def _generate(folder: Path, patients: list[Patient], slices: int, size: int, jobs: int) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in ("images", "masks"):
+            (draft / name).mkdir()
+        chunks = [patients[start : start + 8] for start in range(0, len(patients), 8)]
+        work = Parallel(n_jobs=jobs, return_as="generator")(
+            delayed(_write_patients)(draft, chunk, slices, size) for chunk in chunks
+        )
+        rows = [row for chunk in track(work, "Generating phantoms", len(chunks), transient=True) for row in chunk]
+        write_table(pd.DataFrame(rows), draft / "samples.csv")
+        if not folder.is_dir():  # another process may have been faster: its files are the same
+            draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_patients(folder: Path, patients: list[Patient], slices: int, size: int) -> list[dict[str, str]]:
+    return [_write_slice(folder, patient, index, size) for patient in patients for index in range(slices)]
+
+
+def _write_slice(folder: Path, patient: Patient, index: int, size: int) -> dict[str, str]:
+    picture, mask = render(patient, index, size)
+    name = f"{patient.patient_id}-s{index}"
+    Image.fromarray(picture).save(folder / "images" / f"{name}.png")
+    if patient.label != HEALTHY:
+        Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
+    return {
+        "sample_id": name,
+        "path": f"images/{name}.png",
+        "label": patient.label,
+        "patient_id": patient.patient_id,
+        "source": patient.source,
+        "plane": patient.plane(index),
+        "mask_path": "" if patient.label == HEALTHY else f"masks/{name}.png",
+    }
