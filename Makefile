@@ -25,7 +25,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (torch with CUDA: some 6 GB) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(READY) ## Train and evaluate the own CNN on generated phantoms (about 2 minutes on 2 cores)

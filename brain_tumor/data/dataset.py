@@ -38,8 +38,9 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, item: int | Draw) -> tuple[Tensor, Tensor, Tensor]:
         position, seed = item if isinstance(item, tuple) else (item, None)
         row = self._rows[position]
-        image = self._images[row]
-        image = self._augment(image, seed) if self._augment and seed is not None else np.array(image)
+        image = np.array(self._images[row])  # the map is read-only, and tensors are not
+        if self._augment and seed is not None:
+            image = self._augment(image, seed)
         return torch.from_numpy(image)[None], torch.tensor(self._labels[position]), torch.tensor(row)
 
 

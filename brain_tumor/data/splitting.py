@@ -125,6 +125,8 @@ class KFold:
 def _allot(samples: pd.DataFrame, shares: dict[str, float], seed: int) -> npt.NDArray[np.str_]:
     """Allot whole groups to train and the named shares, each to the side that lacks its classes most.
 
+    Every side gets of every class that has as many groups as there are sides.
+
     Groups come in random order (those larger than the smallest side first, so that they find room in training); sizes
     therefore differ from the wish by less than one group.
     """
@@ -141,9 +143,15 @@ def _allot(samples: pd.DataFrame, shares: dict[str, float], seed: int) -> npt.ND
     order = np.random.default_rng(seed).permutation(len(table))
     giants = table.sum(axis=1) > wish.sum(axis=1).min()
     side_of = np.empty(len(table), np.int64)
+    missing = np.ones(wish.shape, bool)
+    coming = (table > 0).sum(axis=0)
     for group in order[np.argsort(~giants[order], kind="stable")]:
-        side_of[group] = np.argmax(wish @ table[group])
-        wish[side_of[group]] -= table[group]
+        now_or_never = missing & (table[group] > 0) & (missing.sum(axis=0) >= coming)
+        open_to = now_or_never.any(axis=1) if now_or_never.any() else np.ones(len(sides), bool)
+        side_of[group] = side = np.argmax(np.where(open_to, wish @ table[group], -np.inf))
+        wish[side] -= table[group]
+        missing[side] &= table[group] == 0
+        coming -= table[group] > 0
     return np.array(sides)[side_of][counts.index.get_indexer(pd.Index(samples["group"]))]
 
 

@@ -95,7 +95,9 @@ class Classifier(L.LightningModule):
                 f"The validation loss became {loss.item()} in epoch {self.current_epoch}: training diverged. Lower "
                 "optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
-        self.log_dict({"val/loss": loss, **self.val_metrics.compute()}, prog_bar=True)
+        scores = {"val/loss": loss, **self.val_metrics.compute()}
+        for name, score in scores.items():
+            self.log(name, score, prog_bar=name == self._monitor)
         self.val_loss.reset()
         self.val_metrics.reset()
 

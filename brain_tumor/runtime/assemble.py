@@ -100,7 +100,7 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], 
         raise ConfigError(f"trainer.devices={recipe['devices']} is not possible yet; training runs on one device.")
     if recipe["precision"] == "auto":
         recipe["precision"], reason = automatic_precision(recipe["accelerator"])
-        log.info("precision=%s (%s)", recipe["precision"], reason)
+        log.log(logging.INFO if callbacks else logging.DEBUG, "precision=%s (%s)", recipe["precision"], reason)
     trainer: L.Trainer = build(
         recipe,
         "trainer",

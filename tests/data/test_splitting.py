@@ -16,10 +16,10 @@ def table(labels, groups=None, **columns):
 
 @st.composite
 def tables(draw):
-    """Tables of 2 to 4 classes whose groups hold 1 to 6 images of one class, 6 groups a class at least."""
+    """Tables of 2 to 4 classes whose groups hold 1 to 6 images of one class, 4 groups a class at least."""
     labels, groups = [], []
     for label in range(draw(st.integers(2, 4))):
-        for size in draw(st.lists(st.integers(1, 6), min_size=6, max_size=25)):
+        for size in draw(st.lists(st.integers(1, 6), min_size=4, max_size=25)):
             labels += [f"class {label}"] * size
             groups += [f"{label}-{len(labels)}"] * size
     order = np.random.default_rng(draw(st.integers(0, 99))).permutation(len(labels))

@@ -34,7 +34,7 @@ class Glioma:
     swelling: Noise
 
     LOOKS = {  # core, ring, oedema  # noqa: RUF012 - a table
-        "T1": (0.25, 0.40, 0.45),
+        "T1": (0.18, 0.40, 0.36),
         "T1c": (0.20, 0.95, 0.42),
         "T2": (0.95, 0.60, 0.85),
     }
@@ -44,7 +44,7 @@ class Glioma:
         """One somewhere in the upper hemispheres."""
         side = rng.choice([-1, 1])
         centre = np.array([side * rng.uniform(0.20, 0.36), rng.uniform(-0.4, 0.4), rng.uniform(0.1, 0.38)])
-        return cls(centre, float(rng.uniform(0.15, 0.25)), Noise(rng, 0.28), Noise(rng, 0.45))
+        return cls(centre, float(rng.uniform(0.17, 0.26)), Noise(rng, 0.28), Noise(rng, 0.45))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
         """See `Lesion`."""
@@ -69,12 +69,12 @@ class Meningioma:
     radius: float
     shape: Noise
 
-    LOOKS = {"T1": 0.55, "T1c": 0.92, "T2": 0.70}  # noqa: RUF012 - a table
+    LOOKS = {"T1": 0.38, "T1c": 0.95, "T2": 0.80}  # noqa: RUF012 - a table
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Meningioma":
         """One on the upper convexity, its centre a little below the brain's surface."""
-        radius = float(rng.uniform(0.14, 0.23))
+        radius = float(rng.uniform(0.16, 0.25))
         angle, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.85)
         flat = np.sqrt(1 - height**2)
         direction = np.array([np.cos(angle) * flat, np.sin(angle) * flat, height])
@@ -104,12 +104,12 @@ class Pituitary:
     radius: float
     grows_up: bool
 
-    LOOKS = {"T1": 0.56, "T1c": 0.85, "T2": 0.70}  # noqa: RUF012 - a table
+    LOOKS = {"T1": 0.52, "T1c": 0.88, "T2": 0.80}  # noqa: RUF012 - a table
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Pituitary":
         """One in the sella."""
-        radius = float(rng.uniform(0.11, 0.17))
+        radius = float(rng.uniform(0.12, 0.18))
         return cls(np.add(SELLA, (rng.normal(0, 0.015), 0.0, 0.35 * radius)), radius, bool(rng.random() < 0.5))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
