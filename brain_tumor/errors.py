@@ -15,3 +15,13 @@ class DataError(BrainTumorError):
 
 class WeightsError(BrainTumorError):
     """Pretrained or saved weights cannot be had or do not fit."""
+
+
+def require(good: bool, found: str, expected: str) -> None:
+    """Check a setting.
+
+    Raises:
+        ConfigError: It is not good.
+    """
+    if not good:
+        raise ConfigError(f"{found} is not possible; expected {expected}.")

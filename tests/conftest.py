@@ -7,10 +7,12 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 mpl.use("Agg")
+torch.set_num_threads(1)  # the tests run one process per core
 
 CENTRES = {"glioma": (12, 12), "meningioma": (12, 36), "no_tumor": None, "pituitary": (36, 24)}
 
@@ -61,3 +63,25 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip("BRAIN_TUMOR_SHARED names no folder of public data sets and weights")
     return path
+
+
+@pytest.fixture(scope="session")
+def parted_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FOLDER/Training|Testing/<class>/*.png, 12 and 4 of each of four classes. Read only."""
+    root = tmp_path_factory.mktemp("parted")
+    for label in CENTRES:
+        for number in range(16):
+            save(root / ("Training" if number < 12 else "Testing") / label / f"{number:02d}.png", label, number)
+    return root
+
+
+@pytest.fixture(scope="session")
+def manifest_csv(flat_folder: Path) -> Path:
+    """A CSV that names the pictures of ``flat_folder``, two of one patient. Read only."""
+    paths = sorted(flat_folder.rglob("*.png"))
+    rows = [
+        f"{path.relative_to(flat_folder)},{path.parent.name},{path.parent.name}-{int(path.stem) // 2}" for path in paths
+    ]
+    csv = flat_folder / "samples.csv"
+    csv.write_text("\n".join(["path,label,patient_id", *rows]) + "\n", encoding="utf-8")
+    return csv

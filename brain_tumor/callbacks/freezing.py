@@ -6,7 +6,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 
-from brain_tumor.errors import ConfigError
+from brain_tumor.errors import require
 from brain_tumor.models.stages import steps_below_head
 
 
@@ -22,10 +22,8 @@ class Freezing(Callback):
     """
 
     def __init__(self, epochs_per_stage: int | None = None) -> None:
-        if epochs_per_stage is not None and epochs_per_stage < 1:
-            raise ConfigError(
-                f"epochs_per_stage={epochs_per_stage} is not possible; expected 1 or more, or null for never."
-            )
+        good = epochs_per_stage is None or epochs_per_stage >= 1
+        require(good, f"callbacks.freezing.epochs_per_stage={epochs_per_stage}", "1 or more, or null for never")
         self._epochs_per_stage = epochs_per_stage
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:

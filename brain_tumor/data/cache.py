@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.progress import track
 
+from brain_tumor.data.publish import published
 from brain_tumor.data.reading import READING_VERSION, read_grey
 from brain_tumor.data.samples import read_table, write_table
 from brain_tumor.errors import DataError
@@ -71,9 +70,7 @@ def _key(paths: list[str], size: int) -> str:
 
 
 def _build(entry: Path, paths: list[str], size: int) -> None:
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
-    try:
+    with published(entry) as draft:
         images = np.lib.format.open_memmap(draft / "images.npy", "w+", np.uint8, (len(paths), size, size))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             decoded = pool.map(lambda path: _decode(path, size), paths)
@@ -83,10 +80,6 @@ def _build(entry: Path, paths: list[str], size: int) -> None:
                 facts.append(fact)
         images.flush()
         write_table(pd.DataFrame(facts), draft / "facts.csv")
-        if not entry.is_dir():  # another process may have been faster: its entry is the same
-            draft.rename(entry)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _decode(path: str, size: int) -> tuple[Picture, dict[str, str]]:

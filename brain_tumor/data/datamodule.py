@@ -10,6 +10,7 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
@@ -18,9 +19,9 @@ from brain_tumor.data.dataset import EpochSampler, SliceDataset
 from brain_tumor.data.grouping import linked_groups
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
-from brain_tumor.data.splitting import check_split, overlap
+from brain_tumor.data.splitting import check_classes, check_split, overlap
 from brain_tumor.data.worker import start_worker
-from brain_tumor.errors import ConfigError, DataError
+from brain_tumor.errors import DataError, require
 
 OnError = Literal["stop", "skip"]
 Imbalance = Literal["none", "class_weights", "sampler"]
@@ -79,14 +80,16 @@ class ScanDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _require(min(image_size, batch_size, eval_batch_size) > 0, "image_size and batch sizes", "above 0")
-        _require(num_workers == "auto" or num_workers >= 0, f"num_workers={num_workers}", "auto or a number from 0")
-        _require(
+        require(
+            min(image_size, batch_size, eval_batch_size) > 0, "data.image_size or a batch size below 1", "1 or more"
+        )
+        require(num_workers == "auto" or num_workers >= 0, f"data.num_workers={num_workers}", "auto or a number from 0")
+        require(
             imbalance in get_args(Imbalance),
-            f"imbalance={imbalance}",
+            f"data.imbalance={imbalance}",
             "one of " + ", ".join(get_args(Imbalance)),
         )
-        _require(on_error in get_args(OnError), f"on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
+        require(on_error in get_args(OnError), f"data.on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
         self._cache_dir, self._image_size, self._seed = cache_dir, image_size, seed
         self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
@@ -106,6 +109,7 @@ class ScanDataModule(L.LightningDataModule):
         cache = cached_images(found["path"].tolist(), self._image_size, self._cache_dir)
         readable = self._readable(cache.facts)
         samples = found.assign(sha256=cache.facts["sha256"])[readable]
+        check_classes(samples)
         groups = linked_groups(samples["group"], samples["patient_id"], cache.facts["pixels"][readable])
         samples = self._split(samples.assign(group=groups.astype(str)))
         check_split(samples)
@@ -200,6 +204,7 @@ class ScanDataModule(L.LightningDataModule):
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             worker_init_fn=start_worker,
+            generator=torch.Generator(),  # its own, so that the number of workers changes no other random draw
             pin_memory=bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
         )
 
@@ -207,8 +212,3 @@ class ScanDataModule(L.LightningDataModule):
         """Normalise on the device."""
         images, labels, rows = batch
         return self.normalize(images), labels, rows
-
-
-def _require(good: bool, found: str, expected: str) -> None:
-    if not good:
-        raise ConfigError(f"data.{found} is not possible; expected {expected}.")

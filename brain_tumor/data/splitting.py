@@ -165,15 +165,23 @@ def _require_groups(samples: pd.DataFrame, needed: int, what: str) -> None:
         )
 
 
-def check_split(samples: pd.DataFrame) -> None:
-    """Refuse a split that cannot be trained and tested.
+def check_classes(samples: pd.DataFrame) -> None:
+    """Refuse samples of fewer than two classes.
 
     Raises:
-        DataError: Fewer than two classes, an empty side, or a class that is tested but never trained.
+        DataError: There is only one.
     """
     classes = sorted(set(samples["label"]))
     if len(classes) < 2:
         raise DataError(f"Only one class was found ({', '.join(classes)}); a classifier needs two at least.")
+
+
+def check_split(samples: pd.DataFrame) -> None:
+    """Refuse a split that cannot be trained and tested.
+
+    Raises:
+        DataError: An empty side, or a class that is tested but never trained.
+    """
     for side in SPLITS:
         if side not in set(samples["split"]):
             raise DataError(f"The split has no {side} images; every split needs train, val and test.")

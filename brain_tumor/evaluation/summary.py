@@ -15,12 +15,13 @@ def results_table(results: dict[str, Any]) -> Table:
     Args:
         results: The content of ``results.json``.
     """
-    table = Table(title="Best weights, 95 % confidence intervals by group", title_justify="left", caption=CAUTION)
+    n = results["n"]
+    title = f"Best weights; 95 % intervals by group ({n['val']['groups']} in val, {n['test']['groups']} in test)"
+    table = Table(title=title, title_justify="left", caption=CAUTION)
     table.add_column("metric")
     for split in ("val", "test"):
-        n = results["n"][split]
-        table.add_column(f"{split} ({n['images']} images, {n['groups']} groups)", justify="right")
-    classes = [f"f1/{name}" for name in results["n"]["test"]["per_class"]]
+        table.add_column(f"{split} (n = {n[split]['images']})", justify="right")
+    classes = [f"f1/{name}" for name in n["test"]["per_class"]]
     for metric in (*HEADLINES, *DETECTION, *classes):
         if metric in results["test"]:
             table.add_row(metric, *(show(results[split][metric]) for split in ("val", "test")))

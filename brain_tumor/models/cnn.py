@@ -11,7 +11,7 @@ GREY = {"mean": (0.18,), "std": (0.2,)}
 
 
 class SmallCNN(nn.Module):
-    """A residual network with squeeze-and-excitation: 1.25 million parameters at its default widths.
+    """A residual network with squeeze-and-excitation: 0.32 million parameters at its default widths.
 
     Shortcuts average before they stride, so that nothing small is skipped (He 2019, ResNet-D); mean and maximum pooling
     together let the head see both the whole picture and its most conspicuous spot.
@@ -26,7 +26,7 @@ class SmallCNN(nn.Module):
     def __init__(
         self,
         num_classes: int,
-        widths: Sequence[int] = (32, 64, 128, 256),
+        widths: Sequence[int] = (16, 32, 64, 128),
         depth: int = 1,
         dropout: float = 0.2,
     ) -> None:

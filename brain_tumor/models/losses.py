@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brain_tumor.errors import require
+
 
 class CrossEntropy(nn.Module):
     """Cross-entropy in nats, with label smoothing and class weights.
@@ -19,6 +21,7 @@ class CrossEntropy(nn.Module):
 
     def __init__(self, smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
+        require(0 <= smoothing < 1, f"loss.smoothing={smoothing}", "a share from 0, below 1")
         self.smoothing = smoothing
         self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
 
@@ -41,6 +44,7 @@ class Focal(nn.Module):
 
     def __init__(self, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
+        require(gamma >= 0, f"loss.gamma={gamma}", "0 or more")
         self.gamma = gamma
         self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice
 
+from brain_tumor.errors import require
+
 
 class Mixing:
     """With both on, each batch is mixed one way or the other by a coin's throw (Zhang 2018, Yun 2019).
@@ -12,9 +14,13 @@ class Mixing:
         num_classes: Width of the mixed targets.
         mixup: Beta parameter of mixup, 0 is off.
         cutmix: Beta parameter of cutmix, 0 is off.
+
+    Raises:
+        ConfigError: A parameter below 0.
     """
 
     def __init__(self, num_classes: int, mixup: float = 0.0, cutmix: float = 0.0) -> None:
+        require(min(mixup, cutmix) >= 0, f"augmentation.mixup={mixup} with cutmix={cutmix}", "0 or more for both")
         ways = [
             kind(alpha=alpha, num_classes=num_classes)
             for kind, alpha in ((MixUp, mixup), (CutMix, cutmix))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from brain_tumor.errors import require
 from brain_tumor.models.stages import steps_below_head
 
 
@@ -27,13 +28,20 @@ def parameter_groups(
 
     Returns:
         Groups for an optimizer: ``params, lr, weight_decay, name``.
+
+    Raises:
+        ConfigError: A rate below 0, or a ``layer_decay`` outside (0, 1].
     """
+    layer_decay = 1.0 if layer_decay is None else layer_decay
+    head_lr = lr if head_lr is None else head_lr
+    require(min(lr, head_lr) >= 0, f"optimizer.lr={lr} with head_lr={head_lr}", "rates of 0 or more")
+    require(0 < layer_decay <= 1, f"optimizer.layer_decay={layer_decay}", "a number above 0, up to 1")
     steps = steps_below_head(network)
     groups: dict[tuple[float, float], dict[str, object]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = lr * (layer_decay or 1.0) ** steps[name] if steps[name] else head_lr or lr
+        rate = lr * layer_decay ** steps[name] if steps[name] else head_lr
         decay = weight_decay if parameter.ndim > 1 else 0.0
         label = f"lr {rate:.3g}, weight decay {decay:.3g}"
         group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay, "name": label})

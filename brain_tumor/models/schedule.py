@@ -6,6 +6,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from brain_tumor.errors import require
+
 
 def warmup_cosine(
     optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str, warmup: float = 0.05, floor: float = 0.01
@@ -21,6 +23,8 @@ def warmup_cosine(
         floor: Share of the rate that is left at the end.
     """
     del monitor, mode
+    require(0 <= warmup <= 1, f"scheduler.warmup={warmup}", "a share from 0 to 1")
+    require(0 <= floor <= 1, f"scheduler.floor={floor}", "a share from 0 to 1")
     rising = max(1, round(warmup * total_steps))
 
     def share(step: int) -> float:

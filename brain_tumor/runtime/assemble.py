@@ -1,11 +1,13 @@
 """From the composed configuration to the objects of one run."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
@@ -18,7 +20,7 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.network import channel_statistics
-from brain_tumor.runtime.config import build, call, plain
+from brain_tumor.runtime.config import build, call, explain, plain
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +56,8 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
         network,
         datamodule.classes,
         loss=build(cfg.loss, "loss", class_weights=datamodule.class_weights),
-        optimizer=build(cfg.optimizer, "optimizer"),
-        scheduler=build(cfg.scheduler, "scheduler"),
+        optimizer=partial(call, build(cfg.optimizer, "optimizer"), "optimizer"),
+        scheduler=partial(call, build(cfg.scheduler, "scheduler"), "scheduler"),
         mixing=call(Mixing, "augmentation", num_classes=len(datamodule.classes), **mixing),
         monitor=cfg.monitor.metric,
         mode=cfg.monitor.mode,
@@ -101,15 +103,18 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], 
     if recipe["precision"] == "auto":
         recipe["precision"], reason = automatic_precision(recipe["accelerator"])
         log.log(logging.INFO if callbacks else logging.DEBUG, "precision=%s (%s)", recipe["precision"], reason)
-    trainer: L.Trainer = build(
-        recipe,
-        "trainer",
-        callbacks=callbacks,
-        logger=loggers or False,
-        default_root_dir=cfg.paths.run_dir,
-        use_distributed_sampler=False,  # ours deals draws out to the ranks itself
-        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
-    )
+    try:
+        trainer: L.Trainer = build(
+            recipe,
+            "trainer",
+            callbacks=callbacks,
+            logger=loggers or False,
+            default_root_dir=cfg.paths.run_dir,
+            use_distributed_sampler=False,  # ours deals draws out to the ranks itself
+            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+        )
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer cannot be built: {explain(error)}") from error
     return trainer
 
 

@@ -1,5 +1,6 @@
 """Compose a configuration and build objects from it; what is wrong with it becomes one sentence."""
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,7 +25,7 @@ ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "tor
 """Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
 
 
-def compose(overrides: Sequence[str] = (), run_dir: str | Path | None = None, name: str = "train") -> DictConfig:
+def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", name: str = "train") -> DictConfig:
     """Compose a configuration as the command line would, for use from Python.
 
     Args:
@@ -35,11 +36,11 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path | None = None, na
     Raises:
         ConfigError: An override names nothing, or is malformed.
     """
-    paths = [] if run_dir is None else [f"paths.run_dir='{Path(run_dir).absolute()}'"]
+    place = f"paths.run_dir='{Path(run_dir).absolute()}'"
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, [*overrides, *paths])
+            cfg = hydra.compose(name, [*overrides, place])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error)) from error
     return check(cfg, overrides)
@@ -104,17 +105,26 @@ def build(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Any
         factory = hydra.utils.instantiate(recipe, _partial_=True, _convert_="all")
     except (InstantiationException, OmegaConfBaseException) as error:
         raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
+    _check_names(factory, what)
     return factory if unfinished else call(factory, what, **arguments)
 
 
-def call(factory: Callable[..., T], what: str, **arguments: Any) -> T:
+def _check_names(factory: Callable[..., Any], what: str) -> None:
+    """Refuse arguments that a factory does not know, even if it is called much later."""
+    parameters = inspect.signature(factory.func).parameters  # type: ignore[attr-defined]
+    unknown = set(factory.keywords) - set(parameters)  # type: ignore[attr-defined]
+    if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        raise ConfigError(f"{what} takes no {', '.join(sorted(unknown))}; it takes {', '.join(parameters)}.")
+
+
+def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -> T:
     """Call a constructor; what it says against its arguments becomes one sentence.
 
     Raises:
         ConfigError: It does not take these arguments.
     """
     try:
-        return factory(**arguments)
+        return factory(*inputs, **arguments)
     except BrainTumorError:
         raise
     except (TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
@@ -124,6 +134,8 @@ def call(factory: Callable[..., T], what: str, **arguments: Any) -> T:
 def explain(error: BaseException) -> str:
     """What an error of Hydra or OmegaConf says, as one sentence."""
     text = str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be read; quote what is special in it: KEY='\"VALUE\"'."
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return _not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):

@@ -9,6 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from brain_tumor.errors import ConfigError
+from brain_tumor.runtime.config import explain
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def fit(trainer: L.Trainer, classifier: L.LightningModule, datamodule: L.Lightni
     try:
         trainer.fit(classifier, datamodule)
     except MisconfigurationException as error:
-        raise ConfigError(f"This training cannot run: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"This training cannot run: {explain(error)}") from error
     checkpoint = trainer.checkpoint_callback
     if not isinstance(checkpoint, ModelCheckpoint) or checkpoint.best_model_score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")

@@ -39,4 +39,4 @@ def _finish(loggers: list[Logger], exit_code: int) -> None:
         logger.finalize("failed" if exit_code else "success")
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
-        wandb.finish(exit_code=exit_code, quiet=True)
+        wandb.finish(exit_code=exit_code)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 REMARKS = (
     ".*does not have many workers.*",  # pictures for evaluation come out of memory: workers would only cost their start
     ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
+    ".*turning off the train dataloader shuffling.*",  # what debug=overfit is for
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14
 )
 

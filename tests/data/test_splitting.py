@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_tumor.data.samples import samples_table
-from brain_tumor.data.splitting import Auto, Holdout, KFold, Official, check_split, overlap
+from brain_tumor.data.splitting import Auto, Holdout, KFold, Official, check_classes, check_split, overlap
 from brain_tumor.errors import DataError
 
 
@@ -138,7 +138,6 @@ def test_faults(split, samples, sentence):
 @pytest.mark.parametrize(
     ("samples", "sentence"),
     [
-        (table(["a"] * 3, split=["train", "val", "test"]), "Only one class"),
         (table(["a", "b"], split=["train", "test"]), "no val images"),
         (table(["a", "b", "a", "c"], split=["train", "train", "val", "test"]), "training has none of: c"),
     ],
@@ -146,3 +145,8 @@ def test_faults(split, samples, sentence):
 def test_unusable_splits_are_refused(samples, sentence):
     with pytest.raises(DataError, match=sentence):
         check_split(samples)
+
+
+def test_one_class_only():
+    with pytest.raises(DataError, match=r"Only one class was found \(a\)"):
+        check_classes(table(["a"] * 3))

@@ -117,7 +117,7 @@ class Head:
     def _paint_cerebrum(self, image: Map, points: Map, inside: Map, tone: dict[str, float]) -> None:
         """White matter, with a ribbon of cortex along the surface and the sulci: where the folds' noise is zero."""
         sulcus = np.abs(self._folds(points)) + np.clip(inside - 0.13, 0, None) * 12
-        midline = np.abs(points[0] + 0.02 * self._sway(points)) * 10 + np.clip(inside - 0.32, 0, None) * 12
+        midline = np.abs(points[0] + 0.02 * self._sway(points)) * 20 + np.clip(inside - 0.32, 0, None) * 12
         furrow = np.minimum(sulcus, midline)
         paint(image, soft(inside), tone["white"] * (1 + 0.02 * self._grain(points)))
         ribbon = np.maximum(soft(0.055 - inside), soft(0.55 - furrow, 0.25))

@@ -104,7 +104,7 @@ class Pituitary:
     radius: float
     grows_up: bool
 
-    LOOKS = {"T1": 0.52, "T1c": 0.88, "T2": 0.80}  # noqa: RUF012 - a table
+    LOOKS = {"T1": 0.36, "T1c": 0.92, "T2": 0.84}  # noqa: RUF012 - a table
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Pituitary":

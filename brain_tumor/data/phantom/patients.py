@@ -11,7 +11,7 @@ from brain_tumor.data.phantom.geometry import Map
 from brain_tumor.data.phantom.lesions import KINDS, Lesion
 from brain_tumor.data.phantom.scanner import SCANNERS, scan
 
-CONTRASTS = {"T1c": 0.5, "T1": 0.25, "T2": 0.25}
+CONTRASTS = {"T1c": 0.7, "T1": 0.15, "T2": 0.15}
 """How often each is taken."""
 PLANES = ("axial", "coronal", "sagittal")
 FIELD_OF_VIEW = 1.12
@@ -25,7 +25,6 @@ class Patient:
     patient_id: str
     label: str
     source: str
-    contrast: str
     entropy: tuple[int, ...]
     """Seeds anatomy, lesion and slices."""
 
@@ -35,14 +34,12 @@ class Patient:
 
 
 def draw_patients(count: int, seed: int) -> list[Patient]:
-    """Patients with balanced labels; source and contrast do not depend on the label."""
+    """Patients with balanced labels; the source does not depend on the label."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.resize([*KINDS, HEALTHY], count))
     sources = rng.choice(list(SCANNERS), count)
-    contrasts = rng.choice(list(CONTRASTS), count, p=list(CONTRASTS.values()))
     return [
-        Patient(f"p{number:04d}", str(labels[number]), str(sources[number]), str(contrasts[number]), (seed, number))
-        for number in range(count)
+        Patient(f"p{number:04d}", str(labels[number]), str(sources[number]), (seed, number)) for number in range(count)
     ]
 
 
@@ -62,12 +59,12 @@ def render(patient: Patient, index: int, size: int) -> tuple[npt.NDArray[np.uint
     # The healthy are sliced where a tumour of a random kind would be: the place of a slice tells nothing.
     kind = patient.label if patient.label != HEALTHY else str(body.choice(list(KINDS)))
     lesion: Lesion = KINDS[kind].draw(body)
-    scanner = SCANNERS[patient.source]
+    scanner, contrast = SCANNERS[patient.source], str(cut.choice(list(CONTRASTS), p=list(CONTRASTS.values())))
     points = _slice_points(patient.plane(index), lesion, cut, size, FIELD_OF_VIEW / scanner.zoom)
-    tissue = head.paint(points, patient.contrast)
+    tissue = head.paint(points, contrast)
     mask = np.zeros((size, size), bool)
     if patient.label != HEALTHY:
-        mask = lesion.paint(tissue, points, head, patient.contrast) > 0.5
+        mask = lesion.paint(tissue, points, head, contrast) > 0.5
     return scan(tissue, scanner, cut), mask
 
 
@@ -78,7 +75,7 @@ def _slice_points(plane: str, lesion: Lesion, rng: np.random.Generator, size: in
     v, u = np.mgrid[half : -half : size * 1j, -half : half : size * 1j].astype(np.float32)  # rows run downwards
     u, v = np.cos(angle) * u - np.sin(angle) * v + right, np.sin(angle) * u + np.cos(angle) * v + down
     axis = {"sagittal": 0, "coronal": 1, "axial": 2}[plane]
-    level = np.full_like(u, lesion.centre[axis] + rng.uniform(-0.5, 0.5) * lesion.radius)
+    level = np.full_like(u, lesion.centre[axis] + rng.uniform(-0.4, 0.4) * lesion.radius)
     below = v - 0.1  # upright planes show the neck: move them down
     axes = {"axial": (u, v, level), "coronal": (u, level, below), "sagittal": (level, -u, below)}
     return np.stack(axes[plane]).astype(np.float32)

@@ -25,8 +25,8 @@ class Scanner:
 
 SCANNERS = {
     "site_a": Scanner(noise=0.020, bias=0.15, gamma=1.0, zoom=1.0),
-    "site_b": Scanner(noise=0.035, bias=0.30, gamma=0.85, zoom=0.92),
-    "site_c": Scanner(noise=0.050, bias=0.20, gamma=1.2, zoom=0.96),
+    "site_b": Scanner(noise=0.030, bias=0.30, gamma=0.85, zoom=0.92),
+    "site_c": Scanner(noise=0.040, bias=0.20, gamma=1.2, zoom=0.96),
 }
 
 

@@ -1,8 +1,6 @@
 """Phantoms as files: made when they are first asked for, in parallel, and kept."""
 
 import hashlib
-import shutil
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -12,15 +10,16 @@ from rich.progress import track
 
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.phantom.patients import Patient, draw_patients, render
+from brain_tumor.data.publish import published
 from brain_tumor.data.samples import read_table, samples_table, write_table
 from brain_tumor.errors import DataError
 
-VERSION = 2
+VERSION = 4
 """Part of the folder's name: raise it when the same seed would give other pictures."""
 
 
 def phantom(
-    root: str | Path, *, patients: int = 250, slices: int = 4, size: int = 128, seed: int = 0, jobs: int = -1
+    root: str | Path, *, patients: int = 600, slices: int = 3, size: int = 128, seed: int = 0, jobs: int = -1
 ) -> pd.DataFrame:
     """Samples of generated patients, whose files are made below ``root`` if they are missing.
 
@@ -56,9 +55,7 @@ def phantom(
 
 
 def _generate(folder: Path, patients: list[Patient], slices: int, size: int, jobs: int) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with published(folder) as draft:
         for name in ("images", "masks"):
             (draft / name).mkdir()
         chunks = [patients[start : start + 8] for start in range(0, len(patients), 8)]
@@ -67,10 +64,6 @@ def _generate(folder: Path, patients: list[Patient], slices: int, size: int, job
         )
         rows = [row for chunk in track(work, "Generating phantoms", len(chunks), transient=True) for row in chunk]
         write_table(pd.DataFrame(rows), draft / "samples.csv")
-        if not folder.is_dir():  # another process may have been faster: its files are the same
-            draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_patients(folder: Path, patients: list[Patient], slices: int, size: int) -> list[dict[str, str]]:

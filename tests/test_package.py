@@ -1,0 +1,92 @@
+"""The package as a whole: how it starts, and what it promises of itself."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from brain_tumor import __version__
+from brain_tumor.__main__ import VERBS, main
+
+ROOT = Path(__file__).parents[1]
+ALLOWED_AT_TOP = {"pyproject.toml", "conf", "brain_tumor", "tests", "notebooks", "Makefile", "README.md", "LICENSE"}
+
+
+def fastest(*arguments, times=3):
+    """Seconds of the fastest of some runs of Python, and its output: the machine may be busy, but not always."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=True)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), done.stdout
+
+
+def test_import_is_instant():
+    code = "import time; start = time.perf_counter(); import brain_tumor; print(time.perf_counter() - start)"
+
+    assert min(float(fastest("-c", code, times=1)[1]) for _ in range(3)) < 0.3
+
+
+def test_help_is_instant():
+    seconds, text = fastest("-m", "brain_tumor", "--help")
+
+    assert seconds < 1
+    assert "brain-tumor train data=folder data.root=DIR" in text
+    assert "not a medical device" in text
+    assert all(verb in text for verb in VERBS)
+
+
+def test_help_of_a_verb_does_not_import_torch():
+    code = """
+import sys
+sys.argv = ["brain-tumor", "train", "--help"]
+from brain_tumor.__main__ import main
+try:
+    main()
+finally:
+    print("torch" in sys.modules)
+"""
+    _, text = fastest("-c", code, times=1)
+
+    assert text.endswith("False\n")
+    assert "augmentation: heavy, light, medium, none" in text
+    assert "optimizer" in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["-h"]])
+def test_help_in_all_its_spellings(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", *arguments])
+    main()
+    assert "usage: brain-tumor" in capsys.readouterr().out
+
+
+def test_version(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "--version"])
+    main()
+    assert capsys.readouterr().out == __version__ + "\n"
+
+
+def test_unknown_verb(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "trian"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; verbs are train.\n"
+
+
+def test_files_stay_small():
+    for folder in ("brain_tumor", "tests", "conf", "notebooks"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".yaml", ".j2"):
+                assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_top_level_is_as_agreed():
+    tracked = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True)  # noqa: S607
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    top = {name.partition("/")[0] for name in tracked.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= ALLOWED_AT_TOP
