@@ -44,7 +44,7 @@ class Glioma:
         """One somewhere in the upper hemispheres."""
         side = rng.choice([-1, 1])
         centre = np.array([side * rng.uniform(0.20, 0.36), rng.uniform(-0.4, 0.4), rng.uniform(0.1, 0.38)])
-        return cls(centre, float(rng.uniform(0.17, 0.26)), Noise(rng, 0.28), Noise(rng, 0.45))
+        return cls(centre, float(rng.uniform(0.19, 0.28)), Noise(rng, 0.28), Noise(rng, 0.45))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
         """See `Lesion`."""
@@ -74,7 +74,7 @@ class Meningioma:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Meningioma":
         """One on the upper convexity, its centre a little below the brain's surface."""
-        radius = float(rng.uniform(0.16, 0.25))
+        radius = float(rng.uniform(0.18, 0.27))
         angle, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.85)
         flat = np.sqrt(1 - height**2)
         direction = np.array([np.cos(angle) * flat, np.sin(angle) * flat, height])
@@ -109,7 +109,7 @@ class Pituitary:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Pituitary":
         """One in the sella."""
-        radius = float(rng.uniform(0.12, 0.18))
+        radius = float(rng.uniform(0.13, 0.19))
         return cls(np.add(SELLA, (rng.normal(0, 0.015), 0.0, 0.35 * radius)), radius, bool(rng.random() < 0.5))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:

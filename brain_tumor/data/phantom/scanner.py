@@ -24,9 +24,9 @@ class Scanner:
 
 
 SCANNERS = {
-    "site_a": Scanner(noise=0.020, bias=0.15, gamma=1.0, zoom=1.0),
-    "site_b": Scanner(noise=0.030, bias=0.30, gamma=0.85, zoom=0.92),
-    "site_c": Scanner(noise=0.040, bias=0.20, gamma=1.2, zoom=0.96),
+    "site_a": Scanner(noise=0.015, bias=0.15, gamma=1.0, zoom=1.0),
+    "site_b": Scanner(noise=0.025, bias=0.30, gamma=0.85, zoom=0.92),
+    "site_c": Scanner(noise=0.035, bias=0.20, gamma=1.2, zoom=0.96),
 }
 
 

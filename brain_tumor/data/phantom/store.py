@@ -14,12 +14,12 @@ from brain_tumor.data.publish import published
 from brain_tumor.data.samples import read_table, samples_table, write_table
 from brain_tumor.errors import DataError
 
-VERSION = 4
+VERSION = 5
 """Part of the folder's name: raise it when the same seed would give other pictures."""
 
 
 def phantom(
-    root: str | Path, *, patients: int = 600, slices: int = 3, size: int = 128, seed: int = 0, jobs: int = -1
+    root: str | Path, *, patients: int = 800, slices: int = 3, size: int = 128, seed: int = 0, jobs: int = -1
 ) -> pd.DataFrame:
     """Samples of generated patients, whose files are made below ``root`` if they are missing.
 
