@@ -1,6 +1,7 @@
 """The command line: ``brain-tumor <verb>``; each verb is a module of its own, imported only when it is called."""
 
 import importlib
+import os
 import sys
 
 from brain_tumor import __version__
@@ -32,10 +33,19 @@ def main() -> None:
             print(__version__)
         case [verb, *arguments] if verb in VERBS:
             sys.argv = [f"brain-tumor {verb}", *arguments]
-            importlib.import_module(f"brain_tumor.{verb}").main()
+            _call(verb)
         case [verb, *_]:
             print(f"brain-tumor: there is no verb {verb!r}; verbs are {', '.join(VERBS)}.", file=sys.stderr)
             sys.exit(2)
+
+
+def _call(verb: str) -> None:
+    try:
+        importlib.import_module(f"brain_tumor.{verb}").main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,15 @@ finally:
     assert "optimizer" in text
 
 
+def test_help_into_a_pipe_that_closes():
+    command = f"set -o pipefail; {sys.executable} -m brain_tumor train --help | head -n 1"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)  # noqa: S607
+
+    assert done.stdout.startswith("brain-tumor train")
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("arguments", [[], ["help"], ["-h"]])
 def test_help_in_all_its_spellings(arguments, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["brain-tumor", *arguments])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import CENTRES, save
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from brain_tumor.errors import ConfigError, DataError
@@ -154,6 +155,16 @@ def test_manifest(manifest_csv, tmp_path):
     assert run.results["n"]["test"]["groups"] < run.results["n"]["test"]["images"]
 
 
+def test_three_pictures_of_each_class_will_do(tmp_path):
+    for label in ("glioma", "no_tumor"):
+        for number in range(3):
+            save(tmp_path / "scans" / label / f"{number}.png", label, number)
+
+    run = train(["data=folder", f"data.root={tmp_path / 'scans'}", *SHORT, "trainer.max_epochs=1"], tmp_path / "run")
+
+    assert run.results["n"]["test"] == {"images": 2, "groups": 2, "per_class": {"glioma": 1, "no_tumor": 1}}
+
+
 def test_official_split_with_leak_is_told(parted_folder, tmp_path):
     """The same picture stands in Training and in Testing, as in the field's public sets."""
     import shutil
@@ -195,12 +206,12 @@ def test_extras_go_together(data, tmp_path):
     assert run.results["val"]["f1_macro"]["value"] == pytest.approx(run.monitored, abs=1e-6)
 
 
-def test_sampler_and_frozen_backbone(data, tmp_path):
-    run = train(
-        [*data, *SHORT, "data.imbalance=sampler", "callbacks=[unfreeze]", "split=kfold", "split.fold=2"], tmp_path
-    )
+def test_sampler_unfreezing_folds_and_bf16(data, tmp_path):
+    options = ["data.imbalance=sampler", "callbacks=[unfreeze]", "split=kfold", "split.folds=4", "split.fold=2"]
+    run = train([*data, *SHORT, *options, "trainer.precision=bf16-mixed"], tmp_path)
 
-    assert run.results["n"]["test"]["images"] > 4
+    assert run.results["n"]["test"] == {"images": 12, "groups": 12, "per_class": dict.fromkeys(CENTRES, 3)}
+    assert run.results["val"]["f1_macro"]["value"] == pytest.approx(run.monitored, abs=1e-6)
 
 
 class TestDebug:

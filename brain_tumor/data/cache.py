@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.progress import track
 
-from brain_tumor.data.publish import published
+from brain_tumor.data.publish import published_folder
 from brain_tumor.data.reading import READING_VERSION, read_grey
 from brain_tumor.data.samples import read_table, write_table
 from brain_tumor.errors import DataError
@@ -50,14 +50,11 @@ def cached_images(paths: list[str], size: int, cache_dir: Path) -> ImageCache:
     appears under ``cache_dir`` only once it is whole.
 
     Raises:
-        DataError: ``cache_dir`` cannot be written.
+        DataError: ``cache_dir`` cannot be filled.
     """
     entry = cache_dir / f"images-{_key(paths, size)}"
     if not entry.is_dir():
-        try:
-            _build(entry, paths, size)
-        except OSError as error:
-            raise DataError(f"The image cache {cache_dir} cannot be written ({error}); set paths.cache_dir.") from error
+        _build(entry, paths, size)
     return ImageCache(np.load(entry / "images.npy", mmap_mode="r"), read_table(entry / "facts.csv"))
 
 
@@ -70,7 +67,7 @@ def _key(paths: list[str], size: int) -> str:
 
 
 def _build(entry: Path, paths: list[str], size: int) -> None:
-    with published(entry) as draft:
+    with published_folder(entry) as draft:
         images = np.lib.format.open_memmap(draft / "images.npy", "w+", np.uint8, (len(paths), size, size))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             decoded = pool.map(lambda path: _decode(path, size), paths)

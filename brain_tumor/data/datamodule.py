@@ -80,9 +80,9 @@ class ScanDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        require(
-            min(image_size, batch_size, eval_batch_size) > 0, "data.image_size or a batch size below 1", "1 or more"
-        )
+        sizes = {"image_size": image_size, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
+        for name, value in sizes.items():
+            require(isinstance(value, int) and value > 0, f"data.{name}={value}", "a whole number from 1")
         require(num_workers == "auto" or num_workers >= 0, f"data.num_workers={num_workers}", "auto or a number from 0")
         require(
             imbalance in get_args(Imbalance),

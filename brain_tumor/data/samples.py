@@ -1,12 +1,12 @@
 """The samples table: one row per image, plain CSV, all columns text, unknown = empty."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from brain_tumor.data.publish import published_file
 from brain_tumor.errors import DataError
 
 COLUMNS = (
@@ -58,9 +58,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV in one step: a reader sees the old file or the whole new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.to_csv(temporary, index=False)
-    temporary.replace(path)
+    with published_file(path) as draft:
+        table.to_csv(draft, index=False)
 
 
 def data_digest(samples: pd.DataFrame) -> str:

@@ -130,7 +130,8 @@ def _allot(samples: pd.DataFrame, shares: dict[str, float], seed: int) -> npt.ND
     Groups come in random order (those larger than the smallest side first, so that they find room in training); sizes
     therefore differ from the wish by less than one group.
     """
-    if not all(share > 0 for share in shares.values()) or sum(shares.values()) >= 1:
+    good = all(isinstance(share, int | float) and share > 0 for share in shares.values())
+    if not good or sum(shares.values()) >= 1:
         raise DataError(
             f"The shares {shares} of the split must be above 0 and leave something to train on (sum below 1)."
         )

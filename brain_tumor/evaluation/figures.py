@@ -1,6 +1,5 @@
 """Plots of a predictions table and of a training; told apart by line style and text as well as by colour."""
 
-import os
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 from sklearn.metrics import confusion_matrix as count_pairs
 
+from brain_tumor.data.publish import published_file
 from brain_tumor.evaluation.predictions import Predictions
 
 # Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
@@ -103,9 +103,8 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    figure.savefig(temporary, format="png", dpi=130)
-    temporary.replace(path)
+    with published_file(path) as draft:
+        figure.savefig(draft, format="png", dpi=130)
 
 
 def _canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:

@@ -4,7 +4,6 @@ Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plan
 another framework needs ``sample_id``, ``label`` and the probabilities.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,13 +81,6 @@ def predictions_frame(
     for column, name in enumerate(classes):
         table[_PROBABILITY + name] = probabilities[:, column]
     return table.join(samples[["group", "source", "plane"]].reset_index(drop=True))
-
-
-def write_predictions(frame: pd.DataFrame, path: Path) -> None:
-    """Write the table in one step; probabilities read back are equal to the last bit."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.to_csv(temporary, index=False)
-    temporary.replace(path)
 
 
 def read_predictions(path: str | Path) -> Predictions:

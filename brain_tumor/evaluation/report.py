@@ -1,12 +1,12 @@
 """``report.html``: one self-contained page, readable anywhere without a network."""
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from brain_tumor.data.publish import published_file
 from brain_tumor.evaluation.summary import CAUTION, DETECTION, HEADLINES, show
 
 PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc")
@@ -49,6 +49,5 @@ def write_report(
         notes=notes,
         command=command,
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    with published_file(path) as draft:
+        draft.write_text(page, encoding="utf-8")

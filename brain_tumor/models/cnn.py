@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brain_tumor.errors import require
+
 GREY = {"mean": (0.18,), "std": (0.2,)}
 """Rounded statistics of MR slices on a black ground, scaled to [0, 1]."""
 
@@ -21,6 +23,9 @@ class SmallCNN(nn.Module):
         widths: Channels of the stages; the stem quarters the resolution, every stage but the first halves it again.
         depth: Residual blocks a stage.
         dropout: Before the head.
+
+    Raises:
+        ConfigError: No stages, stages of less than 8 channels, or no blocks.
     """
 
     def __init__(
@@ -31,6 +36,8 @@ class SmallCNN(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
+        require(isinstance(widths, Sequence) and min(widths) >= 8, f"model.widths={widths}", "a list of numbers from 8")
+        require(depth >= 1, f"model.depth={depth}", "1 or more")
         self.pretrained_cfg = GREY
         self.stem = nn.Sequential(
             *_convolution(1, widths[0] // 2, kernel=5, stride=2),

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brain_tumor.errors import require
+
 RGB_OF_GREY = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 """The study fed colour pictures scaled to [0, 1]."""
 
@@ -22,6 +24,7 @@ class SeedCNN(nn.Module):
 
     def __init__(self, num_classes: int, image_size: int) -> None:
         super().__init__()
+        require(image_size >= 46, f"model=seed_cnn at data.image_size={image_size}", "46 px or more")
         self.pretrained_cfg = RGB_OF_GREY
         channels = (3, 8, 16, 32, 64)
         layers: list[nn.Module] = []

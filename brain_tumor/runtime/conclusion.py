@@ -60,6 +60,7 @@ def present(
     """Write ``figures/`` and ``report.html``, and print the results table and where everything lies."""
     run_dir = Path(cfg.paths.run_dir)
     report = run_dir / "report.html"
+    notes = _notes(datamodule, cfg)
     write_report(
         report,
         title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
@@ -68,11 +69,13 @@ def present(
             Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv"), run_dir / "figures"
         ),
         facts=_facts(record.facts),
-        notes=_notes(datamodule, cfg),
+        notes=notes,
         command=record.facts["command"],
     )
     console = get_console()
     console.print(results_table(results))
+    for note in notes:
+        console.print(f"Note: {note}", style="yellow", highlight=False)
     for what, path in {"Report": report, "Figures": run_dir / "figures", "Run": run_dir}.items():
         console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False)
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
-from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.errors import BrainTumorError, ConfigError, require
 
 _PACKAGE = Path(brain_tumor.__file__).parent
 T = TypeVar("T")
@@ -23,6 +23,14 @@ CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.paren
 
 ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "torchvision.", "timm.")
 """Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
+
+_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
+    "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "monitor.mode": (lambda value: value in ("max", "min"), "max or min"),
+    "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+}
+"""Keys that are not an object's argument, or used late: what is good, and how to say it."""
 
 
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", name: str = "train") -> DictConfig:
@@ -47,10 +55,10 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
 
 
 def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """Refuse a configuration with values left out, or with appended keys that nothing reads.
+    """Refuse a configuration with values left out or out of range, or with appended keys that nothing reads.
 
     Raises:
-        ConfigError: In either case.
+        ConfigError: In each case.
     """
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
@@ -58,6 +66,9 @@ def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         raise ConfigError(explain(error)) from error
     if missing:
         raise ConfigError(_not_set(missing[0]))
+    for key, (good, expected) in _SETTINGS.items():
+        value = OmegaConf.select(cfg, key)
+        require(value is None or good(value), f"{key}={value}", expected)
     for override in overrides:
         key = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and not _is_read(cfg, key):
@@ -140,6 +151,9 @@ def explain(error: BaseException) -> str:
         return _not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):
         return f"There is no key {unknown[1]}; `brain-tumor train --cfg job` shows all keys."
+    if unheard := re.search(r"Could not load '(\w+)/(\w+)'", text):
+        options = sorted(path.stem for path in (CONF_DIR / unheard[1]).glob("*.yaml"))
+        return f"There is no {unheard[1]}={unheard[2]}; there are: {', '.join(options)}."
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if options := [line for line in lines if line.startswith("Available options")]:
         choices = takewhile(

@@ -9,6 +9,7 @@ REMARKS = (
     ".*does not have many workers.*",  # pictures for evaluation come out of memory: workers would only cost their start
     ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
     ".*turning off the train dataloader shuffling.*",  # what debug=overfit is for
+    ".*Checkpoint directory .* exists and is not empty.*",  # a run that is done again
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14
 )
 

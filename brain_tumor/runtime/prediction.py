@@ -7,7 +7,8 @@ import pandas as pd
 import torch
 
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.evaluation.predictions import predictions_frame, write_predictions
+from brain_tumor.data.samples import write_table
+from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.models.classifier import Classifier
 
 EVALUATED = ("val", "test")
@@ -38,5 +39,5 @@ def predict(
         logits = torch.cat([logits for _, logits in batches]).cpu()
         probabilities = logits.double().softmax(dim=1).numpy()
         tables[split] = predictions_frame(datamodule.samples.iloc[rows], datamodule.classes, probabilities)
-        write_predictions(tables[split], folder / f"{split}.csv")
+        write_table(tables[split], folder / f"{split}.csv")
     return tables

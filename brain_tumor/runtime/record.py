@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -17,20 +18,23 @@ from typing import Any, Self
 import torch
 
 import brain_tumor
+from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BrainTumorError, ConfigError
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
+_OUTPUTS = ("samples.csv", "checkpoints", "metrics.csv", "predictions", "results.json", "report.html", "figures")
 
 
 def write_json(document: dict[str, Any], path: Path) -> None:
     """Write JSON in one step: a reader sees the old file or the whole new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with published_file(path) as draft:
+        draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 class RunRecord:
     """A context that keeps ``run.json`` up to date: running, then finished or failed (with the reason).
+
+    What an earlier run left in the directory is removed first.
 
     Args:
         run_dir: Made if it is missing.
@@ -56,6 +60,8 @@ class RunRecord:
         }
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
+            if self._path.exists():
+                _clear(run_dir)
             self._write()
         except OSError as error:
             raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); set hydra.run.dir.") from error
@@ -93,6 +99,15 @@ class RunRecord:
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
+
+
+def _clear(run_dir: Path) -> None:
+    """Remove what an earlier run left: its results must not stand beside this one's record."""
+    for name in _OUTPUTS:
+        if (run_dir / name).is_dir():
+            shutil.rmtree(run_dir / name)
+        else:
+            (run_dir / name).unlink(missing_ok=True)
 
 
 def _status(path: Path) -> str | None:

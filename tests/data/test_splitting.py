@@ -122,6 +122,7 @@ def test_overlap_counts_what_official_splits_hide():
         (Official(), table(["a", "b"]), "a train and a test part"),
         (Official(), table(["a"] * 3, split=["train", "test", ""]), "1 images belong to no part"),
         (Holdout(val=0.6, test=0.5), table(["a", "b"] * 9), "sum below 1"),
+        (Holdout(val="half"), table(["a", "b"] * 9), "above 0"),
         (Holdout(val=0), table(["a", "b"] * 9), "above 0"),
         (Holdout(), table(["a"] * 9 + ["b"] * 2), "'b' has 2 separate"),
         (KFold(fold=5), table(["a", "b"] * 9), "folds 0 to 4"),

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_tumor.data.samples import samples_table
+from brain_tumor.data.samples import samples_table, write_table
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.predictions import Predictions, predictions_frame, read_predictions, write_predictions
+from brain_tumor.evaluation.predictions import Predictions, predictions_frame, read_predictions
 
 CLASSES = ("glioma", "no_tumor", "pituitary")
 
@@ -39,7 +39,7 @@ def test_table_has_the_columns_of_the_contract():
 
 def test_file_gives_back_every_bit(tmp_path):
     table = frame()
-    write_predictions(table, tmp_path / "test.csv")
+    write_table(table, tmp_path / "test.csv")
 
     back = read_predictions(tmp_path / "test.csv")
 

@@ -4,6 +4,7 @@ import torch
 from sklearn.metrics import log_loss
 from torch.nn.functional import one_hot
 
+from brain_tumor.errors import ConfigError
 from brain_tumor.models.losses import CrossEntropy, Focal
 
 LOGITS = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -44,3 +45,9 @@ def test_probabilities_as_target_mean_the_same(loss):
 @pytest.mark.parametrize("loss", [CrossEntropy(class_weights=WEIGHTS), Focal(class_weights=WEIGHTS)])
 def test_weights_are_not_saved(loss):
     assert not loss.state_dict()
+
+
+@pytest.mark.parametrize("build", [lambda: CrossEntropy(smoothing=1.0), lambda: Focal(gamma=-1.0)])
+def test_losses_out_of_range(build):
+    with pytest.raises(ConfigError, match="is not possible; expected"):
+        build()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from brain_tumor.errors import ConfigError
 from brain_tumor.models.mixing import Mixing
 
 IMAGES = torch.stack([torch.zeros(1, 16, 16), torch.ones(1, 16, 16)])
@@ -24,3 +25,8 @@ def test_targets_are_the_share_of_each_picture(options):
         torch.testing.assert_close(images.mean(dim=(1, 2, 3)), targets[:, 1], atol=1e-5, rtol=1e-5)
         shares.append(targets[0, 0].item())
     assert len(set(shares)) > 5
+
+
+def test_negative_parameters():
+    with pytest.raises(ConfigError, match=r"augmentation\.mixup=-1 with cutmix=0"):
+        Mixing(2, mixup=-1)

@@ -112,3 +112,17 @@ def test_real_weights_load(shared, name):
     network = timm_backbone(name, 4, 128, weights=str(shared / "weights" / f"{name}.safetensors")).eval()
 
     assert network(torch.zeros(1, 3, 128, 128)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: SmallCNN(2, widths=3), "model.widths=3"),
+        (lambda: SmallCNN(2, widths=(4, 8)), "a list of numbers from 8"),
+        (lambda: SmallCNN(2, depth=0), "model.depth=0"),
+        (lambda: SeedCNN(2, image_size=45), "data.image_size=45 is not possible; expected 46"),
+    ],
+)
+def test_networks_that_cannot_be(build, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        build()

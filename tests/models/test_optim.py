@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from brain_tumor.errors import ConfigError
 from brain_tumor.models.backbone import timm_backbone
 from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.models.optim import adamw, parameter_groups, sgd
@@ -102,3 +103,16 @@ def test_plateau_waits_then_cuts():
 
 def test_constant_stays():
     assert set(schedule(constant, 5)) == {1.0}
+
+
+@pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"head_lr": -1.0}, {"layer_decay": 0.0}, {"layer_decay": 1.5}])
+def test_rates_out_of_range(wrong):
+    with pytest.raises(ConfigError, match="is not possible; expected"):
+        adamw(SmallCNN(2, widths=(8, 8)), **{"lr": 0.1, "weight_decay": 0.0} | wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"floor": -0.1}])
+def test_schedules_out_of_range(wrong):
+    optimizer = sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0)
+    with pytest.raises(ConfigError, match="a share from 0 to 1"):
+        warmup_cosine(optimizer, total_steps=10, monitor="", mode="", **wrong)

@@ -134,7 +134,7 @@ def test_run_directory_in_use(command, tmp_path):
 
 
 def test_nothing_validated_in_time(command, flat_folder):
-    outcome = command(*FAST, f"data.root={flat_folder}", "trainer.max_epochs=0")
+    outcome = command(*FAST, f"data.root={flat_folder}", "trainer.max_time=00:00:00:00")
     refused(outcome, "Training ended before its first validation")
 
 

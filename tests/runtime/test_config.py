@@ -98,6 +98,11 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("data=folder", "data.root is not set; give it on the command line: data.root="),
         ("model=timm", "model.name is not set"),
         ("model.lr=${nowhere}", "nowhere"),
+        ("callbacks=[nothing]", "There is no callbacks=nothing; there are: early_stopping, ema"),
+        ("seed=abc", "seed=abc is not possible; expected a whole number"),
+        ("evaluation.resamples=0", "evaluation.resamples=0"),
+        ("monitor.mode=up", "expected max or min"),
+        ("trainer.max_epochs=-1", "trainer.max_epochs=-1"),
     ],
 )
 def test_mistakes_in_overrides(override, sentence, tmp_path):

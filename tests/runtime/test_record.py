@@ -49,8 +49,12 @@ def test_a_finished_run_is_not_replaced_by_accident(tmp_path):
     with pytest.raises(ConfigError, match="overwrite=true"):
         RunRecord(tmp_path)
     assert stored(tmp_path)["status"] == "finished"
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "mine.txt").write_text("")
     with RunRecord(tmp_path, overwrite=True):
         assert stored(tmp_path)["status"] == "running"
+        assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"status": "failed"}'])

@@ -10,7 +10,7 @@ from rich.progress import track
 
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.phantom.patients import Patient, draw_patients, render
-from brain_tumor.data.publish import published
+from brain_tumor.data.publish import published_folder
 from brain_tumor.data.samples import read_table, samples_table, write_table
 from brain_tumor.errors import DataError
 
@@ -37,7 +37,7 @@ def phantom(
         A samples table with patient, source, plane and mask.
 
     Raises:
-        DataError: Arguments out of range.
+        DataError: Arguments out of range, or ``root`` cannot be filled.
     """
     if not (patients >= 12 and slices >= 1 and 32 <= size <= 512):
         raise DataError(
@@ -55,7 +55,7 @@ def phantom(
 
 
 def _generate(folder: Path, patients: list[Patient], slices: int, size: int, jobs: int) -> None:
-    with published(folder) as draft:
+    with published_folder(folder) as draft:
         for name in ("images", "masks"):
             (draft / name).mkdir()
         chunks = [patients[start : start + 8] for start in range(0, len(patients), 8)]
