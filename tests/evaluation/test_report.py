@@ -92,7 +92,8 @@ def test_report_stands_alone_and_says_what_matters(tmp_path, table, results):
     for text in ("CNN on &lt;scans&gt;", "0.432", "7 images leak", "brain-tumor train a=b", *NAMES):
         assert text in page
     value = results["test"]["f1_macro"]
-    assert f"{value['value']:.3f} [{value['ci_low']:.3f}, {value['ci_high']:.3f}]" in page
+    shown = f"<span>{value['value']:.3f}</span> <span>[{value['ci_low']:.3f}, {value['ci_high']:.3f}]</span>"
+    assert shown in page
 
 
 def test_table_fits_a_terminal(results):
