@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from brain_tumor.runtime.config import build
+from brain_tumor.errors import ConfigError
+from brain_tumor.runtime.config import build, explain
 
 
 @contextmanager
@@ -16,12 +17,15 @@ def open_loggers(cfg: DictConfig) -> Iterator[list[Logger]]:
 
     Without finishing, the next job of a sweep would go on in this one's wandb run; a run that ends with an exception is
     marked failed there.
+
+    Raises:
+        ConfigError: A logger cannot be built or cannot start.
     """
     loggers: list[Logger] = []
     try:
         for name, node in cfg.get("logger", {}).items():
             loggers.append(build(node, f"logger.{name}"))
-            loggers[-1].log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+            _start(loggers[-1], name, cfg)
         yield loggers
     except BaseException:
         _finish(loggers, exit_code=1)
@@ -32,6 +36,19 @@ def open_loggers(cfg: DictConfig) -> Iterator[list[Logger]]:
 def wandb_id(loggers: list[Logger]) -> str | None:
     """Id of the wandb run, or None."""
     return next((str(logger.version) for logger in loggers if type(logger).__name__ == "WandbLogger"), None)
+
+
+def _start(logger: Logger, name: str, cfg: DictConfig) -> None:
+    try:
+        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    except Exception as error:
+        if type(error).__module__.startswith(
+            "wandb."
+        ):  # its errors have no base that can be named without importing it
+            raise ConfigError(
+                f"logger.{name} cannot start: {explain(error)} Without an account, set logger.{name}.offline=true."
+            ) from error
+        raise
 
 
 def _finish(loggers: list[Logger], exit_code: int) -> None:

@@ -1,5 +1,7 @@
 """What the experiment loggers are left with, read back by their own readers."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -46,3 +48,29 @@ def test_wandb_run_is_finished_when_the_job_fails(tmp_path):
         loggers[0].log_metrics({"loss": torch.tensor(1.0 / 0)})
 
     assert sys.modules["wandb"].run is None
+
+
+def test_wandb_without_an_account_is_told_of_the_way_out(tmp_path, flat_folder):
+    """In a process of its own: wandb remembers how it was first set up."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    environment |= {"HOME": str(tmp_path), "WANDB_API_KEY": ""}
+    arguments = [
+        "train",
+        "data=folder",
+        f"data.root={flat_folder}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+        "logger=wandb",
+    ]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "brain_tumor", "train", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "logger.wandb cannot start" in done.stderr
+    assert "set logger.wandb.offline=true" in done.stderr
