@@ -146,6 +146,8 @@ def explain(error: BaseException) -> str:
     """What an error of Hydra or OmegaConf says, as one sentence."""
     text = str(error)
     if isinstance(error, OverrideParseException):
+        if "=" not in str(error.override):
+            return f"{error.override} is not understood; expected GROUP=OPTION or KEY=VALUE."
         return f"{error.override} cannot be read; quote what is special in it: KEY='\"VALUE\"'."
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return _not_set(missing[1])

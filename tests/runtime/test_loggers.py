@@ -63,7 +63,7 @@ def test_wandb_without_an_account_is_told_of_the_way_out(tmp_path, flat_folder):
     ]
 
     done = subprocess.run(
-        [sys.executable, "-m", "brain_tumor", "train", *arguments],
+        [sys.executable, "-m", "brain_tumor", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
