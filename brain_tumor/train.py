@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.app import run_app
 from brain_tumor.runtime.config import compose
 
@@ -41,11 +42,17 @@ def train(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python") ->
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
+    from brain_tumor.runtime.record import refuse_finished
+
     cfg = compose(overrides, run_dir)
     hydra_dir = Path(cfg.paths.run_dir) / ".hydra"
-    hydra_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(cfg, hydra_dir / "config.yaml")
-    OmegaConf.save(OmegaConf.create(list(overrides)), hydra_dir / "overrides.yaml")
+    refuse_finished(hydra_dir.parent, cfg.overwrite)
+    try:
+        hydra_dir.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, hydra_dir / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(overrides)), hydra_dir / "overrides.yaml")
+    except OSError as error:
+        raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); choose another.") from error
     return run(cfg)
 
 

@@ -234,6 +234,19 @@ class TestDebug:
 
         assert "run_training_batch" in (tmp_path / "fit-profile.txt").read_text()
 
+    def test_one_batch_says_so_too(self, data, tmp_path):
+        """To Lightning 1 is one batch and 1.0 are all; brackets in a path are no markup."""
+        run = train([*data, *SHORT, "trainer.max_epochs=1", "trainer.limit_train_batches=1"], tmp_path / "[/b] it's ü")
+
+        assert "the figures mean nothing" in (run.run_dir / "report.html").read_text()
+
+
+def test_epochs_without_validation_have_no_validation_metrics(data, tmp_path):
+    train([*data, *SHORT, "trainer.max_epochs=4", "trainer.check_val_every_n_epoch=2"], tmp_path)
+
+    validated = pd.read_csv(tmp_path / "metrics.csv")["val/loss"].notna()
+    assert validated.tolist() == [False, True, False, True]
+
 
 class TestMistakes:
     def test_they_raise_in_python(self, tmp_path):
@@ -251,10 +264,11 @@ class TestMistakes:
         assert json.loads((tmp_path / "run.json").read_text())["status"] == "finished"
 
     def test_a_finished_run_stays(self, data, run):
-        before = weights_hash(run)
+        before, overrides = weights_hash(run), (run.run_dir / ".hydra" / "overrides.yaml").read_text()
         with pytest.raises(ConfigError, match="overwrite=true"):
-            train([*data, *SHORT], run.run_dir)
+            train([*data, *SHORT, "seed=7"], run.run_dir)
         assert weights_hash(run) == before
+        assert (run.run_dir / ".hydra" / "overrides.yaml").read_text() == overrides
 
 
 @pytest.mark.shared

@@ -24,21 +24,31 @@ class EpochTable(Callback):
     def __init__(self, path: Path, announce: bool = False) -> None:
         self._path, self._announce = path, announce
         self._rows: list[dict[str, float]] = []
-        self._start = 0.0
+        self._start, self._validated = 0.0, False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self._start = time.perf_counter()
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning keeps the metrics of the last validation: note that they are this epoch's."""
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Add the epoch's row; validation has run by now."""
+        metrics = {
+            name: value
+            for name, value in trainer.callback_metrics.items()
+            if self._validated or not name.startswith("val/")
+        }
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "seconds": round(time.perf_counter() - self._start, 3),
             "lr": max(group["lr"] for group in trainer.optimizers[0].param_groups),
-            **{name: value.item() for name, value in sorted(trainer.callback_metrics.items())},
+            **{name: value.item() for name, value in sorted(metrics.items())},
         }
+        self._validated = False
         self._rows.append(row)
         if trainer.is_global_zero:
             write_table(pd.DataFrame(self._rows), self._path)

@@ -1,5 +1,7 @@
 """Adapters: what lies on disk → a samples table."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -112,12 +114,24 @@ def _unwrap(path: Path) -> Path:
     return path
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    """Files at any depth, also behind links; nothing hidden.
+
+    Raises:
+        DataError: A name that is not UTF-8: no table could hold it.
+    """
+    for parent, children, names in os.walk(folder, followlinks=True):
+        children[:] = [child for child in children if not child.startswith(".")]
+        for name in names:
+            if not name.startswith("."):
+                path = Path(parent, name)
+                if not str(path).isprintable():
+                    raise DataError(f"The file name {str(path)!r} is not readable text; rename the file.")
+                yield path
+
+
 def _class_rows(class_folder: Path, top: Path, split: str) -> list[dict[str, str]]:
-    images = [
-        path
-        for path in class_folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    ]
+    images = [path for path in _files(class_folder) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise DataError(f"The class folder {class_folder} holds no images; fill it or remove it.")
     label = normalise_label(class_folder.name)

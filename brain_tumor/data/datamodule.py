@@ -53,7 +53,8 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         counts: Images found, readable, and on each side of the split.
-        overlap: Val and test images whose group stands in training too (only official splits can have any).
+        overlap: Val and test images whose group stands in training too (possible where the
+            split came with the data).
         normalize: How grey bytes become network input; set it to what the network was made for.
     """
 

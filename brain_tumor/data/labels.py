@@ -33,7 +33,7 @@ def normalise_label(name: str) -> str:
         >>> [normalise_label(name) for name in ("Glioma_Tumor", "notumor", "Healthy", "Brain Tumor")]
         ['glioma', 'no_tumor', 'no_tumor', 'tumor']
     """
-    words = re.sub(r"[^0-9a-z]+", "_", name.strip().lower().replace("tumour", "tumor")).strip("_")
+    words = re.sub(r"[\W_]+", "_", name.strip().lower().replace("tumour", "tumor")).strip("_") or name
     if words in _HEALTHY_NAMES:
         return HEALTHY
     if words in _TUMOR_NAMES:

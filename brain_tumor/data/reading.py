@@ -1,5 +1,6 @@
 """One image file in, one grey uint8 picture out."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from brain_tumor.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
-READING_VERSION = 1
-"""Part of every cache key: raise it when the same file would yield other pixels."""
+READING_VERSION = 2
+"""Part of every cache key: raise it when the same file would yield other pixels or facts."""
 
 _WIDE_MODES = ("I", "F")  # and I;16, I;16B, …: more than 8 bits a pixel
 
@@ -40,6 +41,7 @@ def read_grey(path: str | Path) -> npt.NDArray[np.uint8]:
     except (
         OSError,
         SyntaxError,
+        struct.error,
         ValueError,
         Image.DecompressionBombError,
     ) as error:  # Pillow's ways to say "corrupt"

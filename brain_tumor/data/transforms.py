@@ -24,10 +24,13 @@ class Augmentation:
         steps: Name of an albumentations transform → its arguments, applied in this order.
 
     Raises:
-        ConfigError: A transform that does not exist, or an argument it does not take.
+        ConfigError: A transform that does not exist, an argument it does not take, or one that does not turn a grey
+            uint8 picture into another of its size.
     """
 
     def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, arguments in steps.items():
+            _try(name, arguments or {})
         self._chain = A.Compose([_build(name, arguments or {}) for name, arguments in steps.items()])
 
     def __call__(self, image: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
@@ -35,6 +38,21 @@ class Augmentation:
         self._chain.set_random_seed(seed)
         augmented: npt.NDArray[np.uint8] = self._chain(image=image)["image"]
         return augmented
+
+
+def _try(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse what does not take a grey uint8 picture, or gives another kind or size back."""
+    picture = np.zeros((64, 64), np.uint8)
+    step = _build(name, {**arguments, "p": 1.0})
+    try:
+        found = step(image=picture)["image"]
+    except Exception as error:
+        raise ConfigError(f"augmentation.steps.{name} does not work on grey pictures: {error}") from error
+    if found.shape != picture.shape or found.dtype != picture.dtype:
+        raise ConfigError(
+            f"augmentation.steps.{name} makes {found.dtype} {list(found.shape)} of a grey uint8 [64, 64] picture; "
+            "expected the same type and size."
+        )
 
 
 def _build(name: str, arguments: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import nn
 
-from brain_tumor.errors import ConfigError, WeightsError
+from brain_tumor.errors import ConfigError, WeightsError, require
 
 
 def timm_backbone(
@@ -41,6 +41,7 @@ def timm_backbone(
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3) or ["resnet18", "efficientnet_b0"]
         raise ConfigError(f"model.name={name} is no timm model; near are {', '.join(near)}.")
+    require(pretrained or weights is None, f"model.weights={weights} with model.pretrained=false", "one or the other")
     if weights is not None and not Path(weights).is_file():
         raise WeightsError(
             f"model.weights={weights} does not exist; give a file in timm's key layout, or leave model.weights out to "

@@ -52,5 +52,6 @@ class Focal(nn.Module):
         """Logits [B, C] and target, int64 [B] or probabilities [B, C] → mean loss, a scalar."""
         share = target if target.is_floating_point() else F.one_hot(target, logits.shape[1]).to(logits.dtype)
         log_p = F.log_softmax(logits, dim=1)
-        loss = -share * (1 - log_p.exp()) ** self.gamma * log_p
+        missed = (1 - log_p.exp()).clamp_min(1e-6)  # 0 has no finite gradient below gamma 1
+        loss = -share * missed**self.gamma * log_p
         return (loss if self.weight is None else loss * self.weight).sum(dim=1).mean()

@@ -22,8 +22,11 @@ USER_MISTAKE = 2
 
 def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
+    started = False
 
     def job(cfg: DictConfig) -> float | None:
+        nonlocal started
+        started = True
         hydra_cfg = HydraConfig.get()
         try:
             return task(check(cfg, hydra_cfg.overrides.task))
@@ -36,7 +39,13 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     job.__module__ = f"brain_tumor.{verb}"
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
-    except (BrainTumorError, HydraException, OmegaConfBaseException) as error:
+    except BrokenPipeError:
+        raise
+    except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
+        _stop(verb, error)
+    except ValueError as error:  # Hydra's way to refuse some overrides; from the task it is a bug
+        if started:
+            raise
         _stop(verb, error)
     finally:
         GlobalHydra.instance().clear()

@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 def build_datamodule(cfg: DictConfig) -> ScanDataModule:
     """The data module, not loaded yet."""
-    steps = plain(cfg.augmentation.steps)
+    steps = plain(cfg.augmentation.steps or {})
     return call(
         ScanDataModule,
         "data",
-        adapter=build(cfg.data.adapter, "data.adapter"),
-        split=build(cfg.split, "split"),
+        adapter=partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
+        split=partial(call, build(cfg.split, "split"), "split"),
         augmentation=call(Augmentation, "augmentation", steps=steps) if steps else None,
         cache_dir=Path(cfg.paths.cache_dir).expanduser().absolute(),
         image_size=cfg.data.image_size,

@@ -1,6 +1,5 @@
 """What a run leaves for people: results, floor, figures and the report."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +74,9 @@ def present(
     console = get_console()
     console.print(results_table(results))
     for note in notes:
-        console.print(f"Note: {note}", style="yellow", highlight=False)
+        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     for what, path in {"Report": report, "Figures": run_dir / "figures", "Run": run_dir}.items():
-        console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False)
+        console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _draw(test: Predictions, epochs: pd.DataFrame, folder: Path) -> dict[str, Path]:
@@ -118,6 +117,12 @@ def _texts(facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _partial(trainer: DictConfig) -> bool:
+    """Were batches left out? A whole number counts batches, a fraction is a share of them (Lightning)."""
+    limits = [trainer[f"limit_{loop}_batches"] for loop in ("train", "val", "predict")]
+    return bool(trainer.overfit_batches) or any(limit is not None and repr(limit) != "1.0" for limit in limits)
+
+
 def _notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
     notes = []
     if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
@@ -127,6 +132,6 @@ def _notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
             f"{datamodule.overlap} val or test images show a patient or a picture that stands in training too: "
             "these figures are inflated."
         )
-    if any(not math.isclose(cfg.trainer[key], 1.0) for key in ("limit_train_batches", "limit_predict_batches")):
+    if _partial(cfg.trainer):
         notes.append("Only some batches were run (debug): the figures mean nothing.")
     return notes

@@ -24,11 +24,16 @@ CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.paren
 ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "torchvision.", "timm.")
 """Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
 
+_MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
+_PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
-    "monitor.mode": (lambda value: value in ("max", "min"), "max or min"),
+    "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
+    "split.seed": (lambda value: isinstance(value, int) and value >= 0, "a whole number from 0"),
     "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
+    "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
 }
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""
 
@@ -44,13 +49,13 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     Raises:
         ConfigError: An override names nothing, or is malformed.
     """
-    place = f"paths.run_dir='{Path(run_dir).absolute()}'"
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, [*overrides, place])
-    except (HydraException, OmegaConfBaseException) as error:
+            cfg = hydra.compose(name, list(overrides))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
+    cfg.paths.run_dir = str(Path(run_dir).absolute())
     return check(cfg, overrides)
 
 
@@ -68,7 +73,11 @@ def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         raise ConfigError(_not_set(missing[0]))
     for key, (good, expected) in _SETTINGS.items():
         value = OmegaConf.select(cfg, key)
-        require(value is None or good(value), f"{key}={value}", expected)
+        require(good(value), f"{key}={value}", expected)
+    best = "min" if cfg.monitor.metric == "val/loss" else "max"
+    require(
+        cfg.monitor.mode == best, f"monitor.mode={cfg.monitor.mode} for {cfg.monitor.metric}", f"monitor.mode={best}"
+    )
     for override in overrides:
         key = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and not _is_read(cfg, key):
@@ -93,6 +102,7 @@ def _is_read(cfg: DictConfig, key: str) -> bool:
 def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
     """A node as plain Python, interpolations resolved."""
     container = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+    require(isinstance(container, dict), f"{container} where a table of keys belongs", "KEY: VALUE pairs")
     return dict(container)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,10 @@ from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BrainTumorError, ConfigError
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
-_OUTPUTS = ("samples.csv", "checkpoints", "metrics.csv", "predictions", "results.json", "report.html", "figures")
+_OUTPUTS = (
+    *("samples.csv", "checkpoints", "metrics.csv", "predictions", "results.json", "report.html", "figures"),
+    "tensorboard",
+)
 
 
 def write_json(document: dict[str, Any], path: Path) -> None:
@@ -45,9 +49,8 @@ class RunRecord:
     """
 
     def __init__(self, run_dir: Path, *, overwrite: bool = False) -> None:
+        refuse_finished(run_dir, overwrite)
         self._path = run_dir / "run.json"
-        if not overwrite and _status(self._path) == "finished":
-            raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
         self._facts: dict[str, Any] = {
             "status": "running",
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,6 +104,16 @@ class RunRecord:
         write_json(self._facts, self._path)
 
 
+def refuse_finished(run_dir: Path, overwrite: bool) -> None:
+    """Stop before a finished run is touched.
+
+    Raises:
+        ConfigError: One lies there and may not be replaced.
+    """
+    if not overwrite and _status(run_dir / "run.json") == "finished":
+        raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
+
+
 def _clear(run_dir: Path) -> None:
     """Remove what an earlier run left: its results must not stand beside this one's record."""
     for name in _OUTPUTS:
@@ -118,17 +131,22 @@ def _status(path: Path) -> str | None:
 
 
 def command_line() -> str:
-    """The command as typed, without the program's folder."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command, without the program's folder, quoted so that a shell takes it."""
+    return shlex.join([*Path(sys.argv[0]).name.split(), *sys.argv[1:]])
 
 
 def git_sha() -> str | None:
     """Commit of the working copy this package runs from, with ``-dirty`` if it was changed; None elsewhere."""
-    git = ["git", "-C", str(Path(brain_tumor.__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
     try:
-        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
+        _git("ls-files", "--error-unmatch", "__init__.py")  # else a stranger's repository around it
+        return _git("describe", "--always", "--abbrev=40", "--dirty")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(brain_tumor.__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
 
 
 def hardware() -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from conftest import draw, save
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from brain_tumor.data.cache import cached_images, fit_square
 from brain_tumor.errors import DataError
@@ -81,3 +82,12 @@ def test_fitting_keeps_proportions_and_centre(height, width, size):
     assert len(columns) == max(1, round(size * width / max(height, width)))
     assert abs((rows[0] + rows[-1]) - (size - 1)) <= 1
     assert (square[square > 0] == 200).all()
+
+
+def test_blank_pictures_link_nobody(tmp_path):
+    for number in range(2):
+        Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
+
+    cache = cached_images([str(tmp_path / f"{number}.png") for number in range(2)], 8, tmp_path / "cache")
+
+    assert cache.facts["pixels"].tolist() == ["", ""]

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from conftest import CENTRES, save
@@ -103,3 +106,19 @@ def test_manifest_faults(tmp_path, text, sentence):
 def test_missing_manifest(tmp_path):
     with pytest.raises(DataError, match="was not found"):
         manifest(tmp_path / "absent.csv")
+
+
+def test_hidden_folders_are_left_out_and_links_followed(tmp_path):
+    for number, place in enumerate(("scans/a", "scans/a/.ipynb_checkpoints", "elsewhere", "scans/b")):
+        save(tmp_path / place / f"{number}.png", "glioma", number)
+    (tmp_path / "scans" / "a" / "link").symlink_to(tmp_path / "elsewhere")
+
+    assert folder(tmp_path / "scans")["sample_id"].tolist() == ["a/0.png", "a/link/2.png", "b/3.png"]
+
+
+def test_file_names_that_are_no_text(tmp_path):
+    save(tmp_path / "a" / "1.png", "glioma", 1)
+    Path(tmp_path / "a" / "1.png").rename(os.fsdecode(os.fsencode(tmp_path / "a") + b"/br\xe9.png"))
+
+    with pytest.raises(DataError, match="is not readable text; rename the file"):
+        folder(tmp_path)

@@ -23,3 +23,9 @@ def test_spellings(label, name):
 def test_normalising_twice_changes_nothing(name):
     once = normalise_label(name)
     assert normalise_label(once) == once or once.endswith("_tumor")
+
+
+def test_names_in_any_script_stay_apart():
+    names = ["胶质瘤", "Опухоль", "Méningiome", "+", "-"]
+
+    assert [normalise_label(name) for name in names] == ["胶质瘤", "опухоль", "méningiome", "+", "-"]

@@ -52,3 +52,17 @@ def test_lists_of_yaml_are_ranges():
 def test_mistakes_are_errors_not_warnings(steps, sentence):
     with pytest.raises(ConfigError, match=sentence):
         Augmentation(steps)
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [("Normalize", "makes float32"), ("ToFloat", "makes float32"), ("ISONoise", "does not work on grey pictures")],
+)
+def test_steps_that_do_not_keep_grey_pictures(step, sentence):
+    with pytest.raises(ConfigError, match=rf"augmentation\.steps\.{step} {sentence}"):
+        Augmentation({step: {}})
+
+
+def test_steps_that_change_the_size():
+    with pytest.raises(ConfigError, match=r"\[32, 32\] of a grey uint8 \[64, 64\]"):
+        Augmentation({"RandomCrop": {"height": 32, "width": 32}})

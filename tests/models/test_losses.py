@@ -47,6 +47,12 @@ def test_weights_are_not_saved(loss):
     assert not loss.state_dict()
 
 
+def test_focal_gradient_is_finite_where_nothing_is_left_to_learn():
+    logits = torch.tensor([[30.0, 0.0, 0.0]], requires_grad=True)
+    Focal(gamma=0.5)(logits, torch.tensor([0])).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 @pytest.mark.parametrize("build", [lambda: CrossEntropy(smoothing=1.0), lambda: Focal(gamma=-1.0)])
 def test_losses_out_of_range(build):
     with pytest.raises(ConfigError, match="is not possible; expected"):

@@ -102,7 +102,12 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("callbacks=[nothing]", "There is no callbacks=nothing; there are: early_stopping, ema"),
         ("seed=abc", "seed=abc is not possible; expected a whole number"),
         ("evaluation.resamples=0", "evaluation.resamples=0"),
-        ("monitor.mode=up", "expected max or min"),
+        ("monitor.mode=up", "expected monitor.mode=max"),
+        ("monitor.metric=val/loss", "expected monitor.mode=min"),
+        ("monitor.metric=val/typo", "val/typo is not possible; expected val/f1_macro"),
+        ("trainer.precision=bf16-true", "expected auto, 32-true"),
+        ("seed=null", "seed=None"),
+        ("callbacks=null", "must be a string or a list"),
         ("trainer.max_epochs=-1", "trainer.max_epochs=-1"),
     ],
 )
