@@ -114,26 +114,25 @@ def _unwrap(path: Path) -> Path:
     return path
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Files at any depth, also behind links; nothing hidden.
-
-    Raises:
-        DataError: A name that is not UTF-8: no table could hold it.
-    """
+def _image_files(folder: Path) -> Iterator[Path]:
+    """Images at any depth, also behind links; nothing hidden, no folder twice."""
+    seen: set[Path] = set()
     for parent, children, names in os.walk(folder, followlinks=True):
-        children[:] = [child for child in children if not child.startswith(".")]
-        for name in names:
-            if not name.startswith("."):
-                path = Path(parent, name)
-                if not str(path).isprintable():
-                    raise DataError(f"The file name {str(path)!r} is not readable text; rename the file.")
-                yield path
+        seen.add(Path(parent).resolve())
+        children[:] = [
+            child for child in children if not child.startswith(".") and Path(parent, child).resolve() not in seen
+        ]
+        paths = (Path(parent, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
 def _class_rows(class_folder: Path, top: Path, split: str) -> list[dict[str, str]]:
-    images = [path for path in _files(class_folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = list(_image_files(class_folder))
     if not images:
         raise DataError(f"The class folder {class_folder} holds no images; fill it or remove it.")
+    for path in images:
+        if os.fsencode(path) != str(path).encode(errors="replace"):
+            raise DataError(f"The file name {str(path)!r} is not UTF-8 text; rename the file.")
     label = normalise_label(class_folder.name)
     return [
         {"sample_id": path.relative_to(top).as_posix(), "path": str(path), "label": label, "split": split}

@@ -24,7 +24,13 @@ from brain_tumor.errors import BrainTumorError, ConfigError
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _OUTPUTS = (
-    *("samples.csv", "checkpoints", "metrics.csv", "predictions", "results.json", "report.html", "figures"),
+    "checkpoints",
+    "figures",
+    "metrics.csv",
+    "predictions",
+    "report.html",
+    "results.json",
+    "samples.csv",
     "tensorboard",
 )
 

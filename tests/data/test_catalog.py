@@ -112,6 +112,8 @@ def test_hidden_folders_are_left_out_and_links_followed(tmp_path):
     for number, place in enumerate(("scans/a", "scans/a/.ipynb_checkpoints", "elsewhere", "scans/b")):
         save(tmp_path / place / f"{number}.png", "glioma", number)
     (tmp_path / "scans" / "a" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "scans" / "a" / "loop").symlink_to(tmp_path / "scans" / "a")
+    (tmp_path / "scans" / "a" / "broken.png").symlink_to(tmp_path / "nowhere")
 
     assert folder(tmp_path / "scans")["sample_id"].tolist() == ["a/0.png", "a/link/2.png", "b/3.png"]
 
@@ -120,5 +122,14 @@ def test_file_names_that_are_no_text(tmp_path):
     save(tmp_path / "a" / "1.png", "glioma", 1)
     Path(tmp_path / "a" / "1.png").rename(os.fsdecode(os.fsencode(tmp_path / "a") + b"/br\xe9.png"))
 
-    with pytest.raises(DataError, match="is not readable text; rename the file"):
+    with pytest.raises(DataError, match="is not UTF-8 text; rename the file"):
         folder(tmp_path)
+
+
+def test_any_unicode_name_is_taken(tmp_path):
+    for number, name in enumerate(("Scan 3.04\u202fPM.png", "schädel\u00a0(1).png")):
+        save(tmp_path / "a" / name, "glioma", number)
+        save(tmp_path / "b" / name, "pituitary", number)
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+
+    assert len(folder(tmp_path)) == 4

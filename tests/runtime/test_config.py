@@ -6,6 +6,8 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
 from brain_tumor.errors import ConfigError
+from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.runtime import assemble
 from brain_tumor.runtime.config import CONF_DIR, build, compose
 from brain_tumor.runtime.loggers import open_loggers
@@ -123,6 +125,14 @@ def test_appended_arguments_reach_their_object(tmp_path):
 
     assert cfg.augmentation.steps.GaussNoise.p == 0.2
     assert assemble.build_trainer(cfg, []).fast_dev_run
+
+
+def test_every_validation_metric_can_be_monitored(tmp_path):
+    metrics = Classifier(SmallCNN(2), ("a", "b"), *[lambda *_: None] * 4).val_metrics
+
+    for name in (*metrics.keys(), "val/loss"):
+        mode = "min" if name == "val/loss" else "max"
+        assert compose([f"monitor.metric={name}", f"monitor.mode={mode}"], tmp_path).monitor.metric == name
 
 
 class TestBuild:
