@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.progress import track
 
+from brain_tumor.data.audit.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
+from brain_tumor.data.decoding import decode
+from brain_tumor.data.progress import progress
 from brain_tumor.data.publish import published_folder
-from brain_tumor.data.reading import READING_VERSION, read_grey
+from brain_tumor.data.reading import READING_VERSION, source_file
 from brain_tumor.data.samples import read_table, write_table
-from brain_tumor.errors import DataError
 
 Picture = npt.NDArray[np.uint8]
 
@@ -26,21 +26,12 @@ class ImageCache:
 
     images: Picture
     """uint8 [N, size, size], memory-mapped read-only, in the order of the paths."""
+    views: Picture
+    """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE], likewise."""
     facts: pd.DataFrame
-    """One row per path: ``path, sha256`` (of the file), ``pixels`` (digest of the decoded picture), ``error``."""
-
-
-def fit_square(image: Picture, size: int) -> Picture:
-    """Centre a grey picture [H, W] on a black square and resize it to [size, size], keeping its proportions."""
-    height, width = image.shape
-    scale = size / max(height, width)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = image if inner == (width, height) else cv2.resize(image, inner, interpolation=interpolation)
-    square = np.zeros((size, size), np.uint8)
-    top, left = (size - inner[1]) // 2, (size - inner[0]) // 2
-    square[top : top + inner[1], left : left + inner[0]] = resized
-    return square
+    """One row per path, see `brain_tumor.data.decoding.Decoded`."""
+    entry: Path
+    """The folder all this lies in."""
 
 
 def cached_images(paths: list[str], size: int, cache_dir: Path) -> ImageCache:
@@ -55,37 +46,34 @@ def cached_images(paths: list[str], size: int, cache_dir: Path) -> ImageCache:
     entry = cache_dir / f"images-{_key(paths, size)}"
     if not entry.is_dir():
         _build(entry, paths, size)
-    return ImageCache(np.load(entry / "images.npy", mmap_mode="r"), read_table(entry / "facts.csv"))
+    images, views = (np.load(entry / f"{name}.npy", mmap_mode="r") for name in ("images", "views"))
+    return ImageCache(images, views, read_table(entry / "facts.csv"), entry)
 
 
 def _key(paths: list[str], size: int) -> str:
-    digest = hashlib.sha256(f"{READING_VERSION} {size}".encode())
+    digest = hashlib.sha256(f"{READING_VERSION} {FINGERPRINT_VERSION} {size}".encode())
     for path in paths:
-        stat = Path(path).stat()
+        stat = source_file(path).stat()
         digest.update(f"\n{path} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
 
 
 def _build(entry: Path, paths: list[str], size: int) -> None:
+    by_file: dict[Path, list[int]] = {}
+    for row, path in enumerate(paths):
+        by_file.setdefault(source_file(path), []).append(row)
     with published_folder(entry) as draft:
-        images = np.lib.format.open_memmap(draft / "images.npy", "w+", np.uint8, (len(paths), size, size))
+        images, views = (
+            np.lib.format.open_memmap(draft / name, "w+", np.uint8, (len(paths), *shape))
+            for name, shape in {"images.npy": (size, size), "views.npy": (len(VIEWS), SIDE, SIDE)}.items()
+        )
+        facts: list[dict[str, str]] = [{}] * len(paths)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            decoded = pool.map(lambda path: _decode(path, size), paths)
-            facts = []
-            for row, (picture, fact) in enumerate(track(decoded, "Decoding images", len(paths), transient=True)):
-                images[row] = picture
-                facts.append(fact)
+            files = pool.map(lambda rows: list(decode([paths[row] for row in rows], size)), by_file.values())
+            done = progress(files, "Decoding images", len(by_file))
+            for rows, decoded in zip(by_file.values(), done, strict=True):
+                for row, one in zip(rows, decoded, strict=True):
+                    images[row], views[row], facts[row] = one.square, one.views, one.facts
         images.flush()
+        views.flush()
         write_table(pd.DataFrame(facts), draft / "facts.csv")
-
-
-def _decode(path: str, size: int) -> tuple[Picture, dict[str, str]]:
-    sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    fact = {"path": path, "sha256": sha256, "pixels": "", "error": ""}
-    try:
-        image = read_grey(path)
-    except DataError as error:
-        return np.zeros((size, size), np.uint8), fact | {"error": str(error)}
-    if image.min() < image.max():  # blank pictures tell nothing of whose they are
-        fact["pixels"] = hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest()
-    return fit_square(image, size), fact

@@ -3,11 +3,9 @@ import os
 import numpy as np
 import pytest
 from conftest import draw, save
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from brain_tumor.data.cache import cached_images, fit_square
+from brain_tumor.data.cache import cached_images
 from brain_tumor.errors import DataError
 
 
@@ -27,7 +25,7 @@ def test_pictures_come_in_the_order_asked_for(files, tmp_path):
 
 def test_second_reading_decodes_nothing(files, tmp_path, monkeypatch):
     first = cached_images(files, 32, tmp_path / "cache")
-    monkeypatch.setattr("brain_tumor.data.cache.read_grey", lambda path: pytest.fail(f"decoded {path} again"))
+    monkeypatch.setattr("brain_tumor.data.cache.decode", lambda paths, _: pytest.fail(f"decoded {paths} again"))
 
     second = cached_images(files, 32, tmp_path / "cache")
 
@@ -70,18 +68,6 @@ def test_unwritable_cache_is_one_sentence(files, tmp_path):
 
     with pytest.raises(DataError, match=r"set paths\.cache_dir"):
         cached_images(files, 48, tmp_path / "file")
-
-
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 64))
-def test_fitting_keeps_proportions_and_centre(height, width, size):
-    square = fit_square(np.full((height, width), 200, np.uint8), size)
-
-    rows, columns = np.flatnonzero(square.any(axis=1)), np.flatnonzero(square.any(axis=0))
-    assert square.shape == (size, size)
-    assert len(rows) == max(1, round(size * height / max(height, width)))
-    assert len(columns) == max(1, round(size * width / max(height, width)))
-    assert abs((rows[0] + rows[-1]) - (size - 1)) <= 1
-    assert (square[square > 0] == 200).all()
 
 
 def test_blank_pictures_link_nobody(tmp_path):
