@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from brain_tumor.data.expansion import expanded
 from brain_tumor.data.labels import normalise_label
-from brain_tumor.data.reading import IMAGE_SUFFIXES
+from brain_tumor.data.reading import FORMATS, is_scan, source_file
 from brain_tumor.data.samples import SPLITS, read_table, samples_table
+from brain_tumor.data.volumes import Slicing, scan_rows
 from brain_tumor.errors import DataError
 
 _SPLIT_FOLDERS = {
@@ -18,14 +20,25 @@ _SPLIT_FOLDERS = {
 }
 
 
-def folder(root: str | Path) -> pd.DataFrame:
+def folder(
+    root: str | Path, slices: str = "largest:1", plane: str = "axial", cache_dir: str | Path | None = None
+) -> pd.DataFrame:
     """Samples of a folder of class folders, flat or below Training/Testing, train/val/test (any case).
 
     Wrapper folders that hold nothing but one folder are passed through; images may lie at any depth below their class.
+    Volumes (NIfTI, DICOM) become some slices of one patient each, as `volumes.scan_rows` says.
+
+    Args:
+        root: The folder.
+        slices: Which slices of a volume: largest:N, every:N, index:I,J or all (`slices.slice_policy`).
+        plane: In which plane NIfTI volumes are cut; DICOM stays in the plane it was taken in.
+        cache_dir: Where it is remembered how much each slice shows; None measures anew each time.
 
     Raises:
         DataError: The folder is missing, holds no images, or a class folder is empty.
+        ConfigError: ``slices`` or ``plane`` is not possible.
     """
+    slicing = Slicing.parse(slices, plane, cache_dir)
     top = _unwrap(_existing_folder(root))
     parts = {
         part: _SPLIT_FOLDERS[part.name.lower()] for part in _subfolders(top) if part.name.lower() in _SPLIT_FOLDERS
@@ -33,24 +46,30 @@ def folder(root: str | Path) -> pd.DataFrame:
     rows = []
     for part, split in parts.items() or [(top, "")]:
         for class_folder in _subfolders(_unwrap(part) if split else part):
-            rows += _class_rows(class_folder, top, split)
+            rows += _class_rows(class_folder, top, split, slicing)
     if not rows:
         raise DataError(
             f"{root} holds no class folders with images; expected {root}/<class>/*.jpg or "
-            f"{root}/Training/<class>/*.jpg ({', '.join(sorted(IMAGE_SUFFIXES))} are read)."
+            f"{root}/Training/<class>/*.jpg ({', '.join(sorted(FORMATS))} and DICOM of any name are read)."
         )
     return samples_table(rows)
 
 
-def manifest(manifest: str | Path) -> pd.DataFrame:
+def manifest(
+    manifest: str | Path, slices: str = "largest:1", plane: str = "axial", cache_dir: str | Path | None = None
+) -> pd.DataFrame:
     """Samples named in a CSV: columns ``path`` and ``label``, and any other of the samples table's.
 
     Relative paths (images and masks) are taken from the CSV's folder; ``sample_id`` defaults to the path as written.
+    A path may name a picture, one slice (``scan.nii.gz#axial:57``), or a volume or a folder that is one DICOM series,
+    of which ``slices`` are taken, each with the other columns of the row. For the settings see `folder`.
 
     Raises:
         DataError: The CSV is missing or empty, lacks a column or a label, names a split that is none of
             train, val, test, or names files that do not exist.
+        ConfigError: ``slices`` or ``plane`` is not possible.
     """
+    slicing = Slicing.parse(slices, plane, cache_dir)
     table = read_table(manifest)
     missing = [column for column in ("path", "label") if column not in table.columns]
     if missing:
@@ -81,10 +100,10 @@ def manifest(manifest: str | Path) -> pd.DataFrame:
     )
     _require(
         samples,
-        samples["path"].map(lambda path: Path(path).is_file()),
+        samples["path"].map(lambda path: source_file(path).is_file() or Path(path).is_dir()),
         f"{manifest}: {{n}} of {len(samples)} files do not exist, first {{first}}; paths start at the CSV's folder.",
     )
-    return samples
+    return expanded(samples, home, slicing)
 
 
 def _require(samples: pd.DataFrame, good: "pd.Series[bool]", message: str) -> None:
@@ -123,18 +142,18 @@ def _image_files(folder: Path) -> Iterator[Path]:
             child for child in children if not child.startswith(".") and Path(parent, child).resolve() not in seen
         ]
         paths = (Path(parent, name) for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+        yield from (path for path in paths if is_scan(path) and path.is_file())
 
 
-def _class_rows(class_folder: Path, top: Path, split: str) -> list[dict[str, str]]:
+def _class_rows(class_folder: Path, top: Path, split: str, slicing: Slicing) -> list[dict[str, str]]:
     images = list(_image_files(class_folder))
     if not images:
         raise DataError(f"The class folder {class_folder} holds no images; fill it or remove it.")
     for path in images:
         if os.fsencode(path) != str(path).encode(errors="replace"):
             raise DataError(f"The file name {str(path)!r} is not UTF-8 text; rename the file.")
-    label = normalise_label(class_folder.name)
-    return [
-        {"sample_id": path.relative_to(top).as_posix(), "path": str(path), "label": label, "split": split}
-        for path in images
-    ]
+    rows = scan_rows(images, class_folder, slicing)
+    if not rows:
+        raise DataError(f"data.slices={slicing.policy} takes no slice of the scans of {class_folder}; take others.")
+    common = {"label": normalise_label(class_folder.name), "split": split}
+    return [{**row, **common, "sample_id": Path(row["path"]).relative_to(top).as_posix()} for row in rows]
