@@ -1,0 +1,70 @@
+"""Random samples tables with groups, official splits, sources and folds."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+from brain_tumor.data.samples import samples_table
+
+
+def table(labels, groups=None, **columns):
+    rows = pd.DataFrame({"label": labels, "group": groups if groups is not None else range(len(labels)), **columns})
+    return samples_table(rows.assign(sample_id=[f"{n:05d}" for n in range(len(rows))]))
+
+
+def by_id(result):
+    """The split of each sample, whatever the order of rows."""
+    return result.set_index("sample_id")["split"].sort_index()
+
+
+def shuffled(samples, seed):
+    return samples.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+def crossed(result):
+    """How often a group stands on a second side."""
+    placed = result[result["split"] != ""]
+    return len(placed[["group", "split"]].drop_duplicates()) - placed["group"].nunique()
+
+
+@st.composite
+def tables(draw, mixed=False, fewest=4):
+    """Tables of 2 to 6 classes, common and rare, with ``fewest`` groups a class at least and perhaps some giants.
+
+    ``mixed``: some groups hold images of other classes, too.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    counts = draw(st.lists(st.integers(fewest, 40), min_size=2, max_size=6))
+    labels, groups = [], []
+    for label, count in enumerate(counts):
+        sizes = rng.integers(1, rng.integers(2, 8), count)
+        sizes[: draw(st.integers(0, 2))] *= rng.integers(2, 12)
+        for group, size in enumerate(sizes):
+            labels += [label] * size
+            groups += [f"{label}-{group}"] * size
+            if mixed and rng.random() < 0.3:
+                extra = rng.integers(1, 6)
+                labels += [rng.integers(0, len(counts))] * extra
+                groups += [f"{label}-{group}"] * extra
+    order = rng.permutation(len(labels))
+    return table([f"class {labels[row]}" for row in order], [groups[row] for row in order])
+
+
+@st.composite
+def furnished(draw):
+    """Mixed tables with an official split that leaks, with or without a val part, with sources and with folds."""
+    samples = draw(tables(mixed=True, fewest=6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def by_group(words, shares, strays):
+        numbers = pd.factorize(samples["group"])[0]
+        drawn = rng.choice(words, numbers.max() + 1, p=shares)[numbers]
+        return np.where(rng.random(len(samples)) < strays, rng.choice(words, len(samples)), drawn)
+
+    parts = (["train", "test"], [0.7, 0.3]) if draw(st.booleans()) else (["train", "val", "test"], [0.6, 0.2, 0.2])
+    strays = draw(st.sampled_from([0, 0.1]))
+    return samples.assign(
+        split=by_group(*parts, strays),
+        source=by_group(["east", "north", "west"], [0.5, 0.3, 0.2], strays),
+        fold=by_group(["0", "1", "2", "3"], [0.25] * 4, strays),
+    )
