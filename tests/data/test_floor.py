@@ -1,24 +1,53 @@
-import cv2
 import numpy as np
+import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from brain_tumor.data.floor import nearest_neighbour
+from brain_tumor.data.floor import cached_nearest, floor_scores, nearest, random_label_accuracy
+
+TRAIN, QUERIES = np.arange(40), np.arange(40, 60)
 
 
-def test_equals_scikit_learn_on_correlation():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (60, 80, 80)).astype(np.uint8)
-    labels = rng.integers(0, 3, 60)
-    train, queries = np.arange(40), np.arange(40, 60)
-    flat = np.stack([cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).ravel() for image in images]).astype(
-        float
-    )
-    reference = KNeighborsClassifier(1, metric="correlation", algorithm="brute").fit(flat[train], labels[train])
+@pytest.fixture
+def views():
+    return np.random.default_rng(0).integers(0, 255, (60, 3, 64, 64)).astype(np.uint8)
 
-    np.testing.assert_array_equal(nearest_neighbour(images, labels, train, queries), reference.predict(flat[queries]))
+
+def test_equals_scikit_learn_on_correlation(views):
+    whole = views[:, 0]
+    both = np.concatenate([whole[TRAIN], whole[TRAIN, :, ::-1]]).reshape(80, -1).astype(float)
+    reference = KNeighborsClassifier(1, metric="correlation", algorithm="brute").fit(both, np.tile(TRAIN, 2))
+
+    expected = reference.predict(whole[QUERIES].reshape(20, -1).astype(float))
+    np.testing.assert_array_equal(nearest(views, TRAIN, QUERIES), expected)
+
+
+def test_mirror_images_are_nearest(views):
+    views[50] = views[7, :, :, ::-1]
+
+    assert nearest(views, TRAIN, np.array([50])).tolist() == [7]
 
 
 def test_blank_pictures_are_no_error():
-    images = np.zeros((3, 64, 64), np.uint8)
+    assert nearest(np.zeros((3, 3, 64, 64), np.uint8), np.array([0]), np.array([1, 2])).tolist() == [0, 0]
 
-    assert nearest_neighbour(images, np.array([1, 0, 0]), np.array([0]), np.array([1, 2])).tolist() == [1, 1]
+
+def test_it_is_remembered(views, tmp_path, monkeypatch):
+    first = cached_nearest(tmp_path, views, TRAIN, QUERIES)
+    monkeypatch.setattr("brain_tumor.data.floor.nearest", lambda *_: pytest.fail("searched again"))
+
+    np.testing.assert_array_equal(cached_nearest(tmp_path, views, TRAIN, QUERIES), first)
+
+
+def test_scores_of_taking_over_the_class():
+    scores = floor_scores(["a", "b", "a", "b"], np.array([0, 0]), np.array([2, 3]))
+
+    assert scores == {"f1_macro": pytest.approx(1 / 3), "accuracy": 0.5}
+
+
+def test_random_classes_are_told_only_across_groups():
+    """Pictures of the same group are given the same random class: finding each other gives them away."""
+    found, queries = np.arange(100), np.arange(100, 200)
+    together, apart = np.tile(np.arange(100), 2), np.arange(200)
+
+    assert random_label_accuracy(together, 4, found, queries) == 1
+    assert random_label_accuracy(apart, 4, found, queries) == pytest.approx(0.25, abs=0.04)

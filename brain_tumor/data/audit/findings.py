@@ -1,0 +1,132 @@
+"""``audit.json``: all that was found out about a data set, as plain numbers."""
+
+import hashlib
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_tumor.data.audit.leakage import leakage, random_split_leak
+from brain_tumor.data.audit.links import copy_clusters
+from brain_tumor.data.audit.pairs import COPIES, KINDS, PAIRS_VERSION
+from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores, random_label_accuracy
+from brain_tumor.data.loading import LoadedData
+from brain_tumor.data.publish import published_file
+from brain_tumor.data.samples import data_digest
+from brain_tumor.data.splitting import KFold
+from brain_tumor.errors import DataError
+
+AUDIT_VERSION = 1
+"""Part of every stored document's name: raise it when the same data would be judged otherwise."""
+
+Rows = npt.NDArray[np.int64]
+
+
+def audit_document(
+    data: LoadedData, split: pd.DataFrame, *, name: str, split_name: str, seed: int = 0
+) -> dict[str, Any]:
+    """Put together what was found, or read what was found before in the very same data and split.
+
+    Args:
+        data: Loaded.
+        split: Its samples with ``split`` filled: the split that is judged.
+        name: Of the data.
+        split_name: As on the command line.
+        seed: Of what is drawn: folds, a random split, random labels.
+    """
+    asked = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
+    digest = hashlib.sha256((json.dumps(asked) + split.to_csv(index=False)).encode()).hexdigest()[:16]
+    stored = data.entry / f"audit-{digest}.json"
+    if stored.is_file():
+        return dict(json.loads(stored.read_text(encoding="utf-8")))
+    document = _find_out(data, split, name, split_name, seed)
+    with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
+        draft.write_text(json.dumps(document), encoding="utf-8")
+    return document
+
+
+def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str, seed: int) -> dict[str, Any]:
+    from brain_tumor.data.audit.shortcuts import shortcuts  # scikit-learn takes seconds to import
+
+    samples, pairs = data.samples, data.pairs
+    classes = sorted(set(samples["label"]))
+    copies = pairs[pairs["kind"].isin(COPIES)]
+    cluster = copy_clusters(samples, pairs)
+    distinct = samples.assign(cluster=cluster).groupby("label")["cluster"].nunique()
+    conflicts = label_conflicts(samples, pairs)
+    return {
+        "name": name,
+        "digest": data_digest(samples),
+        "counts": {
+            "found": len(samples) + len(data.unreadable),
+            "readable": len(samples),
+            "distinct_pictures": int(cluster.max()) + 1,
+            "groups": samples["group"].nunique(),
+            "patients": int((samples["patient_id"].drop_duplicates() != "").sum()),
+        },
+        "classes": {
+            label: {"images": int((samples["label"] == label).sum()), "distinct_pictures": int(distinct[label])}
+            for label in classes
+        },
+        "unreadable": data.unreadable,
+        "pairs": {kind: int((pairs["kind"] == kind).sum()) for kind in KINDS}
+        | {"mirrored": int(pairs["mirrored"].sum())},
+        "label_conflicts": {"pairs": len(conflicts), "images": len(set(conflicts["left"]) | set(conflicts["right"]))},
+        "patient_conflicts": _patient_conflicts(samples, copies),
+        "split": {
+            "name": split_name,
+            "images": {side: int(n) for side, n in split["split"].replace("", "left out").value_counts().items()},
+            "leakage": leakage(split, pairs),
+        },
+        "random_split": {"share_with_copy_in_training": random_split_leak(pairs, len(samples), seed=seed)},
+        "floor": {"name": FLOOR, "chance": 1 / len(classes), **_floors(data, split, seed)},
+        "shortcuts": shortcuts(samples, data.facts),
+        "curation": data.curation,
+    }
+
+
+def label_conflicts(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs that show the same picture under two classes."""
+    labels = samples["label"].to_numpy(object)
+    conflicts: pd.DataFrame = pairs[pairs["kind"].isin(COPIES) & (labels[pairs["left"]] != labels[pairs["right"]])]
+    return conflicts
+
+
+def _patient_conflicts(samples: pd.DataFrame, copies: pd.DataFrame) -> dict[str, int]:
+    """The same picture under two patient ids."""
+    patients = samples["patient_id"].to_numpy(object)
+    one, other = patients[copies["left"]], patients[copies["right"]]
+    wrong = copies[(one != "") & (other != "") & (one != other)]
+    return {"pairs": len(wrong), "images": len(set(wrong["left"]) | set(wrong["right"]))}
+
+
+def _floors(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """What looking alike earns: on the split that is judged, and on folds that keep groups together."""
+    sides = split["split"].to_numpy(object)
+    known, queries = np.flatnonzero(np.isin(sides, ("train", "val"))), np.flatnonzero(sides == "test")
+    judged = {"split": _floor(data, [(known, queries)], seed)} if len(known) and len(queries) else {}
+    fold = _folds(data.samples, seed)
+    if fold is None:
+        return judged
+    rounds = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in sorted(set(fold))]
+    return judged | {"leak_free_folds": _floor(data, rounds, seed)}
+
+
+def _floor(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
+    queries = np.concatenate([asked for _, asked in rounds])
+    found = np.concatenate([cached_nearest(data.entry, data.views, known, asked) for known, asked in rounds])
+    labels, groups = data.samples["label"].to_numpy(str), data.samples["group"].to_numpy(str)
+    return floor_scores(labels, found, queries) | {
+        "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), found, queries, seed)
+    }
+
+
+def _folds(samples: pd.DataFrame, seed: int) -> Any:
+    """The folds that came with the data, else five drawn by group; None where there are too few groups for that."""
+    try:
+        return KFold(seed=seed)(samples)["fold"].to_numpy(str)
+    except DataError:
+        return None
