@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup demo test test-all lint format constraints clean
+.PHONY: help setup demo test test-all bench lint format constraints clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -34,8 +34,11 @@ demo: $(READY) ## Train and evaluate the own CNN on generated phantoms (about 2 
 test: $(READY) ## Run the tests with branch coverage (slow ones left out)
 	@$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term $(ARGS)
 
-test-all: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+test-all: test ## Run all tests, the slow ones after the others and one at a time
+	@$(BIN)/python -m pytest -m slow --no-cov $(ARGS)
+
+bench: $(READY) ## Measure the audit: what it finds, what it costs (ARGS="--only planted|dup99|cost|growth")
+	@$(BIN)/python tests/benchmarks/audit.py $(ARGS)
 
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,62 @@
+"""Where the benchmark runs: the machine, the versions, the public data sets."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brain_tumor.data.cache import ImageCache, cached_images
+
+IMAGE_SIZE = 128
+"""As in conf/audit.yaml, so that the cache is shared with it."""
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    names = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return {
+        "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "faiss-cpu", "opencv-python-headless")},
+    }
+
+
+def memory_peak() -> int:
+    """The most resident memory this process had since `forget_peak`, in bytes."""
+    for line in _lines("/proc/self/status"):
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def forget_peak() -> None:
+    """Let `memory_peak` start from what is resident now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).is_file() else []
+
+
+def public_set(name: str) -> Path | None:
+    """Folder of a public data set, where this machine has it."""
+    shared = os.environ.get("BRAIN_TUMOR_SHARED", "")
+    folder = Path(shared) / "data" / name
+    return folder if shared and (folder / "groups.csv").is_file() else None
+
+
+def groups_of(root: Path) -> pd.DataFrame:
+    """``groups.csv``, all columns as text; ``path`` names the file here, where all were stored as JPEG."""
+    groups = pd.read_csv(root / "groups.csv", dtype=str, keep_default_na=False)
+    return groups.assign(path=[path if (root / path).is_file() else f"{path}.jpg" for path in groups["path"]])
+
+
+def decoded(root: Path, groups: pd.DataFrame) -> ImageCache:
+    """The pictures of a public set in the order of its groups.csv, from the cache if they are in it."""
+    cache = Path(os.environ.get("BRAIN_TUMOR_CACHE", Path.home() / ".cache" / "brain-tumor"))
+    return cached_images([str(root / path) for path in groups["path"]], IMAGE_SIZE, cache)
