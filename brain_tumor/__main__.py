@@ -1,15 +1,19 @@
-"""The command line: ``brain-tumor <verb>``; each verb is a module of its own, imported only when it is called."""
+"""The command line: ``brain-tumor <verb>``; each verb is a module or package, imported only when it is called."""
 
 import importlib
 import os
 import sys
 
-from brain_tumor import __version__
+from brain_tumor import CAUTION, __version__
 
-VERBS = {"train": "train a classifier and evaluate its best weights"}
+VERBS = {
+    "train": "train a classifier and evaluate its best weights",
+    "audit": "find copies, leaks, label conflicts and shortcuts in a data set",
+    "data": "list, fetch and check the public data sets",
+}
 
 HELP = f"""brain-tumor {__version__}: honest brain tumour detection and classification on MRI slices.
-Research use only; not a medical device.
+{CAUTION}
 
 usage: brain-tumor <verb> [GROUP=OPTION] [KEY=VALUE] …
 
@@ -21,6 +25,8 @@ examples:
   brain-tumor train data=folder data.root=DIR              your folder of class folders
   brain-tumor train data=manifest data.manifest=CSV        your CSV with path and label columns
   brain-tumor train --help                                 all choices and keys
+  brain-tumor audit data=folder data.root=DIR              what is wrong with a data set
+  brain-tumor data list                                    public data sets, their licences and known leaks
 """
 
 
@@ -41,7 +47,10 @@ def main() -> None:
 
 def _call(verb: str) -> None:
     try:
-        importlib.import_module(f"brain_tumor.{verb}").main()
+        module = importlib.import_module(f"brain_tumor.{verb}")
+        if hasattr(module, "__path__"):  # a package keeps its verb where `python -m` looks for it
+            module = importlib.import_module(f"brain_tumor.{verb}.__main__")
+        module.main()
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

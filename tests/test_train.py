@@ -165,19 +165,6 @@ def test_three_pictures_of_each_class_will_do(tmp_path):
     assert run.results["n"]["test"] == {"images": 2, "groups": 2, "per_class": {"glioma": 1, "no_tumor": 1}}
 
 
-def test_official_split_with_leak_is_told(parted_folder, tmp_path):
-    """The same picture stands in Training and in Testing, as in the field's public sets."""
-    import shutil
-
-    root = shutil.copytree(parted_folder, tmp_path / "leaky")
-    shutil.copy(root / "Training" / "glioma" / "00.png", root / "Testing" / "glioma" / "copy.png")
-
-    run = train(["data=folder", f"data.root={root}", *SHORT, "trainer.max_epochs=1"], tmp_path / "run")
-
-    assert json.loads((run.run_dir / "run.json").read_text())["data"]["overlap"] == 1
-    assert "these figures are inflated" in (run.run_dir / "report.html").read_text()
-
-
 def test_corrupt_images_are_left_out_on_request(flat_folder, tmp_path, caplog):
     import shutil
 

@@ -14,16 +14,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from brain_tumor.data.cache import cached_images
+from brain_tumor.data.audit.leakage import leakage
+from brain_tumor.data.audit.links import distinct_pictures
+from brain_tumor.data.audit.veto import veto
+from brain_tumor.data.control import random_labels as with_random_labels
 from brain_tumor.data.dataset import EpochSampler, SliceDataset
-from brain_tumor.data.grouping import linked_groups
+from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
-from brain_tumor.data.splitting import check_classes, check_split, overlap
+from brain_tumor.data.splitting import check_split
 from brain_tumor.data.worker import start_worker
-from brain_tumor.errors import DataError, require
+from brain_tumor.errors import require
 
-OnError = Literal["stop", "skip"]
 Imbalance = Literal["none", "class_weights", "sampler"]
 Batch = tuple[Tensor, Tensor, Tensor]
 log = logging.getLogger(__name__)
@@ -39,22 +41,27 @@ class ScanDataModule(L.LightningDataModule):
         split: Fills the table's ``split``, given its ``group``.
         augmentation: (picture, seed) → picture for training, None for none.
         cache_dir: Where decoded pictures are kept.
+        root: Folder of the data, where a ``groups.csv`` may lie.
         image_size: Side of the square pictures, in pixels.
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
         num_workers: Processes that load batches; "auto" leaves one core to training and takes 8 at most.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
+        allow_leakage: Go on with a split that puts a patient or a picture on two sides, instead of stopping.
+        random_labels: Give every group a random class: a control in which there is nothing to be learnt.
         seed: Decides order and augmentation.
 
     Attributes:
-        samples: The table, with ``sha256``, ``group`` and ``split`` filled, unreadable images left out.
+        samples: The table without unreadable images; ``sha256``, ``group`` and ``split`` (empty: in no part) filled.
         classes: Class names, sorted.
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
-        counts: Images found, readable, and on each side of the split.
-        overlap: Val and test images whose group stands in training too (possible where the
-            split came with the data).
+        views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
+        entry: Folder of the cache that belongs to these files.
+        counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
+        leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
+        curation: Where groups came from that someone made before, or None.
         normalize: How grey bytes become network input; set it to what the network was made for.
     """
 
@@ -62,8 +69,11 @@ class ScanDataModule(L.LightningDataModule):
     classes: tuple[str, ...]
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
+    views: npt.NDArray[np.uint8]
+    entry: Path
     counts: dict[str, int]
-    overlap: int
+    leakage: list[dict[str, Any]]
+    curation: dict[str, Any] | None
 
     def __init__(
         self,
@@ -72,12 +82,15 @@ class ScanDataModule(L.LightningDataModule):
         augmentation: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]] | None = None,
         *,
         cache_dir: Path,
+        root: Path | None = None,
         image_size: int = 128,
         batch_size: int = 32,
         eval_batch_size: int = 128,
         num_workers: int | Literal["auto"] = "auto",
         imbalance: Imbalance = "none",
         on_error: OnError = "stop",
+        allow_leakage: bool = False,
+        random_labels: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -92,51 +105,45 @@ class ScanDataModule(L.LightningDataModule):
         )
         require(on_error in get_args(OnError), f"data.on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
-        self._cache_dir, self._image_size, self._seed = cache_dir, image_size, seed
+        self._loading: dict[str, Any] = {
+            "cache_dir": cache_dir,
+            "image_size": image_size,
+            "on_error": on_error,
+            "root": root,
+        }
+        self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
         self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
         self._num_workers = min(8, max(1, (os.cpu_count() or 1) - 1)) if num_workers == "auto" else num_workers
-        self._imbalance, self._on_error = imbalance, on_error
+        self._imbalance = imbalance
         self.normalize = Normalize()
 
     def load(self) -> None:
-        """Read the catalog, decode what is not in the cache, group and split; does nothing the second time.
+        """Load, split, and prove that nothing stands on two sides; does nothing the second time.
 
         Raises:
             DataError: Whatever is wrong with the data, in one sentence.
         """
         if hasattr(self, "samples"):
             return
-        found = self._adapter()
-        cache = cached_images(found["path"].tolist(), self._image_size, self._cache_dir)
-        readable = self._readable(cache.facts)
-        samples = found.assign(sha256=cache.facts["sha256"])[readable]
-        check_classes(samples)
-        groups = linked_groups(samples["group"], samples["patient_id"], cache.facts["pixels"][readable])
-        samples = self._split(samples.assign(group=groups.astype(str)))
-        check_split(samples)
-        self.overlap = overlap(samples)
-        self.images = cache.images if readable.all() else cache.images[readable]
-        self.samples = samples.reset_index(drop=True)
-        self.classes = tuple(sorted(set(samples["label"])))
-        self.labels = samples["label"].map(self.classes.index).to_numpy(np.int64)
-        sides = samples["split"].value_counts()
+        data = load(self._adapter, **self._loading)
+        samples = with_random_labels(data.samples, self._seed) if self._random_labels else data.samples
+        self.samples = self._split(samples)
+        check_split(self.samples)
+        self.leakage = leakage(self.samples, data.pairs)
+        if not self._allow_leakage:
+            veto(self.leakage)
+        self.images, self.views, self.entry, self.curation = data.images, data.views, data.entry, data.curation
+        self.classes = tuple(sorted(set(self.samples["label"])))
+        self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)
+        sides = self.samples["split"].value_counts()
         self.counts = {
-            "found": len(found),
-            "readable": len(samples),
+            "found": len(data.samples) + len(data.unreadable),
+            "readable": len(data.samples),
+            "distinct": distinct_pictures(data.samples, data.pairs),
             **{side: int(sides[side]) for side in SPLITS},
+            "left_out": int(sides.get("", 0)),
         }
-        log.info("%d images of %d classes: %s", len(samples), len(self.classes), self.counts)
-
-    def _readable(self, facts: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        errors = facts["error"][facts["error"] != ""]
-        if len(errors) and self._on_error == "stop":
-            raise DataError(
-                f"{len(errors)} of {len(facts)} images cannot be read, first: {errors.iloc[0]} "
-                "Mend or remove them, or leave them out with data.on_error=skip."
-            )
-        for error in errors:
-            log.warning("Left out: %s", error)
-        return (facts["error"] == "").to_numpy()
+        log.info("%d images of %d classes: %s", len(data.samples), len(self.classes), self.counts)
 
     def prepare_data(self) -> None:
         """Fill the cache once per machine, before other processes read it."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import jinja2
 
+from brain_tumor import CAUTION
 from brain_tumor.data.publish import published_file
-from brain_tumor.evaluation.summary import CAUTION, DETECTION, HEADLINES, show
+from brain_tumor.evaluation.summary import DETECTION, HEADLINES, show
 
 PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc")
 

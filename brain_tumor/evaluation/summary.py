@@ -4,9 +4,10 @@ from typing import Any
 
 from rich.table import Table
 
+from brain_tumor import CAUTION
+
 HEADLINES = ("f1_macro", "accuracy", "balanced_accuracy", "auroc", "mcc", "ece")
 DETECTION = ("detection/auroc", "detection/sensitivity", "detection/specificity")
-CAUTION = "Research use only; not a medical device."
 
 
 def results_table(results: dict[str, Any]) -> Table:

@@ -21,6 +21,7 @@ from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.network import channel_statistics
 from brain_tumor.runtime.config import build, call, explain, plain
+from brain_tumor.runtime.data import build_split, loading_arguments
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,15 @@ def build_datamodule(cfg: DictConfig) -> ScanDataModule:
     return call(
         ScanDataModule,
         "data",
-        adapter=partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
-        split=partial(call, build(cfg.split, "split"), "split"),
+        split=build_split(cfg),
         augmentation=call(Augmentation, "augmentation", steps=steps) if steps else None,
-        cache_dir=Path(cfg.paths.cache_dir).expanduser().absolute(),
-        image_size=cfg.data.image_size,
+        **loading_arguments(cfg),
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
         num_workers=cfg.data.num_workers,
         imbalance=cfg.data.imbalance,
-        on_error=cfg.data.on_error,
+        allow_leakage=cfg.split.allow_leakage,
+        random_labels=cfg.data.random_labels,
         seed=cfg.seed,
     )
 

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 from rich import get_console
-from sklearn.metrics import accuracy_score, f1_score
 
+from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.data.floor import nearest_neighbour
+from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores
 from brain_tumor.evaluation import figures
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report import write_report
@@ -17,36 +17,32 @@ from brain_tumor.evaluation.results import results_document
 from brain_tumor.evaluation.summary import results_table
 from brain_tumor.runtime.record import RunRecord, write_json
 
-FLOOR = "1-nearest-neighbour on 64 × 64 pixels"
-
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
     """Write ``results.json``: metrics with intervals, their numbers of images, and the floor beside them."""
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
     results: dict[str, Any] = results_document(splits, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+    results["leakage"] = {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)}
     results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
     write_json(results, Path(cfg.paths.run_dir) / "results.json")
     return results
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
-    rows = datamodule.rows(split)
-    found = nearest_neighbour(datamodule.images, datamodule.labels, datamodule.rows("train"), rows)
-    truth = datamodule.labels[rows]
-    return {
-        "f1_macro": float(f1_score(truth, found, average="macro", zero_division=0)),
-        "accuracy": float(accuracy_score(truth, found)),
-    }
+    known, queries = datamodule.rows("train"), datamodule.rows(split)
+    found = cached_nearest(datamodule.entry, datamodule.views, known, queries)
+    return floor_scores(datamodule.labels, found, queries)
 
 
 def flat_metrics(results: dict[str, Any]) -> dict[str, float]:
     """``{"final/test/f1_macro": …}`` for experiment loggers; what is undefined is left out."""
-    return {
+    metrics = {
         f"final/{split}/{metric}": estimate["value"]
         for split in ("val", "test")
         for metric, estimate in results[split].items()
         if estimate["value"] is not None
     }
+    return metrics | {f"final/leakage/{name}": float(n) for name, n in results["leakage"].items()}
 
 
 def present(
@@ -107,14 +103,15 @@ def _facts(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _texts(facts: dict[str, Any]) -> dict[str, str]:
-    return {
-        name: ", ".join(map(str, value)) or "none"
-        if isinstance(value, list | tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-        for name, value in facts.items()
-    }
+    return {name: _text(value) for name, value in facts.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_text(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def _partial(trainer: DictConfig) -> bool:
@@ -127,10 +124,14 @@ def _notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
     notes = []
     if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
         notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
-    if datamodule.overlap:
+    if cfg.data.random_labels:
+        notes.append("Classes are random, one a patient (data.random_labels=true): above chance, the split leaks.")
+    leaks = leak_counts(datamodule.leakage)
+    if any(leaks.values()):
         notes.append(
-            f"{datamodule.overlap} val or test images show a patient or a picture that stands in training too: "
-            "these figures are inflated."
+            f"This split leaks, and that was allowed (split.allow_leakage=true): {leaks['test_in_train']} test and "
+            f"{leaks['val_in_train']} val images show a patient or a picture that stands in training, "
+            f"{leaks['test_in_val']} test images one that stands in val. These figures are inflated."
         )
     if _partial(cfg.trainer):
         notes.append("Only some batches were run (debug): the figures mean nothing.")

@@ -30,6 +30,8 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
+    "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
+    "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
     "split.seed": (lambda value: isinstance(value, int) and value >= 0, "a whole number from 0"),
     "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
@@ -72,12 +74,15 @@ def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     if missing:
         raise ConfigError(_not_set(missing[0]))
     for key, (good, expected) in _SETTINGS.items():
-        value = OmegaConf.select(cfg, key)
+        *parents, name = key.split(".")
+        node = OmegaConf.select(cfg, ".".join(parents)) if parents else cfg
+        if node is None or name not in node:  # not this verb's or this choice's
+            continue
+        value = node[name]
         require(good(value), f"{key}={value}", expected)
-    best = "min" if cfg.monitor.metric == "val/loss" else "max"
-    require(
-        cfg.monitor.mode == best, f"monitor.mode={cfg.monitor.mode} for {cfg.monitor.metric}", f"monitor.mode={best}"
-    )
+    if "monitor" in cfg:
+        best, mode = "min" if cfg.monitor.metric == "val/loss" else "max", cfg.monitor.mode
+        require(mode == best, f"monitor.mode={mode} for {cfg.monitor.metric}", f"monitor.mode={best}")
     for override in overrides:
         key = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and not _is_read(cfg, key):

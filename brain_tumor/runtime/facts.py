@@ -4,20 +4,38 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.sets.registry import SETS
 from brain_tumor.models.classifier import Classifier
+from brain_tumor.runtime.data import data_name, split_name
 
 
 def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
-    """Name, digest, classes, the count of images at each step, and what overlaps."""
-    adapter = cfg.data.adapter
+    """Name, origin, digest, classes, the count of images at each step, what leaks, and where groups came from."""
     return {
-        "name": adapter.get("root") if "root" in cfg.data else adapter.get("manifest", "phantom"),
+        "name": data_name(cfg),
+        **_origin(cfg.data.adapter.get("name")),
         "digest": datamodule.digest,
         "classes": list(datamodule.classes),
         **datamodule.counts,
-        "overlap": datamodule.overlap,
-        "split": cfg.split._target_.rpartition(".")[2].lower(),
+        "groups": datamodule.samples["group"].nunique(),
+        "split": split_name(cfg, datamodule.samples),
+        "leakage": leak_counts(datamodule.leakage),
+        "curation": datamodule.curation,
+    }
+
+
+def _origin(name: str | None) -> dict[str, str]:
+    """Source, version, licence and citation of a public set; nothing is known of other data."""
+    if name is None or name not in SETS:
+        return {}
+    published = SETS[name]
+    return {
+        "source": published.page,
+        "version": published.releases[0].version or "not numbered",
+        "licence": published.licence,
+        "citation": published.citation,
     }
 
 

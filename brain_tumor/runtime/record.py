@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import torch
-
 import brain_tumor
 from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BrainTumorError, ConfigError
@@ -157,6 +155,8 @@ def _git(*arguments: str) -> str:
 
 def hardware() -> dict[str, Any]:
     """Processor, cores, and the GPUs that torch sees."""
+    import torch  # takes seconds: not for verbs that only ask for the command line
+
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "machine": platform.machine(),

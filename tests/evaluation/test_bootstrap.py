@@ -79,6 +79,7 @@ def test_document_counts_images_groups_and_classes():
     assert document["val"]["accuracy"]["ci_low"] <= document["val"]["accuracy"]["value"]
 
 
+@pytest.mark.slow  # a time holds only on a machine that does nothing else
 def test_two_thousand_resamples_of_two_thousand_images_take_seconds():
     rng = np.random.default_rng(0)
     table = predictions(rng.integers(0, 4, 2000), rng.dirichlet(np.ones(4), 2000))

@@ -1,10 +1,15 @@
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from data.sets.layouts import write
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
+from brain_tumor.data.catalog import folder
+from brain_tumor.data.samples import write_table
+from brain_tumor.data.sets.registry import SETS
 from brain_tumor.errors import ConfigError
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.cnn import SmallCNN
@@ -20,7 +25,7 @@ OPTIONS = [
 SMALL = ["data.image_size=64", "data.num_workers=0", "model.lr=1e-3"]
 
 
-def needs(group: str, option: str, root: Path, csv: Path) -> list[str]:
+def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> list[str]:
     """What an option leaves to its user."""
     name, logged = f"{group}={option}", f"{group}=[{option}]"
     match group, option:
@@ -30,10 +35,17 @@ def needs(group: str, option: str, root: Path, csv: Path) -> list[str]:
             return [name, f"data.manifest={csv}"]
         case "data", "phantom":
             return [name, "data.patients=24", "data.slices=1"]
+        case "data", public if public in SETS:
+            return [name, f"data.root={write(public, elsewhere)}"]
         case "experiment", "seed_task":
             return [name, f"data.root={root}"]
         case "experiment", "transfer":
             return [name, f"data.root={root}", "model.pretrained=false"]
+        case "split", "file":
+            write_table(folder(root), elsewhere.with_suffix(".csv"))
+            return [name, f"split.path={elsewhere.with_suffix('.csv')}"]
+        case "split", "leave_one_source_out":
+            return [name, "data=phantom", "data.patients=48", "data.slices=1"]
         case "model", "timm":
             return [name, "model.name=resnet10t", "model.pretrained=false"]
         case "model", model if model not in ("cnn", "seed_cnn"):
@@ -47,8 +59,10 @@ def needs(group: str, option: str, root: Path, csv: Path) -> list[str]:
 def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_csv, tmp_path):
     if option == "gpu" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    data = [] if group in ("data", "experiment") else ["data=folder", f"data.root={parted_folder}"]
-    cfg = compose([*data, *needs(group, option, parted_folder, manifest_csv), *SMALL], tmp_path)
+    chosen = needs(group, option, parted_folder, manifest_csv, tmp_path / "set")
+    if group != "experiment" and not any(override.startswith("data=") for override in chosen):
+        chosen += ["data=folder", f"data.root={parted_folder}"]
+    cfg = compose([*chosen, *SMALL], tmp_path)
 
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
@@ -59,7 +73,7 @@ def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_c
 
     batch = datamodule.on_after_batch_transfer(next(iter(datamodule.val_dataloader())), 0)
     with torch.inference_mode():
-        assert classifier.eval()(batch[0]).shape == (len(batch[0]), 4)
+        assert classifier.eval()(batch[0]).shape == (len(batch[0]), len(datamodule.classes))
     assert assemble.fresh_trainer(cfg).loggers == []
     if group == "callbacks":
         chosen = {type(callback).__name__ for callback in trainer.callbacks}
@@ -72,6 +86,9 @@ def test_every_option_is_named_where_users_look():
 
     groups = {group for group, _ in OPTIONS} - {"local"}
     assert all(f"{group}: " in text for group in groups)
+    assert all(name in text for name in SETS)
+    splits = re.search(r"- split: (.*?)- augmentation", text, re.DOTALL)[1]
+    assert {option for group, option in OPTIONS if group == "split"} <= set(re.findall(r"\w+", splits))
 
 
 def test_every_yaml_explains_itself():
@@ -100,6 +117,7 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("fast", "fast is not understood; expected GROUP=OPTION or KEY=VALUE"),
         ("data=folder", "data.root is not set; give it on the command line: data.root="),
         ("model=timm", "model.name is not set"),
+        ("split=file", "split.path is not set"),
         ("model.lr=${nowhere}", "nowhere"),
         ("callbacks=[nothing]", "There is no callbacks=nothing; there are: early_stopping, ema"),
         ("seed=abc", "seed=abc is not possible; expected a whole number"),

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image
-from rich.progress import track
 
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.phantom.patients import Patient, draw_patients, render
+from brain_tumor.data.progress import progress
 from brain_tumor.data.publish import published_folder
 from brain_tumor.data.samples import read_table, samples_table, write_table
 from brain_tumor.errors import DataError
@@ -62,7 +62,7 @@ def _generate(folder: Path, patients: list[Patient], slices: int, size: int, job
         work = Parallel(n_jobs=jobs, return_as="generator")(
             delayed(_write_patients)(draft, chunk, slices, size) for chunk in chunks
         )
-        rows = [row for chunk in track(work, "Generating phantoms", len(chunks), transient=True) for row in chunk]
+        rows = [row for chunk in progress(work, "Generating phantoms", len(chunks)) for row in chunk]
         write_table(pd.DataFrame(rows), draft / "samples.csv")
 
 

@@ -118,6 +118,7 @@ class TestScanner:
         assert spread(0.0) < 0.01 < spread(0.1) < spread(0.3)
 
 
+@pytest.mark.slow  # a time holds only on a machine that does nothing else
 def test_a_slice_of_128_px_takes_less_than_40_ms_of_one_core():
     """1,000 slices in 20 s on 2 cores."""
     patients = draw_patients(16, 0)

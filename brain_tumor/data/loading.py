@@ -1,0 +1,114 @@
+"""From an adapter to samples that are decoded, counted and grouped: what every verb that needs data starts with."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_tumor.data.audit.links import link
+from brain_tumor.data.audit.pairs import COPIES, picture_pairs
+from brain_tumor.data.cache import cached_images
+from brain_tumor.data.curated import apply_groups
+from brain_tumor.data.splitting import check_classes
+from brain_tumor.errors import DataError
+
+OnError = Literal["stop", "skip"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """Readable images, row by row the same in all tables and arrays."""
+
+    samples: pd.DataFrame
+    """The samples table with ``sha256`` and ``group`` filled; ``split`` and ``fold`` are still the data's own."""
+    images: npt.NDArray[np.uint8]
+    """uint8 [N, H, W]."""
+    views: npt.NDArray[np.uint8]
+    """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
+    facts: pd.DataFrame
+    """How each file stores its picture, see `brain_tumor.data.decoding.Decoded`."""
+    pairs: pd.DataFrame
+    """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.audit.pairs.picture_pairs`."""
+    unreadable: list[str]
+    """What is wrong with the files that were left out."""
+    entry: Path
+    """Folder of the cache that belongs to this list of files."""
+    curation: dict[str, Any] | None
+    """Where groups came from that someone made before, see `brain_tumor.data.curated.apply_groups`."""
+
+
+def load(
+    adapter: Callable[[], pd.DataFrame],
+    *,
+    cache_dir: Path,
+    image_size: int,
+    on_error: OnError = "stop",
+    root: Path | None = None,
+) -> LoadedData:
+    """Read the catalog, decode what is not in the cache, and find out what belongs together.
+
+    Args:
+        adapter: Returns the samples table.
+        cache_dir: Where decoded pictures, fingerprints and pairs are kept.
+        image_size: Side of the decoded pictures in pixels.
+        on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
+        root: Folder of the data, where a ``groups.csv`` may lie.
+
+    Raises:
+        DataError: Whatever is wrong with the data, in one sentence.
+    """
+    found = adapter()
+    cache = cached_images(found["path"].tolist(), image_size, cache_dir)
+    readable = (cache.facts["error"] == "").to_numpy()
+    unreadable = cache.facts["error"][~readable].tolist()
+    _refuse_or_tell(unreadable, len(found), on_error)
+    samples = found.assign(sha256=cache.facts["sha256"])[readable].reset_index(drop=True)
+    check_classes(samples)
+    samples, curation = apply_groups(samples, root)
+    pairs = _among(picture_pairs(cache), readable)
+    return LoadedData(
+        samples=link(samples, pairs),
+        images=cache.images if readable.all() else cache.images[readable],
+        views=cache.views if readable.all() else cache.views[readable],
+        facts=cache.facts[readable].reset_index(drop=True),
+        pairs=pairs,
+        unreadable=unreadable,
+        entry=cache.entry,
+        curation={**curation, **_disagreement(samples, pairs)} if curation else None,
+    )
+
+
+def _refuse_or_tell(unreadable: list[str], found: int, on_error: OnError) -> None:
+    if unreadable and on_error == "stop":
+        raise DataError(
+            f"{len(unreadable)} of {found} images cannot be read, first: {unreadable[0]} "
+            "Mend or remove them, or leave them out with data.on_error=skip."
+        )
+    for error in unreadable:
+        log.warning("Left out: %s", error)
+
+
+def _disagreement(samples: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
+    """Given groups are verified, not trusted: copies that they keep apart."""
+    copies = pairs[pairs["kind"].isin(COPIES)]
+    apart = {}
+    for column in ("group", "fold"):
+        one, other = (samples[column].to_numpy(object)[copies[side]] for side in ("left", "right"))
+        wrong = copies[(one != "") & (other != "") & (one != other)]
+        apart[f"copies_across_{column}s"] = len(set(wrong["left"]) | set(wrong["right"]))
+    return apart
+
+
+def _among(pairs: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Pairs by row among the readable images; unreadable ones are in no pair but the exact copies of each other."""
+    place = np.where(readable, np.cumsum(readable) - 1, -1)
+    left, right = place[pairs["left"].to_numpy(np.int64)], place[pairs["right"].to_numpy(np.int64)]
+    kept = (left >= 0) & (right >= 0)
+    among: pd.DataFrame = pairs.assign(left=left, right=right)[kept].reset_index(drop=True)
+    return among

@@ -1,0 +1,53 @@
+"""From the composed configuration to data: adapter, split and what is loaded. Needs no torch."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+
+from brain_tumor.data.loading import LoadedData, load
+from brain_tumor.runtime.config import CONF_DIR, build, call, plain
+
+Split = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def load_data(cfg: DictConfig) -> LoadedData:
+    """Load what ``data`` names."""
+    return load(**loading_arguments(cfg))
+
+
+def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """Arguments of `brain_tumor.data.loading.load`."""
+    place = cfg.data.get("root") or cfg.data.get("manifest")
+    return {
+        "adapter": partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
+        "cache_dir": Path(cfg.paths.cache_dir).expanduser().absolute(),
+        "image_size": cfg.data.image_size,
+        "on_error": cfg.data.on_error,
+        "root": Path(place).expanduser() if place else None,
+    }
+
+
+def build_split(cfg: DictConfig) -> Split:
+    """What fills the samples table's ``split``."""
+    recipe = plain(cfg.split)
+    recipe.pop("allow_leakage")  # the data module's
+    return partial(call, build(recipe, "split"), "split")
+
+
+def data_name(cfg: DictConfig) -> str:
+    """The data as the command line names them."""
+    return str(cfg.data.get("root") or cfg.data.get("manifest") or "phantom")
+
+
+def split_name(cfg: DictConfig, samples: pd.DataFrame) -> str:
+    """The split as the command line names it; of ``auto`` what it comes to."""
+    if cfg.split._target_.endswith(".Auto"):
+        return "official" if "test" in set(samples["split"]) else "grouped"
+    for path in (CONF_DIR / "split").glob("*.yaml"):
+        if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.split._target_:
+            return path.stem
+    return str(cfg.split._target_)
