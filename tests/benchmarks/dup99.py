@@ -71,6 +71,7 @@ def _beyond(groups: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
     same = {name: sides[0][name] == sides[1][name] for name in columns}
     return {
         "pairs": int(new.sum()),
+        "correlating_0.99_at_least": int((new & (copies["similarity"].to_numpy() >= 0.99)).sum()),
         "of_one_leak_group": int((new & same["leak_group"]).sum()),
         "of_one_cheng_slice": int((new & traced & same["cheng_id"]).sum()),
         "of_two_cheng_slices": int((new & traced & ~same["cheng_id"]).sum()),
