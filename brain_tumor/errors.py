@@ -2,7 +2,10 @@
 
 
 class BrainTumorError(Exception):
-    """Base of all errors that are a user's to mend; a verb prints the message and exits with code 2."""
+    """Base of all errors that are told in one sentence; a verb prints it and exits with ``exit_code``."""
+
+    exit_code = 2
+    """2 where the user can mend it."""
 
 
 class ConfigError(BrainTumorError):
@@ -11,6 +14,12 @@ class ConfigError(BrainTumorError):
 
 class DataError(BrainTumorError):
     """The data set cannot be used as it is."""
+
+
+class RankError(BrainTumorError):
+    """One of several training processes died or does not answer."""
+
+    exit_code = 1
 
 
 class WeightsError(BrainTumorError):

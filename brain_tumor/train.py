@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.app import run_app
 from brain_tumor.runtime.config import compose
+from brain_tumor.runtime.world import outer_rank, settle_world
 
 
 @dataclass(frozen=True)
@@ -65,24 +66,29 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime import assemble, conclusion
     from brain_tumor.runtime.facts import data_facts, model_facts
     from brain_tumor.runtime.fitting import fit
+    from brain_tumor.runtime.launch import other_ranks
     from brain_tumor.runtime.loggers import open_loggers, wandb_id
     from brain_tumor.runtime.noise import without_noise
     from brain_tumor.runtime.prediction import predict
     from brain_tumor.runtime.record import RunRecord
 
     run_dir = Path(cfg.paths.run_dir)
+    world = settle_world(cfg)
     with without_noise(), RunRecord(run_dir, overwrite=cfg.overwrite) as record, open_loggers(cfg) as loggers:
         seed_everything(cfg.seed, workers=True, verbose=False)
-        record.note(seed=cfg.seed, wandb_id=wandb_id(loggers))
-        with record.stage("data"):
-            datamodule = assemble.build_datamodule(cfg)
-            datamodule.load()
-            write_table(datamodule.samples, run_dir / "samples.csv")
-        record.note(data=data_facts(datamodule, cfg))
-        with record.stage("fit"):
-            classifier = assemble.build_classifier(cfg, datamodule)
-            record.note(model=model_facts(classifier, cfg))
-            best = fit(assemble.build_trainer(cfg, loggers), classifier, datamodule)
+        record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
+        with other_ranks(world, run_dir, record.fail) as ranks:
+            with record.stage("data"):
+                datamodule = assemble.build_datamodule(cfg)
+                datamodule.load()
+                write_table(datamodule.samples, run_dir / "samples.csv")
+            record.note(data=data_facts(datamodule, cfg))
+            with record.stage("fit"):
+                classifier = assemble.build_classifier(cfg, datamodule)
+                record.note(model=model_facts(classifier, cfg))
+                trainer = assemble.build_trainer(cfg, loggers)
+                ranks.join(cfg)
+                best = fit(trainer, classifier, datamodule)
         record.note(training=best.facts)
         with record.stage("predict"):
             trainer = assemble.fresh_trainer(cfg)
@@ -95,9 +101,20 @@ def run(cfg: DictConfig) -> TrainedRun:
     return TrainedRun(run_dir, results, best.score)
 
 
+def _job(cfg: DictConfig) -> float | None:
+    """What Hydra runs: rank 0 does everything, the ranks that torchrun or Slurm started beside it fit along."""
+    if outer_rank() == 0:
+        return run(cfg).monitored
+    from brain_tumor.runtime.rank import take_part
+
+    settle_world(cfg)
+    take_part(cfg)
+    return None
+
+
 def main() -> None:
     """The verb."""
-    run_app("train", lambda cfg: run(cfg).monitored)
+    run_app("train", _job)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from brain_tumor.data.audit.leakage import leakage
 from brain_tumor.data.audit.links import distinct_pictures
 from brain_tumor.data.audit.veto import veto
 from brain_tumor.data.control import random_labels as with_random_labels
 from brain_tumor.data.dataset import EpochSampler, SliceDataset
+from brain_tumor.data.loader import Batch, DealtBatches, TrainLoader
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
@@ -26,8 +26,8 @@ from brain_tumor.data.splitting import check_split
 from brain_tumor.data.worker import start_worker
 from brain_tumor.errors import require
 
+Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
 Imbalance = Literal["none", "class_weights", "sampler"]
-Batch = tuple[Tensor, Tensor, Tensor]
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +46,7 @@ class ScanDataModule(L.LightningDataModule):
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
         num_workers: Processes that load batches; "auto" leaves one core to training and takes 8 at most.
+        processes: Training processes on this machine, which share its cores.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
         allow_leakage: Go on with a split that puts a patient or a picture on two sides, instead of stopping.
@@ -79,7 +80,7 @@ class ScanDataModule(L.LightningDataModule):
         self,
         adapter: Callable[[], pd.DataFrame],
         split: Callable[[pd.DataFrame], pd.DataFrame],
-        augmentation: Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]] | None = None,
+        augmentation: Augment | None = None,
         *,
         cache_dir: Path,
         root: Path | None = None,
@@ -87,6 +88,7 @@ class ScanDataModule(L.LightningDataModule):
         batch_size: int = 32,
         eval_batch_size: int = 128,
         num_workers: int | Literal["auto"] = "auto",
+        processes: int = 1,
         imbalance: Imbalance = "none",
         on_error: OnError = "stop",
         allow_leakage: bool = False,
@@ -113,7 +115,8 @@ class ScanDataModule(L.LightningDataModule):
         }
         self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
         self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
-        self._num_workers = min(8, max(1, (os.cpu_count() or 1) - 1)) if num_workers == "auto" else num_workers
+        cores = (os.cpu_count() or 1) // processes
+        self._num_workers = min(8, max(1, cores - 1)) if num_workers == "auto" else num_workers
         self._imbalance = imbalance
         self.normalize = Normalize()
 
@@ -176,45 +179,52 @@ class ScanDataModule(L.LightningDataModule):
         """Augmented batches in an order decided by seed and epoch; an incomplete last batch is dropped."""
         rows = self.rows("train")
         weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(len(rows), self._seed, weights, rank, world_size)
-        return self._loader(
-            "train", self._batch_size, self._num_workers, sampler, drop_last=len(sampler) > self._batch_size
+        sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
+        return TrainLoader(
+            self._dataset("train", self._augmentation),
+            batch_size=self._batch_size,
+            sampler=sampler,
+            drop_last=len(sampler) > self._batch_size,
+            num_workers=self._num_workers,
+            persistent_workers=self._num_workers > 0,
+            worker_init_fn=start_worker,
+            **self._common(),
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation pictures as they are, each once, in the table's order."""
-        return self._loader("val", self._eval_batch_size)
+        """Validation pictures as they are, in the table's order, dealt out as `DealtBatches` says."""
+        return self._eval_loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Test pictures as they are, each once, in the table's order."""
-        return self._loader("test", self._eval_batch_size)
+        return self._eval_loader("test")
 
     def predict_dataloader(self) -> list[DataLoader[Batch]]:
         """Validation and test, in this order."""
         return [self.val_dataloader(), self.test_dataloader()]
 
-    def _loader(
-        self,
-        split: str,
-        batch_size: int,
-        num_workers: int = 0,
-        sampler: Sampler[Any] | None = None,
-        drop_last: bool = False,
-    ) -> DataLoader[Batch]:
+    def _eval_loader(self, split: str) -> DataLoader[Batch]:
+        dataset = self._dataset(split)
+        rank, ranks = self._place
+        if ranks == 1:
+            return DataLoader(dataset, batch_size=self._eval_batch_size, **self._common())
+        batches = DealtBatches(len(dataset), self._eval_batch_size, rank, ranks)
+        return DataLoader(dataset, batch_sampler=batches, **self._common())
+
+    def _dataset(self, split: str, augmentation: Augment | None = None) -> SliceDataset:
         rows = self.rows(split)
-        dataset = SliceDataset(self.images, rows, self.labels[rows], self._augmentation if sampler else None)
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            drop_last=drop_last,
-            num_workers=num_workers,
-            persistent_workers=num_workers > 0,
-            worker_init_fn=start_worker,
-            generator=torch.Generator(),  # its own, so that the number of workers changes no other random draw
-            pin_memory=bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
-        )
+        return SliceDataset(self.images, rows, self.labels[rows], augmentation)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of ranks."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "generator": torch.Generator(),  # its own, so that the number of workers changes no other random draw
+            "pin_memory": bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
+        }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Normalise on the device."""

@@ -47,7 +47,8 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
 class EpochSampler(Sampler[Draw]):
     """Shuffled or weighted draws, decided by (seed, epoch) alone, each with its own augmentation seed.
 
-    The draws of one epoch are dealt out to the ranks in turn; if they do not come out even, the first are dealt again.
+    The draws of one epoch are dealt out to the ranks in turn, so that what they draw together in a step is what one
+    process would have drawn; if they do not come out even, the last are left out.
 
     Args:
         n: Size of the dataset, and number of draws an epoch.
@@ -68,17 +69,19 @@ class EpochSampler(Sampler[Draw]):
         self._n, self._seed, self._rank, self._world_size = n, seed, rank, world_size
         self._chances = None if weights is None else weights / weights.sum()
         self._epoch = 0
+        self.skip = 0
+        """Draws of this rank that the next epoch leaves out at its start: those trained on before an interruption."""
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self._n // self._world_size)
+        return max(1, self._n // self._world_size)
 
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self._seed, self._epoch])
         order = rng.permutation(self._n) if self._chances is None else rng.choice(self._n, self._n, p=self._chances)
         seeds = rng.integers(2**32, size=self._n)
         mine = np.resize(np.arange(self._n), len(self) * self._world_size)[self._rank :: self._world_size]
-        yield from zip(order[mine].tolist(), seeds[mine].tolist(), strict=True)
+        yield from zip(order[mine].tolist()[self.skip :], seeds[mine].tolist()[self.skip :], strict=True)

@@ -8,10 +8,9 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
 from brain_tumor.errors import BrainTumorError
+from brain_tumor.models.scores import ValidationScores
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images float [B, C, H, W], classes int64 [B], rows of the samples table int64 [B]."""
@@ -51,18 +50,7 @@ class Classifier(L.LightningModule):
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self._monitor, self._mode = monitor, mode
-        n = len(classes)
-        self.val_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
-        self.val_metrics = MetricCollection(
-            {
-                "f1_macro": MulticlassF1Score(n, average="macro"),
-                "accuracy": MulticlassAccuracy(n, average="micro"),
-                "balanced_accuracy": MulticlassAccuracy(n, average="macro"),
-                "auroc": MulticlassAUROC(n, average="macro"),
-            },
-            prefix="val/",
-            compute_groups=[["f1_macro", "accuracy", "balanced_accuracy"], ["auroc"]],
-        )
+        self.val_scores = ValidationScores(len(classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images float [B, C, H, W] → logits float [B, classes]."""
@@ -78,10 +66,8 @@ class Classifier(L.LightningModule):
 
     def validation_step(self, batch: Batch) -> None:
         """Collect loss and metrics."""
-        images, labels, _ = batch
-        logits = self(images)
-        self.val_loss.update(nn.functional.cross_entropy(logits.float(), labels, reduction="none"))
-        self.val_metrics.update(logits.float().softmax(dim=1), labels)
+        images, labels, rows = batch
+        self.val_scores.update(rows, labels, self(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained.
@@ -89,17 +75,15 @@ class Classifier(L.LightningModule):
         Raises:
             BrainTumorError: The loss is NaN or infinite.
         """
-        loss = self.val_loss.compute()
-        if not torch.isfinite(loss):
+        scores = self.val_scores.compute()
+        self.val_scores.reset()
+        if not torch.isfinite(scores["loss"]):
             raise BrainTumorError(
-                f"The validation loss became {loss.item()} in epoch {self.current_epoch}: training diverged. Lower "
-                "optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
+                f"The validation loss became {scores['loss'].item()} in epoch {self.current_epoch}: training diverged. "
+                "Lower optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
-        scores = {"val/loss": loss, **self.val_metrics.compute()}
-        for name, score in scores.items():
-            self.log(name, score, prog_bar=name == self._monitor)
-        self.val_loss.reset()
-        self.val_metrics.reset()
+        for name, score in scores.items():  # the same on all ranks by now
+            self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self._monitor)
 
     def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor]:
         """Rows int64 [B] and logits float32 [B, classes]."""

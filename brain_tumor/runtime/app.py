@@ -54,4 +54,4 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
 def _stop(verb: str, error: Exception) -> NoReturn:
     message = str(error) if isinstance(error, BrainTumorError) else explain(error)
     print(f"brain-tumor {verb}: {message}", file=sys.stderr)
-    sys.exit(USER_MISTAKE)
+    sys.exit(getattr(error, "exit_code", USER_MISTAKE))

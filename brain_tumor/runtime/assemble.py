@@ -1,18 +1,24 @@
 """From the composed configuration to the objects of one run."""
 
 import logging
+import math
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
 
 from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.callbacks.step_seed import StepSeed
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.transforms import Augmentation
@@ -22,8 +28,16 @@ from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.network import channel_statistics
 from brain_tumor.runtime.config import build, call, explain, plain
 from brain_tumor.runtime.data import build_split, loading_arguments
+from brain_tumor.runtime.world import local_processes
 
 log = logging.getLogger(__name__)
+
+LR_SCALING: dict[str, Callable[[int], float]] = {"none": lambda _: 1.0, "linear": float, "sqrt": math.sqrt}
+"""Factor of the learning rate, given how many batches make up a step (Goyal 2017 for linear)."""
+_STRATEGIES: dict[str, Callable[..., Strategy]] = {
+    "ddp": partial(DDPStrategy, gradient_as_bucket_view=True),
+    "fsdp": FSDPStrategy,
+}
 
 
 def build_datamodule(cfg: DictConfig) -> ScanDataModule:
@@ -38,6 +52,7 @@ def build_datamodule(cfg: DictConfig) -> ScanDataModule:
         batch_size=cfg.data.batch_size,
         eval_batch_size=cfg.data.eval_batch_size,
         num_workers=cfg.data.num_workers,
+        processes=local_processes(cfg.trainer),
         imbalance=cfg.data.imbalance,
         allow_leakage=cfg.split.allow_leakage,
         random_labels=cfg.data.random_labels,
@@ -56,7 +71,7 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
         network,
         datamodule.classes,
         loss=build(cfg.loss, "loss", class_weights=datamodule.class_weights),
-        optimizer=partial(call, build(cfg.optimizer, "optimizer"), "optimizer"),
+        optimizer=partial(call, build(_scaled(cfg), "optimizer"), "optimizer"),
         scheduler=partial(call, build(cfg.scheduler, "scheduler"), "scheduler"),
         mixing=call(Mixing, "augmentation", num_classes=len(datamodule.classes), **mixing),
         monitor=cfg.monitor.metric,
@@ -68,6 +83,26 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
             "std": list(datamodule.normalize.std),
         },
     )
+
+
+def _scaled(cfg: DictConfig) -> dict[str, Any]:
+    """The optimizer's recipe, its rate scaled with the number of processes and accumulated batches; the log says so."""
+    processes = local_processes(cfg.trainer) * cfg.trainer.num_nodes
+    together = processes * cfg.trainer.accumulate_grad_batches
+    factor = LR_SCALING[cfg.lr_scaling](together)
+    recipe = plain(cfg.optimizer)
+    if together > 1:
+        log.info(
+            "effective batch %d = %d per process × %d processes × %d accumulated; lr %g × %g (lr_scaling=%s)",
+            cfg.data.batch_size * together,
+            cfg.data.batch_size,
+            processes,
+            cfg.trainer.accumulate_grad_batches,
+            recipe["lr"],
+            factor,
+            cfg.lr_scaling,
+        )
+    return recipe | {"lr": recipe["lr"] * factor}
 
 
 def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
@@ -85,6 +120,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
             save_last=True,
             enable_version_counter=False,
         ),
+        StepSeed(cfg.seed),
         EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         *([LearningRateMonitor("step")] if loggers else []),
     ]
@@ -93,13 +129,15 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
 
 def fresh_trainer(cfg: DictConfig) -> L.Trainer:
     """A trainer on one device that carries nothing over from fitting: not its raw weights, not its padding of ranks."""
-    return _trainer(cfg, [], [], profiler=None, max_time=None)
+    alone = {"strategy": "auto", "devices": 1, "num_nodes": 1, "sync_batchnorm": False}
+    return _trainer(cfg, [], [], profiler=None, max_time=None, plugins=[LightningEnvironment()], **alone)
 
 
 def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], **overrides: Any) -> L.Trainer:
     recipe = plain(cfg.trainer) | overrides
-    if recipe["devices"] != 1:
-        raise ConfigError(f"trainer.devices={recipe['devices']} is not possible yet; training runs on one device.")
+    timeout = timedelta(seconds=recipe.pop("timeout"))
+    if recipe["strategy"] != "auto":
+        recipe["strategy"] = _STRATEGIES[recipe["strategy"]](timeout=timeout)
     if recipe["precision"] == "auto":
         recipe["precision"], reason = automatic_precision(recipe["accelerator"])
         log.log(logging.INFO if callbacks else logging.DEBUG, "precision=%s (%s)", recipe["precision"], reason)

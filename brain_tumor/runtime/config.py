@@ -32,8 +32,10 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
+    "lr_scaling": (lambda value: value in ("none", "linear", "sqrt"), "none, linear or sqrt"),
     "split.seed": (lambda value: isinstance(value, int) and value >= 0, "a whole number from 0"),
     "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "trainer.timeout": (lambda value: isinstance(value, int | float) and value > 0, "seconds, more than 0"),
     "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
 }

@@ -10,6 +10,7 @@ REMARKS = (
     ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
     ".*turning off the train dataloader shuffling.*",  # what debug=overfit is for
     ".*Checkpoint directory .* exists and is not empty.*",  # a run that is done again
+    ".*sync_dist=True.*",  # what is logged has been computed over all ranks
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14
 )
 
@@ -17,13 +18,15 @@ REMARKS = (
 @contextmanager
 def without_noise() -> Iterator[None]:
     """Leave out `REMARKS` and Lightning's hints on hardware and products; warnings of substance pass."""
-    lightning = logging.getLogger("lightning.pytorch")
-    level = lightning.level
+    lightning = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in lightning]
     with warnings.catch_warnings():
         for remark in REMARKS:
             warnings.filterwarnings("ignore", remark)
-        lightning.setLevel(logging.WARNING)
+        for logger in lightning:
+            logger.setLevel(logging.WARNING)
         try:
             yield
         finally:
-            lightning.setLevel(level)
+            for logger, level in zip(lightning, levels, strict=True):
+                logger.setLevel(level)

@@ -57,7 +57,7 @@ class RunRecord:
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
             "status": "running",
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": _now(),
             "command": command_line(),
             "git_sha": git_sha(),
             "versions": {"brain-tumor": brain_tumor.__version__, "python": platform.python_version()}
@@ -97,15 +97,21 @@ class RunRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        finished = datetime.now(UTC).isoformat(timespec="seconds")
         if error is None:
-            self.note(status="finished", ended=finished)
+            self.note(status="finished", ended=_now())
         else:
-            reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
-            self.note(status="failed", ended=finished, reason=reason)
+            self.fail(str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}")
+
+    def fail(self, reason: str) -> None:
+        """Write down that the run failed, and why."""
+        self.note(status="failed", ended=_now(), reason=reason)
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def refuse_finished(run_dir: Path, overwrite: bool) -> None:

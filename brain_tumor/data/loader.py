@@ -1,0 +1,63 @@
+"""Loaders that ranks share and that go on where an interrupted epoch stopped."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from brain_tumor.data.dataset import EpochSampler
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class DealtBatches(Sampler[list[int]]):
+    """Whole batches in order, dealt out to the ranks in turn: each is made up as in one process, so its logits are too.
+
+    If they do not come out even, the last ranks repeat the first batches: a rank without any would leave the others
+    waiting. Whoever collects the predictions drops repeated rows.
+
+    Args:
+        n: Size of the dataset.
+        batch_size: Of all batches but the last.
+        rank: This process, in [0, world_size).
+        world_size: Number of processes.
+    """
+
+    def __init__(self, n: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        batches = [list(range(start, min(start + batch_size, n))) for start in range(0, n, batch_size)]
+        rounds = -(-len(batches) // world_size)
+        self._mine = [batches[(turn * world_size + rank) % len(batches)] for turn in range(rounds)]
+
+    def __len__(self) -> int:
+        return len(self._mine)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._mine)
+
+
+class TrainLoader(DataLoader[Batch]):
+    """Batches of an `EpochSampler`; its state is the number of batches handed out in this epoch.
+
+    Lightning stores the state in checkpoints and hands it back before a resumed epoch (the protocol of torch's
+    stateful loaders).
+    """
+
+    sampler: EpochSampler
+    _handed_out = 0
+    _skip = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: it asks for the order when it starts
+        self._handed_out, self._skip = self._skip, 0
+        self.sampler.skip = self._handed_out * (self.batch_size or 1)
+        for batch in super().__iter__():
+            self._handed_out += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """``{"batches": handed out in this epoch}``."""
+        return {"batches": self._handed_out}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next epoch begin after that many batches."""
+        self._skip = state["batches"] % len(self)

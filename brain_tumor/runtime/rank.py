@@ -1,0 +1,57 @@
+"""Ranks above 0 of a training: ``python -m brain_tumor.runtime.rank`` reads the composed configuration from its input.
+
+It fits along with rank 0 and ends; everything that is written or told is rank 0's.
+"""
+
+import logging
+import os
+import sys
+import threading
+import time
+
+from omegaconf import DictConfig, OmegaConf
+
+from brain_tumor.errors import BrainTumorError
+
+
+def take_part(cfg: DictConfig) -> None:
+    """Build the training that ``cfg`` says and fit along."""
+    from lightning import seed_everything
+
+    from brain_tumor.runtime import assemble
+    from brain_tumor.runtime.fitting import fit
+    from brain_tumor.runtime.noise import without_noise
+
+    with without_noise():
+        seed_everything(cfg.seed, workers=True, verbose=False)
+        datamodule = assemble.build_datamodule(cfg)
+        datamodule.load()
+        classifier = assemble.build_classifier(cfg, datamodule)
+        fit(assemble.build_trainer(cfg, []), classifier, datamodule)
+
+
+def main() -> None:
+    """What rank 0 starts."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    from brain_tumor.runtime import assemble  # noqa: F401 - seconds well spent while rank 0 loads the data
+
+    document = sys.stdin.read()
+    if not document:  # rank 0 ended before it came to training
+        return
+    try:
+        take_part(DictConfig(OmegaConf.create(document)))
+    except BrainTumorError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _end_with(parent: int) -> None:
+    """A rank alone can do nothing but wait."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
