@@ -8,8 +8,11 @@ From Python::
     run.results["test"]["f1_macro"]
 """
 
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.app import run_app
 from brain_tumor.runtime.config import compose
 from brain_tumor.runtime.world import outer_rank, settle_world
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def run(cfg: DictConfig) -> TrainedRun:
 
     from brain_tumor.data.samples import write_table
     from brain_tumor.runtime import assemble, conclusion
+    from brain_tumor.runtime.data import same_data
     from brain_tumor.runtime.facts import data_facts, model_facts
     from brain_tumor.runtime.fitting import fit
     from brain_tumor.runtime.launch import other_ranks
@@ -71,24 +77,38 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.noise import without_noise
     from brain_tumor.runtime.prediction import predict
     from brain_tumor.runtime.record import RunRecord
+    from brain_tumor.runtime.resume import checkpoint_to_resume, facts
+    from brain_tumor.runtime.signals import stop_signals
 
     run_dir = Path(cfg.paths.run_dir)
     world = settle_world(cfg)
-    with without_noise(), RunRecord(run_dir, overwrite=cfg.overwrite) as record, open_loggers(cfg) as loggers:
+    if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
+        return _done_before(run_dir)
+    checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
+    with (
+        without_noise(),
+        stop_signals() as stop,
+        RunRecord(run_dir, overwrite=cfg.overwrite, resume=checkpoint is not None) as record,
+        open_loggers(cfg) as loggers,
+    ):
         seed_everything(cfg.seed, workers=True, verbose=False)
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
-        with other_ranks(world, run_dir, record.fail) as ranks:
+        with other_ranks(world, run_dir, partial(record.end, "failed")) as ranks:
             with record.stage("data"):
                 datamodule = assemble.build_datamodule(cfg)
                 datamodule.load()
+                if checkpoint:
+                    log.info("Going on with the run in %s.", run_dir)
+                    same_data(datamodule.samples, run_dir)
                 write_table(datamodule.samples, run_dir / "samples.csv")
             record.note(data=data_facts(datamodule, cfg))
             with record.stage("fit"):
                 classifier = assemble.build_classifier(cfg, datamodule)
                 record.note(model=model_facts(classifier, cfg))
-                trainer = assemble.build_trainer(cfg, loggers)
+                trainer = assemble.build_trainer(cfg, loggers, stop)
                 ranks.join(cfg)
-                best = fit(trainer, classifier, datamodule)
+                with stop.deferred():
+                    best = fit(trainer, classifier, datamodule, checkpoint)
         record.note(training=best.facts)
         with record.stage("predict"):
             trainer = assemble.fresh_trainer(cfg)
@@ -99,6 +119,15 @@ def run(cfg: DictConfig) -> TrainedRun:
             logger.log_metrics(conclusion.flat_metrics(results))
         conclusion.present(record, tables, results, datamodule, cfg)
     return TrainedRun(run_dir, results, best.score)
+
+
+def _done_before(run_dir: Path) -> TrainedRun:
+    """A finished run, from its files."""
+    from brain_tumor.runtime.resume import facts
+
+    log.info("The run in %s is finished; there is nothing left to do.", run_dir)
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    return TrainedRun(run_dir, results, facts(run_dir)["training"]["best"])
 
 
 def _job(cfg: DictConfig) -> float | None:

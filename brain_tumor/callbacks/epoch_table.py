@@ -3,6 +3,7 @@
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pandas as pd
@@ -28,7 +29,15 @@ class EpochTable(Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
-        self._start = time.perf_counter()
+        self._start = time.perf_counter() - (self._rows[-1]["seconds"] if self._rows else 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, for checkpoints: a resumed run goes on with the table."""
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the rows of a checkpoint."""
+        self._rows = state_dict["rows"]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Lightning keeps the metrics of the last validation: note that they are this epoch's."""

@@ -119,6 +119,8 @@ class ScanDataModule(L.LightningDataModule):
         self._num_workers = min(8, max(1, cores - 1)) if num_workers == "auto" else num_workers
         self._imbalance = imbalance
         self.normalize = Normalize()
+        self._train_loader: TrainLoader | None = None
+        self._resume: dict[str, Any] = {"batches": 0}
 
     def load(self) -> None:
         """Load, split, and prove that nothing stands on two sides; does nothing the second time.
@@ -180,7 +182,7 @@ class ScanDataModule(L.LightningDataModule):
         rows = self.rows("train")
         weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
         sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
-        return TrainLoader(
+        self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
             batch_size=self._batch_size,
             sampler=sampler,
@@ -190,6 +192,18 @@ class ScanDataModule(L.LightningDataModule):
             worker_init_fn=start_worker,
             **self._common(),
         )
+        self._train_loader.load_state_dict(self._resume)
+        return self._train_loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints: how far the epoch is."""
+        state = self._train_loader.state_dict() if self._train_loader else dict(self._resume)
+        over = self.trainer is None or state["batches"] >= self.trainer.num_training_batches
+        return {"batches": 0} if over else state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the first epoch begin where a checkpoint was saved."""
+        self._resume = state_dict
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation pictures as they are, in the table's order, dealt out as `DealtBatches` says."""

@@ -39,8 +39,8 @@ class DealtBatches(Sampler[list[int]]):
 class TrainLoader(DataLoader[Batch]):
     """Batches of an `EpochSampler`; its state is the number of batches handed out in this epoch.
 
-    Lightning stores the state in checkpoints and hands it back before a resumed epoch (the protocol of torch's
-    stateful loaders).
+    The protocol of torch's stateful loaders, which Lightning asks for before it resumes within an epoch. It hands the
+    state back too late where the schedule has asked for the number of steps: the data module does so in its stead.
     """
 
     sampler: EpochSampler

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import MeanMetric
 
 from brain_tumor.errors import BrainTumorError
 from brain_tumor.models.scores import ValidationScores
@@ -50,6 +51,7 @@ class Classifier(L.LightningModule):
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self._monitor, self._mode = monitor, mode
+        self.train_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
         self.val_scores = ValidationScores(len(classes))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -61,8 +63,21 @@ class Classifier(L.LightningModule):
         """Loss of one (perhaps mixed) batch."""
         images, targets = self._mixing(batch[0], batch[1])
         loss = self.loss(self(images), targets)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
+        self.train_loss.update(loss.detach(), len(images))
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the epoch's mean training loss has come to, over all ranks, for a run that is resumed within it."""
+        so_far = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
+        checkpoint["train_loss"] = self.trainer.strategy.reduce(so_far.clone(), reduce_op="sum").tolist()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back: on rank 0, so that it counts once."""
+        if self.trainer.is_global_zero:
+            state = zip(("mean_value", "weight"), checkpoint["train_loss"], strict=True)
+            for name, value in state:
+                setattr(self.train_loss, name, torch.tensor(value, device=self.train_loss.device))
 
     def validation_step(self, batch: Batch) -> None:
         """Collect loss and metrics."""

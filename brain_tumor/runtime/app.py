@@ -1,7 +1,10 @@
 """Run a verb's task under Hydra: a user's mistake ends with one sentence on stderr and exit code 2."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -13,8 +16,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.errors import BrainTumorError
+from brain_tumor.errors import BrainTumorError, ConfigError
 from brain_tumor.runtime.config import CONF_DIR, check, explain
+from brain_tumor.runtime.resume import expand
+from brain_tumor.runtime.world import outer_launcher, outer_rank
 
 USER_MISTAKE = 2
 """Exit code."""
@@ -35,6 +40,11 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
                 raise  # the sweep decides what becomes of it
             _stop(verb, error)
 
+    try:
+        sys.argv[1:] = expand(sys.argv[1:])
+    except BrainTumorError as error:
+        _stop(verb, error)
+    _under_another_launcher(verb)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
     job.__module__ = f"brain_tumor.{verb}"
     try:
@@ -49,6 +59,17 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         _stop(verb, error)
     finally:
         GlobalHydra.instance().clear()
+
+
+def _under_another_launcher(verb: str) -> None:
+    """Ranks above 0 that torchrun or Slurm started write nothing of their own; none of them sweeps."""
+    if outer_launcher() and {"-m", "--multirun"} & set(sys.argv):
+        _stop(verb, ConfigError("A sweep cannot run under torchrun or srun; start it without, with trainer=ddp."))
+    if outer_rank() > 0:
+        folder = tempfile.mkdtemp(prefix="brain-tumor-rank-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        quiet = ["hydra.output_subdir=null", "hydra.job_logging.root.level=WARNING"]
+        sys.argv += [f"hydra.run.dir={folder}", *quiet]
 
 
 def _stop(verb: str, error: Exception) -> NoReturn:

@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
 
 from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.callbacks.snapshots import Snapshots
 from brain_tumor.callbacks.step_seed import StepSeed
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.normalize import Normalize
@@ -28,6 +29,8 @@ from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.network import channel_statistics
 from brain_tumor.runtime.config import build, call, explain, plain
 from brain_tumor.runtime.data import build_split, loading_arguments
+from brain_tumor.runtime.resume import last_checkpoint
+from brain_tumor.runtime.signals import Stop
 from brain_tumor.runtime.world import local_processes
 
 log = logging.getLogger(__name__)
@@ -105,8 +108,14 @@ def _scaled(cfg: DictConfig) -> dict[str, Any]:
     return recipe | {"lr": recipe["lr"] * factor}
 
 
-def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
-    """The trainer that fits: with checkpoints, the table of epochs, and what ``callbacks`` asks for."""
+def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = None) -> L.Trainer:
+    """The trainer that fits: with checkpoints, the table of epochs, and what ``callbacks`` asks for.
+
+    Args:
+        cfg: With settled ``trainer``.
+        loggers: Experiment loggers.
+        stop: Whether to end early; None is never.
+    """
     run_dir = Path(cfg.paths.run_dir)
     callbacks: list[Callback] = [build(node, f"callbacks.{name}") for name, node in cfg.get("callbacks", {}).items()]
     callbacks += [
@@ -118,9 +127,11 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
             monitor=cfg.monitor.metric,
             mode=cfg.monitor.mode,
             save_last=True,
+            save_on_train_epoch_end=True,  # after the epoch's row stands in the table: both are whole
             enable_version_counter=False,
         ),
         StepSeed(cfg.seed),
+        Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
         EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         *([LearningRateMonitor("step")] if loggers else []),
     ]

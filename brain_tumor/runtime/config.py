@@ -33,6 +33,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
     "lr_scaling": (lambda value: value in ("none", "linear", "sqrt"), "none, linear or sqrt"),
+    "snapshot_minutes": (lambda value: value is None or value > 0, "minutes, more than 0, or null"),
     "split.seed": (lambda value: isinstance(value, int) and value >= 0, "a whole number from 0"),
     "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.timeout": (lambda value: isinstance(value, int | float) and value > 0, "seconds, more than 0"),

@@ -9,8 +9,11 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.data.loading import LoadedData, load
+from brain_tumor.data.samples import read_table
+from brain_tumor.errors import DataError
 from brain_tumor.runtime.config import CONF_DIR, build, call, plain
 
+_SAME = ["sample_id", "label", "group", "split", "sha256"]
 Split = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -51,3 +54,21 @@ def split_name(cfg: DictConfig, samples: pd.DataFrame) -> str:
         if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.split._target_:
             return path.stem
     return str(cfg.split._target_)
+
+
+def same_data(samples: pd.DataFrame, run_dir: Path) -> None:
+    """Refuse to go on with other data, or another split, than a run began with.
+
+    Raises:
+        DataError: The tables differ.
+    """
+    path = run_dir / "samples.csv"
+    if not path.is_file():
+        return
+    before = read_table(path)[_SAME].reset_index(drop=True)
+    now = samples[_SAME].astype(str).reset_index(drop=True)
+    if not before.equals(now):
+        raise DataError(
+            f"The data or their split are not those that the run in {run_dir} began with ({len(before)} images then, "
+            f"{len(now)} now); start a new run."
+        )

@@ -22,24 +22,29 @@ class Best:
     """For the record: epochs run, the monitored metric and its best value."""
 
 
-def fit(trainer: L.Trainer, classifier: L.LightningModule, datamodule: L.LightningDataModule) -> Best:
-    """Train to the end.
+def fit(
+    trainer: L.Trainer,
+    classifier: L.LightningModule,
+    datamodule: L.LightningDataModule,
+    checkpoint: Path | None = None,
+) -> Best:
+    """Train to the end, from the start or from a checkpoint.
 
     Raises:
         ConfigError: Lightning finds that the parts do not go together, or nothing was validated.
     """
     try:
-        trainer.fit(classifier, datamodule)
+        trainer.fit(classifier, datamodule, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise ConfigError(f"This training cannot run: {explain(error)}") from error
-    checkpoint = trainer.checkpoint_callback
-    if not isinstance(checkpoint, ModelCheckpoint) or checkpoint.best_model_score is None:
+    kept = trainer.checkpoint_callback
+    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")
-    score = checkpoint.best_model_score.item()
+    score = kept.best_model_score.item()
     facts = {
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "monitor": checkpoint.monitor,
+        "monitor": kept.monitor,
         "best": score,
     }
-    return Best(Path(checkpoint.best_model_path), score, facts)
+    return Best(Path(kept.best_model_path), score, facts)

@@ -19,6 +19,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.errors import RankError
+from brain_tumor.runtime.signals import PreemptedError
 from brain_tumor.runtime.world import World
 
 _GRACE = 10.0
@@ -123,6 +124,9 @@ def other_ranks(world: World, run_dir: Path, on_death: Callable[[str], None]) ->
         try:
             yield ranks
             ranks.end(_FAREWELL)
+        except PreemptedError:
+            ranks.end(_FAREWELL)
+            raise
         except Exception as error:
             if ours and (reason := ranks.dead(_LAST_WORDS if _no_answer(error) else 0) or _no_answer(error)):
                 raise RankError(reason) from error

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,13 +22,17 @@ def take_part(cfg: DictConfig) -> None:
     from brain_tumor.runtime import assemble
     from brain_tumor.runtime.fitting import fit
     from brain_tumor.runtime.noise import without_noise
+    from brain_tumor.runtime.resume import checkpoint_to_resume
+    from brain_tumor.runtime.signals import stop_signals
 
     with without_noise():
         seed_everything(cfg.seed, workers=True, verbose=False)
         datamodule = assemble.build_datamodule(cfg)
         datamodule.load()
         classifier = assemble.build_classifier(cfg, datamodule)
-        fit(assemble.build_trainer(cfg, []), classifier, datamodule)
+        with stop_signals() as stop, stop.deferred():
+            checkpoint = checkpoint_to_resume(Path(cfg.paths.run_dir), cfg.resume)
+            fit(assemble.build_trainer(cfg, [], stop), classifier, datamodule, checkpoint)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from typing import Any, Self
 import brain_tumor
 from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.runtime.resume import facts
+from brain_tumor.runtime.signals import PreemptedError
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _OUTPUTS = (
@@ -40,24 +42,27 @@ def write_json(document: dict[str, Any], path: Path) -> None:
 
 
 class RunRecord:
-    """A context that keeps ``run.json`` up to date: running, then finished or failed (with the reason).
+    """A context that keeps ``run.json`` up to date: running, then finished, or failed or preempted (with the reason).
 
-    What an earlier run left in the directory is removed first.
+    What an earlier run left in the directory is removed first, unless that run is gone on with.
 
     Args:
         run_dir: Made if it is missing.
         overwrite: Replace a finished run that lies there.
+        resume: Go on with the run that lies there: keep its files, when it started and what it took so far.
 
     Raises:
         ConfigError: A finished run lies there and may not be replaced, or the directory cannot be written.
     """
 
-    def __init__(self, run_dir: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, run_dir: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         refuse_finished(run_dir, overwrite)
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
             "status": "running",
             "started": _now(),
+            "pid": os.getpid(),
+            "host": platform.node(),
             "command": command_line(),
             "git_sha": git_sha(),
             "versions": {"brain-tumor": brain_tumor.__version__, "python": platform.python_version()}
@@ -65,9 +70,11 @@ class RunRecord:
             "hardware": hardware(),
             "seconds": {},
         }
+        if resume:
+            self._facts |= _before(run_dir)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            if self._path.exists():
+            if self._path.exists() and not resume:
                 _clear(run_dir)
             self._write()
         except OSError as error:
@@ -83,7 +90,8 @@ class RunRecord:
         """Add the seconds spent inside under ``seconds.<name>``."""
         start = time.perf_counter()
         yield
-        self._facts["seconds"][name] = round(time.perf_counter() - start, 3)
+        seconds = self._facts["seconds"].get(name, 0) + time.perf_counter() - start
+        self._facts["seconds"][name] = round(seconds, 3)
         self._write()
 
     @property
@@ -100,11 +108,12 @@ class RunRecord:
         if error is None:
             self.note(status="finished", ended=_now())
         else:
-            self.fail(str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}")
+            reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
+            self.end("preempted" if isinstance(error, PreemptedError) else "failed", reason)
 
-    def fail(self, reason: str) -> None:
-        """Write down that the run failed, and why."""
-        self.note(status="failed", ended=_now(), reason=reason)
+    def end(self, status: str, reason: str) -> None:
+        """Write down that the run ended before its time, and why."""
+        self.note(status=status, ended=_now(), reason=reason)
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
@@ -120,8 +129,15 @@ def refuse_finished(run_dir: Path, overwrite: bool) -> None:
     Raises:
         ConfigError: One lies there and may not be replaced.
     """
-    if not overwrite and _status(run_dir / "run.json") == "finished":
+    if not overwrite and facts(run_dir).get("status") == "finished":
         raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
+
+
+def _before(run_dir: Path) -> dict[str, Any]:
+    """What goes on from an interrupted run."""
+    known = facts(run_dir)
+    kept = {name: known[name] for name in ("started", "seconds") if name in known}
+    return kept | {"resumed": [*known.get("resumed", []), _now()]}
 
 
 def _clear(run_dir: Path) -> None:
@@ -131,13 +147,6 @@ def _clear(run_dir: Path) -> None:
             shutil.rmtree(run_dir / name)
         else:
             (run_dir / name).unlink(missing_ok=True)
-
-
-def _status(path: Path) -> str | None:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def command_line() -> str:

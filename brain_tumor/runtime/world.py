@@ -97,8 +97,8 @@ def _fits(trainer: DictConfig, size: int) -> None:
         raise ConfigError(f"{size} processes need a strategy: set trainer=ddp, or trainer=ddp_cpu without GPUs.")
     if trainer.strategy != "auto" and trainer.accelerator == "gpu" and not _gpus():
         raise ConfigError(
-            f"trainer.strategy={trainer.strategy} needs CUDA GPUs and found none; take trainer=ddp_cpu for processes on "
-            "the CPU."
+            f"trainer.strategy={trainer.strategy} needs CUDA GPUs and found none; trainer=ddp_cpu starts "
+            "processes on the CPU."
         )
 
 

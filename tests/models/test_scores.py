@@ -9,7 +9,11 @@ from brain_tumor.models.scores import ValidationScores
 @pytest.fixture
 def predicted():
     rng = np.random.default_rng(0)
-    return torch.arange(97), torch.from_numpy(rng.integers(0, 4, 97)), torch.from_numpy(rng.normal(size=(97, 4))).float()
+    return (
+        torch.arange(97),
+        torch.from_numpy(rng.integers(0, 4, 97)),
+        torch.from_numpy(rng.normal(size=(97, 4))).float(),
+    )
 
 
 def compute(rows, labels, logits, batches):

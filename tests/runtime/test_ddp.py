@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ def job(tmp_path):
     """A long training of two processes, from its command line; yields it and how to find rank 1."""
     command = [sys.executable, "-m", "brain_tumor", "train", *manifest(tmp_path, 16, 8), *LONG, "trainer.timeout=8"]
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([*command, f"hydra.run.dir={tmp_path / 'run'}"], stdout=log, stderr=log)  # noqa: S603
+        process = subprocess.Popen([*command, f"hydra.run.dir={tmp_path / 'run'}"], stdout=log, stderr=log)
     metrics = tmp_path / "run" / "metrics.csv"
     deadline = time.monotonic() + 120
     while not metrics.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -134,3 +135,38 @@ def test_a_process_that_cannot_start_is_named(tmp_path, monkeypatch):
 
     with pytest.raises(RankError, match="Process 1 of 2 ended with exit code 1"):
         train([*manifest(tmp_path, 16, 8), *TWO, "trainer.max_epochs=1"], tmp_path / "run")
+
+
+def test_torchrun_with_two_nodes(tmp_path):
+    """Two agents that meet on the loopback interface stand for two machines."""
+    data = [*manifest(tmp_path, 16, 11), *PLAIN, "optimizer.lr=0", "trainer.max_epochs=1", "data.eval_batch_size=2"]
+    alone = train([*data, "data.batch_size=16"], tmp_path / "one")
+    port = free_port()
+    nodes = [
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={node}",
+                "--nproc-per-node=1", "--rdzv-backend=static", "--master-addr=127.0.0.1", f"--master-port={port}",
+                "-m", "brain_tumor.train", *data, "data.batch_size=8", "trainer=ddp_cpu", "trainer.devices=1",
+                f"hydra.run.dir={tmp_path / 'two'}",
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for node in range(2)
+    ]  # fmt: skip
+    told = [node.communicate(timeout=200)[0] for node in nodes]
+
+    assert [node.returncode for node in nodes] == [0, 0], "\n".join(told)
+    record = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert (record["status"], record["processes"]) == ("finished", 2)
+    for split in ("val", "test"):
+        name = f"predictions/{split}.csv"
+        assert (tmp_path / "two" / name).read_bytes() == (alone.run_dir / name).read_bytes()
+    assert "Report:" in told[0]
+    assert "Report:" not in told[1]
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

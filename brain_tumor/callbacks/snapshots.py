@@ -1,0 +1,61 @@
+"""Save within an epoch: every so many minutes, and when the run is asked to stop."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from brain_tumor.runtime.signals import PreemptedError, Stop
+
+
+class Snapshots(Callback):
+    """Keeps ``last.ckpt`` recent, and ends training soon after a stop was asked for.
+
+    Args:
+        path: The checkpoint.
+        minutes: Between two snapshots; None for none but the ones at the ends of epochs.
+        stop: Tells whether to stop.
+        clock: Seconds, rising.
+    """
+
+    def __init__(
+        self, path: Path, minutes: float | None, stop: Stop, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path, self._stop, self._clock = path, stop, clock
+        self._seconds = float("inf") if minutes is None else minutes * 60
+        self._saved = clock()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back from Lightning, whose handler would wait for other ranks within the signal."""
+        self._stop.install()
+        self._saved = self._clock()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save and stop, or save, or neither; all ranks do the same.
+
+        Raises:
+            PreemptedError: A stop was asked for.
+        """
+        if batch_idx + 1 >= trainer.num_training_batches:  # validation follows, and then a checkpoint
+            return
+        asked = self._stop.asked is not None
+        due = self._clock() - self._saved >= self._seconds
+        if _any_rank(trainer, asked or due):
+            trainer.save_checkpoint(self._path)
+            self._saved = self._clock()
+            if _any_rank(trainer, asked):
+                raise PreemptedError(self._stop.asked or signal.SIGTERM)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Somebody saves: the next snapshot can wait."""
+        self._saved = self._clock()
+
+
+def _any_rank(trainer: L.Trainer, answer: bool) -> bool:
+    return trainer.strategy.reduce_boolean_decision(answer, all=False)
