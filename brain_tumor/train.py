@@ -52,7 +52,8 @@ def train(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python") ->
 
     cfg = compose(overrides, run_dir)
     hydra_dir = Path(cfg.paths.run_dir) / ".hydra"
-    refuse_finished(hydra_dir.parent, cfg.overwrite)
+    if cfg.resume != "auto":
+        refuse_finished(hydra_dir.parent, cfg.overwrite)
     try:
         hydra_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(cfg, hydra_dir / "config.yaml")

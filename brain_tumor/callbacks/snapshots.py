@@ -1,4 +1,4 @@
-"""Save within an epoch: every so many minutes, and when the run is asked to stop."""
+"""Keep ``last.ckpt``: the run can go on from it at any time."""
 
 import signal
 import time
@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Checkpoint
 
 from brain_tumor.runtime.signals import PreemptedError, Stop
 
 
-class Snapshots(Callback):
-    """Keeps ``last.ckpt`` recent, and ends training soon after a stop was asked for.
+class Snapshots(Checkpoint):
+    """Saves at the end of each epoch, within it every so many minutes, and before it ends training on demand.
+
+    Being a `Checkpoint`, it comes after all other callbacks, whose state it saves; it must come after the one that
+    keeps the best weights, too. (``ModelCheckpoint(save_last=True)`` of Lightning 2.6 saves the last epoch only if it
+    is the best.)
 
     Args:
         path: The checkpoint.
@@ -47,13 +51,17 @@ class Snapshots(Callback):
         asked = self._stop.asked is not None
         due = self._clock() - self._saved >= self._seconds
         if _any_rank(trainer, asked or due):
-            trainer.save_checkpoint(self._path)
-            self._saved = self._clock()
+            self._save(trainer)
             if _any_rank(trainer, asked):
                 raise PreemptedError(self._stop.asked or signal.SIGTERM)
 
-    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Somebody saves: the next snapshot can wait."""
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save."""
+        self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(self._path)
         self._saved = self._clock()
 
 

@@ -119,6 +119,8 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
     run_dir = Path(cfg.paths.run_dir)
     callbacks: list[Callback] = [build(node, f"callbacks.{name}") for name, node in cfg.get("callbacks", {}).items()]
     callbacks += [
+        StepSeed(cfg.seed),
+        EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         call(
             ModelCheckpoint,
             "monitor",
@@ -126,13 +128,10 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
             filename="best",
             monitor=cfg.monitor.metric,
             mode=cfg.monitor.mode,
-            save_last=True,
             save_on_train_epoch_end=True,  # after the epoch's row stands in the table: both are whole
             enable_version_counter=False,
         ),
-        StepSeed(cfg.seed),
         Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
-        EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         *([LearningRateMonitor("step")] if loggers else []),
     ]
     return _trainer(cfg, callbacks, loggers)
