@@ -70,6 +70,8 @@ class Classifier(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the epoch's mean training loss has come to, over all ranks, for a run that is resumed within it."""
         so_far = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
+        if self.trainer.is_last_batch:  # the epoch is over: the next one starts from nothing
+            so_far = torch.zeros_like(so_far)
         checkpoint["train_loss"] = self.trainer.strategy.reduce(so_far.clone(), reduce_op="sum").tolist()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -201,3 +201,15 @@ class TestExpand:
     def test_nothing_to_go_on_with(self, word, tmp_path):
         with pytest.raises(ConfigError, match=r"unfinished run|no run to go on with"):
             expand([f"resume={word}"], Path(tmp_path))
+
+
+def test_between_epochs(data, tmp_path):
+    """Two epochs, then two more, are four: the table says so, too."""
+    arguments = [*data, *SMALL, "data.num_workers=0", "scheduler=constant"]
+    whole = train([*arguments, "trainer.max_epochs=4"], tmp_path / "whole")
+
+    first = train([*arguments, "trainer.max_epochs=2"], tmp_path / "parts")
+    (first.run_dir / "run.json").unlink()  # finished otherwise
+    second = train([*arguments, "trainer.max_epochs=4", "resume=auto"], tmp_path / "parts")
+
+    assert outcome(second.run_dir) == outcome(whole.run_dir)
