@@ -68,6 +68,7 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.loggers import open_loggers, wandb_id
     from brain_tumor.runtime.noise import without_noise
     from brain_tumor.runtime.prediction import predict
+    from brain_tumor.runtime.publishing import describe, publish
     from brain_tumor.runtime.record import RunRecord
 
     run_dir = Path(cfg.paths.run_dir)
@@ -79,6 +80,7 @@ def run(cfg: DictConfig) -> TrainedRun:
             datamodule.load()
             write_table(datamodule.samples, run_dir / "samples.csv")
         record.note(data=data_facts(datamodule, cfg))
+        describe(loggers, record.facts, datamodule.samples, cfg)
         with record.stage("fit"):
             classifier = assemble.build_classifier(cfg, datamodule)
             record.note(model=model_facts(classifier, cfg))
@@ -89,9 +91,8 @@ def run(cfg: DictConfig) -> TrainedRun:
             tables = predict(trainer, classifier, datamodule, best.checkpoint, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
-        for logger in loggers:
-            logger.log_metrics(conclusion.flat_metrics(results))
         conclusion.present(record, tables, results, datamodule, cfg)
+        publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, results, best.score)
 
 

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.callbacks.gradient_norm import GradientNorm
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.transforms import Augmentation
@@ -86,7 +87,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger]) -> L.Trainer:
             enable_version_counter=False,
         ),
         EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
-        *([LearningRateMonitor("step")] if loggers else []),
+        *([LearningRateMonitor("step"), GradientNorm()] if loggers else []),
     ]
     return _trainer(cfg, callbacks, loggers)
 
