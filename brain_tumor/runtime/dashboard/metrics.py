@@ -2,15 +2,24 @@
 
 from typing import Any
 
+BEST = {
+    "train/loss": "min",
+    "val/loss": "min",
+    "val/f1_macro": "max",
+    "val/accuracy": "max",
+    "val/balanced_accuracy": "max",
+    "val/auroc": "max",
+}
+"""Of each curve of epochs, which value is best. Each is named: wandb keeps no best values for patterns."""
+
 
 def define_metrics(run: Any) -> None:
-    """Curves of epochs over the epoch, the others over optimizer steps; of validation keep the best and the last value.
+    """Curves of epochs over the epoch, the others over optimizer steps; of the former keep the best and the last value.
 
     ``summary["val/f1_macro"]`` becomes ``{"max": …, "last": …}``, ``summary["val/loss"]`` ``{"min": …, "last": …}``.
     """
     run.define_metric("trainer/global_step", hidden=True)
     run.define_metric("epoch", hidden=True)
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    run.define_metric("train/loss", step_metric="epoch", step_sync=True, summary="min,last")
-    run.define_metric("val/*", step_metric="epoch", step_sync=True, summary="max,last")
-    run.define_metric("val/loss", step_metric="epoch", step_sync=True, summary="min,last")
+    for name, best in BEST.items():
+        run.define_metric(name, step_metric="epoch", step_sync=True, summary=f"{best},last")
