@@ -45,7 +45,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     data = load_data(cfg)
     split = build_split(cfg)(data.samples)
-    document = audit_document(data, split, name=data_name(cfg), split_name=split_name(cfg, data.samples), seed=cfg.seed)
+    known_as = split_name(cfg, set(data.samples["split"]))
+    document = audit_document(data, split, name=data_name(cfg), split_name=known_as, seed=cfg.seed)
     folder = Path(cfg.paths.run_dir)
     write_outputs(folder, document, data, split, command=command_line())
     console = get_console()

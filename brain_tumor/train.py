@@ -74,9 +74,10 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.facts import data_facts, model_facts
     from brain_tumor.runtime.fitting import fit
     from brain_tumor.runtime.launch import other_ranks
-    from brain_tumor.runtime.loggers import open_loggers, wandb_id
+    from brain_tumor.runtime.loggers import open_loggers, resumable_wandb_id, wandb_id
     from brain_tumor.runtime.noise import without_noise
     from brain_tumor.runtime.prediction import predict
+    from brain_tumor.runtime.publishing import describe, publish
     from brain_tumor.runtime.record import RunRecord
     from brain_tumor.runtime.resume import checkpoint_to_resume, facts
     from brain_tumor.runtime.signals import stop_signals
@@ -86,11 +87,12 @@ def run(cfg: DictConfig) -> TrainedRun:
     if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _done_before(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
+    resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
     with (
         without_noise(),
         stop_signals() as stop,
         RunRecord(run_dir, overwrite=cfg.overwrite, resume=checkpoint is not None) as record,
-        open_loggers(cfg) as loggers,
+        open_loggers(cfg, resumed_id) as loggers,
     ):
         seed_everything(cfg.seed, workers=True, verbose=False)
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
@@ -103,6 +105,7 @@ def run(cfg: DictConfig) -> TrainedRun:
                     same_data(datamodule.samples, run_dir)
                 write_table(datamodule.samples, run_dir / "samples.csv")
             record.note(data=data_facts(datamodule, cfg))
+            describe(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 classifier = assemble.build_classifier(cfg, datamodule)
                 record.note(model=model_facts(classifier, cfg))
@@ -116,9 +119,8 @@ def run(cfg: DictConfig) -> TrainedRun:
             tables = predict(trainer, classifier, datamodule, best.checkpoint, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
-        for logger in loggers:
-            logger.log_metrics(conclusion.flat_metrics(results))
         conclusion.present(record, tables, results, datamodule, cfg)
+        publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, results, best.score)
 
 

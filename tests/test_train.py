@@ -46,7 +46,7 @@ class TestRunDirectory:
             ".hydra/config.yaml", ".hydra/overrides.yaml", "run.json", "samples.csv", "metrics.csv", "results.json",
             "report.html", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "predictions/val.csv",
             "predictions/test.csv", "figures/loss_curves.png", "figures/confusion_matrix.png", "figures/roc.png",
-            "figures/pr.png",
+            "figures/pr.png", "figures/reliability.png",
         } <= names  # fmt: skip
         assert not [name for name in names if "/." in name and not name.startswith(".hydra")]
 
@@ -63,6 +63,7 @@ class TestRunDirectory:
         assert record["training"]["epochs"] == 3
         assert set(record["seconds"]) == {"data", "fit", "predict", "evaluate"}
         assert len(record["data"]["digest"]) == 64
+        assert record["data"]["split"] == "grouped"  # what split=auto comes to where the data bring none
 
     def test_metrics_have_a_row_an_epoch(self, run):
         epochs = pd.read_csv(run.run_dir / "metrics.csv")

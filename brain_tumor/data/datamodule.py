@@ -55,6 +55,7 @@ class ScanDataModule(L.LightningDataModule):
 
     Attributes:
         samples: The table without unreadable images; ``sha256``, ``group`` and ``split`` (empty: in no part) filled.
+        published: The sides that the data come with, before they are split here.
         classes: Class names, sorted.
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
@@ -67,6 +68,7 @@ class ScanDataModule(L.LightningDataModule):
     """
 
     samples: pd.DataFrame
+    published: frozenset[str]
     classes: tuple[str, ...]
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -132,6 +134,7 @@ class ScanDataModule(L.LightningDataModule):
             return
         data = load(self._adapter, **self._loading)
         samples = with_random_labels(data.samples, self._seed) if self._random_labels else data.samples
+        self.published = frozenset(samples["split"])
         self.samples = self._split(samples)
         check_split(self.samples)
         self.leakage = leakage(self.samples, data.pairs)

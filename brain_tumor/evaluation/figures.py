@@ -5,14 +5,15 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import confusion_matrix as count_pairs
 
 from brain_tumor.data.publish import published_file
+from brain_tumor.evaluation.curves import TUMOUR, Scores, Side, pr_points, reliability_points, roc_points, sides
+from brain_tumor.evaluation.metrics import ece
 from brain_tumor.evaluation.predictions import Predictions
 
 # Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
@@ -44,12 +45,7 @@ def roc_curves(predictions: Predictions) -> Figure:
     """Sensitivity over 1 − specificity of each class against the rest, and of detection."""
     figure, axes = _canvas("ROC curves")
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-
-    def draw(positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> tuple[object, object, str]:
-        x, y, _ = roc_curve(positive, score)
-        return x, y, f"AUROC {auc(x, y):.3f}"
-
-    _draw_curves(axes, predictions, draw)
+    _draw_curves(axes, predictions, roc_points, lambda side: f"AUROC {roc_auc_score(side.positive, side.score):.3f}")
     axes.set_xlabel("1 − specificity")
     axes.set_ylabel("Sensitivity")
     axes.legend(loc="lower right", fontsize=9)
@@ -59,16 +55,43 @@ def roc_curves(predictions: Predictions) -> Figure:
 def pr_curves(predictions: Predictions) -> Figure:
     """Precision over sensitivity of each class against the rest, and of detection."""
     figure, axes = _canvas("Precision–recall curves")
-
-    def draw(positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> tuple[object, object, str]:
-        precision, recall, _ = precision_recall_curve(positive, score)
-        return recall, precision, f"AP {average_precision_score(positive, score):.3f}"
-
-    _draw_curves(axes, predictions, draw)
+    _draw_curves(
+        axes, predictions, pr_points, lambda side: f"AP {average_precision_score(side.positive, side.score):.3f}"
+    )
     axes.set_xlabel("Sensitivity (recall)")
     axes.set_ylabel("PPV (precision)")
     axes.set_ylim(-0.02, 1.02)
     axes.legend(loc="lower left", fontsize=9)
+    return figure
+
+
+def reliability(predictions: Predictions) -> Figure:
+    """How often the top class is right, over how sure the model is of it: a calibrated model stays on the diagonal.
+
+    The area of a point is the share of images in its bin (the bins of the ECE, Guo 2017).
+    """
+    figure, axes = _canvas("Reliability of the top class")
+    points = reliability_points(predictions)
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="calibrated")
+    error = float(ece(predictions.labels, predictions.probabilities, np.ones((1, len(predictions.labels))))[0])
+    axes.plot(points["confidence"], points["accuracy"], color=COLOURS[0], label=f"model: ECE {error:.3f}")
+    share = points["images"] / points["images"].sum()
+    axes.scatter(points["confidence"], points["accuracy"], 20 + 400 * share, color=COLOURS[0], alpha=0.6)
+    for row in points.itertuples():
+        axes.annotate(
+            f"{row.images}",
+            (row.confidence, row.accuracy),
+            (0, -14),
+            textcoords="offset points",
+            fontsize=7,
+            ha="center",
+        )
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.08, 1.04)
+    axes.set_xlabel("Confidence (mean probability of the top class)")
+    axes.set_ylabel("Share that is right")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", fontsize=9)
     return figure
 
 
@@ -117,19 +140,13 @@ def _canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
 def _draw_curves(
     axes: Axes,
     predictions: Predictions,
-    draw: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.float64]], tuple[object, object, str]],
+    points: Callable[[Side], tuple[Scores, Scores]],
+    area: Callable[[Side], str],
 ) -> None:
     """One curve per class that has both positives and negatives, and one for detection."""
-    sides = [
-        (name, predictions.labels == c, predictions.probabilities[:, c]) for c, name in enumerate(predictions.classes)
-    ]
-    looks = list(zip(sides, cycle(COLOURS), cycle(STYLES), strict=False))
-    if predictions.healthy is not None and len(predictions.classes) > 2:
-        healthy = predictions.healthy
-        tumour = ("any tumour", predictions.labels != healthy, 1 - predictions.probabilities[:, healthy])
-        looks.append((tumour, "black", "-"))
-    for (name, positive, score), colour, style in looks:
-        if positive.any() and not positive.all():
-            x, y, area = draw(positive, score)
-            axes.plot(x, y, label=f"{name}: {area}", color=colour, linestyle=style, linewidth=1.8)  # type: ignore[arg-type]
+    for side, colour, style in zip(sides(predictions), cycle(COLOURS), cycle(STYLES), strict=False):
+        if side.drawable:
+            colour, style = ("black", "-") if side.name == TUMOUR else (colour, style)
+            label = f"{side.name}: {area(side)}"
+            axes.plot(*points(side), label=label, color=colour, linestyle=style, linewidth=1.8)
     axes.grid(alpha=0.3)

@@ -46,7 +46,8 @@ class Classifier(L.LightningModule):
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters({"classes": list(classes), **(recipe or {})})
+        # not for loggers: those have the whole configuration, of which this would overwrite parts
+        self.save_hyperparameters({"classes": list(classes), **(recipe or {})}, logger=False)
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing

@@ -51,6 +51,7 @@ class SmallCNN(nn.Module):
             inputs = outputs
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], num_classes)
+        self.feature_info = [{"module": "stages", "num_chs": widths[-1]}]  # the last feature map, as timm names its own
 
     def forward(self, images: Tensor) -> Tensor:
         """Grey float [B, 1, H, W] → logits float [B, num_classes]."""

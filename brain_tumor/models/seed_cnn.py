@@ -31,6 +31,8 @@ class SeedCNN(nn.Module):
         for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers, nn.Flatten())
+        last = f"features.{len(layers) - 1}"
+        self.feature_info = [{"module": last, "num_chs": channels[-1]}]  # the last feature map, as timm names its own
         with torch.no_grad():
             flat = self.features(torch.zeros(1, 3, image_size, image_size)).shape[1]
         self.hidden = nn.Sequential(nn.Linear(flat, 100), nn.ReLU(inplace=True), nn.Dropout(0.25))

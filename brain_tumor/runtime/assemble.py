@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
 
 from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.callbacks.gradient_norm import GradientNorm
 from brain_tumor.callbacks.snapshots import Snapshots
 from brain_tumor.callbacks.step_seed import StepSeed
 from brain_tumor.data.datamodule import ScanDataModule
@@ -132,7 +133,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
             enable_version_counter=False,
         ),
         Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
-        *([LearningRateMonitor("step")] if loggers else []),
+        *([LearningRateMonitor("step"), GradientNorm()] if loggers else []),
     ]
     return _trainer(cfg, callbacks, loggers)
 

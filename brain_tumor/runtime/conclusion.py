@@ -82,8 +82,9 @@ def _draw(test: Predictions, epochs: pd.DataFrame, folder: Path) -> dict[str, Pa
         "Confusion matrix (test)": figures.confusion_matrix(test),
         "ROC curves (test)": figures.roc_curves(test),
         "Precision–recall curves (test)": figures.pr_curves(test),
+        "Reliability (test)": figures.reliability(test),
     }
-    names = ("loss_curves", "confusion_matrix", "roc", "pr")
+    names = ("loss_curves", "confusion_matrix", "roc", "pr", "reliability")
     paths = {title: folder / f"{name}.png" for title, name in zip(drawn, names, strict=True)}
     for title, figure in drawn.items():
         figures.save_figure(figure, paths[title])

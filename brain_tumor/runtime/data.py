@@ -1,6 +1,6 @@
 """From the composed configuration to data: adapter, split and what is loaded. Needs no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,15 @@ def data_name(cfg: DictConfig) -> str:
     return str(cfg.data.get("root") or cfg.data.get("manifest") or "phantom")
 
 
-def split_name(cfg: DictConfig, samples: pd.DataFrame) -> str:
-    """The split as the command line names it; of ``auto`` what it comes to."""
+def split_name(cfg: DictConfig, published: Collection[str]) -> str:
+    """The split as the command line names it; of ``auto`` what it comes to.
+
+    Args:
+        cfg: The whole configuration.
+        published: The sides that the data come with.
+    """
     if cfg.split._target_.endswith(".Auto"):
-        return "official" if "test" in set(samples["split"]) else "grouped"
+        return "official" if "test" in published else "grouped"
     for path in (CONF_DIR / "split").glob("*.yaml"):
         if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.split._target_:
             return path.stem

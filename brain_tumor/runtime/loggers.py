@@ -1,22 +1,30 @@
 """Experiment loggers for the length of one run."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from brain_tumor.errors import ConfigError
-from brain_tumor.runtime.config import build, explain
+from brain_tumor.runtime.config import build, plain
+from brain_tumor.runtime.dashboard.logger import DashboardLogger
+from brain_tumor.runtime.dashboard.naming import identity
+from brain_tumor.runtime.resume import facts
+
+_DASHBOARD = f"{DashboardLogger.__module__}.{DashboardLogger.__name__}"
 
 
 @contextmanager
-def open_loggers(cfg: DictConfig) -> Iterator[list[Logger]]:
+def open_loggers(cfg: DictConfig, resume_id: str | None = None) -> Iterator[list[Logger]]:
     """Build what ``logger`` asks for, hand it the whole configuration, and finish it whatever happens.
 
-    Without finishing, the next job of a sweep would go on in this one's wandb run; a run that ends with an exception is
-    marked failed there.
+    Each run in wandb has an id of its own and ends with it; one that ends with an exception is marked failed there.
+
+    Args:
+        cfg: The whole configuration.
+        resume_id: Of the wandb run to go on with, see `resumable_wandb_id`; None starts a new one.
 
     Raises:
         ConfigError: A logger cannot be built or cannot start.
@@ -24,8 +32,8 @@ def open_loggers(cfg: DictConfig) -> Iterator[list[Logger]]:
     loggers: list[Logger] = []
     try:
         for name, node in cfg.get("logger", {}).items():
-            loggers.append(build(node, f"logger.{name}"))
-            _start(loggers[-1], name, cfg)
+            loggers.append(build(_named(node, cfg, resume_id), f"logger.{name}"))
+            loggers[-1].log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         yield loggers
     except BaseException:
         _finish(loggers, exit_code=1)
@@ -35,25 +43,29 @@ def open_loggers(cfg: DictConfig) -> Iterator[list[Logger]]:
 
 def wandb_id(loggers: list[Logger]) -> str | None:
     """Id of the wandb run, or None."""
-    return next((str(logger.version) for logger in loggers if type(logger).__name__ == "WandbLogger"), None)
+    return next((logger.version for logger in loggers if isinstance(logger, DashboardLogger)), None)
 
 
-def _start(logger: Logger, name: str, cfg: DictConfig) -> None:
-    try:
-        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    except Exception as error:
-        if type(error).__module__.startswith(
-            "wandb."
-        ):  # its errors have no base that can be named without importing it
-            raise ConfigError(
-                f"logger.{name} cannot start: {explain(error)} Without an account, set logger.{name}.offline=true."
-            ) from error
-        raise
+def resumable_wandb_id(run_dir: Path) -> str | None:
+    """Id of the wandb run that an earlier start in this directory has begun, or None."""
+    found = facts(run_dir).get("wandb_id")
+    return found if isinstance(found, str) else None
+
+
+def _named(node: DictConfig, cfg: DictConfig, resume_id: str | None) -> dict[str, Any]:
+    """The node, for wandb with what its user leaves open: name, group, tags and the run to go on with."""
+    recipe = plain(node)
+    if recipe.get("_target_") != _DASHBOARD:
+        return recipe
+    known = identity(cfg)
+    for key in ("name", "group"):
+        recipe[key] = recipe.get(key) or known[key]
+    recipe["tags"] = list(dict.fromkeys([*(recipe.get("tags") or []), *known["tags"]]))
+    return recipe | ({"id": resume_id} if resume_id else {})
 
 
 def _finish(loggers: list[Logger], exit_code: int) -> None:
     for logger in loggers:
         logger.finalize("failed" if exit_code else "success")
-    wandb = sys.modules.get("wandb")
-    if wandb is not None and wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
+        if isinstance(logger, DashboardLogger):
+            logger.finish(exit_code)

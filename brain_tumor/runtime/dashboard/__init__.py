@@ -1,0 +1,1 @@
+"""Weights & Biases: what a run shows there, and how it goes on when that cannot be reached."""

@@ -1,0 +1,49 @@
+"""Read back what wandb has kept of an offline run, by wandb's own reader."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def kept(run_dir: Path) -> Path:
+    """The one log that offline runs have left below a run directory."""
+    [path] = (run_dir / "wandb").glob("offline-run-*/run-*.wandb")
+    return path
+
+
+def summary_of(path: Path) -> dict:
+    return json.loads(_inspect(path, "--summary", "--json"))
+
+
+def records_of(path: Path, kind: str) -> list[dict]:
+    records = [json.loads(line) for line in _inspect(path, "--json").splitlines()]
+    return [record[kind] for record in records if record["type"] == kind]
+
+
+def media_table(path: Path, key: str) -> dict:
+    """A table that a run has logged."""
+    [found] = (path.parent / "files" / "media" / "table").glob(f"{key}_*.table.json")
+    return json.loads(found.read_text())
+
+
+def artifact(path: Path, kind: str, name: str) -> dict:
+    """An artifact whose name begins with ``name``; ``files`` maps what it holds to where that lies."""
+    [found] = [
+        record for record in records_of(path, "artifact") if record["type"] == kind and record["name"].startswith(name)
+    ]
+    files = {entry["path"]: Path(entry["local_path"]) for entry in found["manifest"]["contents"]}
+    return {**found, "metadata": json.loads(found.get("metadata", "{}")), "files": files}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _inspect(path: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", *options, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
