@@ -62,5 +62,6 @@ class EpochTable(Callback):
         if trainer.is_global_zero:
             write_table(pd.DataFrame(self._rows), self._path)
         if self._announce:
-            numbers = ", ".join(f"{name} {value:.4f}" for name, value in row.items() if "/" in name)
+            told = {name: value for name, value in row.items() if name.startswith(("train/", "val/"))}
+            numbers = ", ".join(f"{name} {value:.4f}" for name, value in told.items())
             log.info("Epoch %d of %s: %s", row["epoch"] + 1, trainer.max_epochs, numbers)

@@ -12,15 +12,17 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
 
+from brain_tumor.callbacks.best_weights import BestWeights
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.gradient_norm import GradientNorm
 from brain_tumor.callbacks.snapshots import Snapshots
 from brain_tumor.callbacks.step_seed import StepSeed
+from brain_tumor.callbacks.throughput import Throughput
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.transforms import Augmentation
@@ -121,15 +123,16 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
     callbacks: list[Callback] = [build(node, f"callbacks.{name}") for name, node in cfg.get("callbacks", {}).items()]
     callbacks += [
         StepSeed(cfg.seed),
+        Throughput(),
         EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         call(
-            ModelCheckpoint,
+            BestWeights,
             "monitor",
             dirpath=run_dir / "checkpoints",
             filename="best",
             monitor=cfg.monitor.metric,
             mode=cfg.monitor.mode,
-            save_on_train_epoch_end=True,  # after the epoch's row stands in the table: both are whole
+            save_on_train_epoch_end=True,
             enable_version_counter=False,
         ),
         Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),

@@ -8,6 +8,7 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from brain_tumor.callbacks.throughput import Throughput
 from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.config import explain
 
@@ -47,4 +48,7 @@ def fit(
         "monitor": kept.monitor,
         "best": score,
     }
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Throughput):
+            facts |= callback.facts
     return Best(Path(kept.best_model_path), score, facts)

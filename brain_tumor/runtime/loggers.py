@@ -12,6 +12,7 @@ from brain_tumor.runtime.config import build, plain
 from brain_tumor.runtime.dashboard.logger import DashboardLogger
 from brain_tumor.runtime.dashboard.naming import identity
 from brain_tumor.runtime.resume import facts
+from brain_tumor.runtime.signals import PreemptedError
 
 _DASHBOARD = f"{DashboardLogger.__module__}.{DashboardLogger.__name__}"
 
@@ -35,7 +36,10 @@ def open_loggers(cfg: DictConfig, resume_id: str | None = None) -> Iterator[list
             loggers.append(build(_named(node, cfg, resume_id), f"logger.{name}"))
             loggers[-1].log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         yield loggers
-    except BaseException:
+    except BaseException as error:
+        for logger in loggers:
+            if isinstance(error, PreemptedError) and isinstance(logger, DashboardLogger):
+                logger.mark_preempting()
         _finish(loggers, exit_code=1)
         raise
     _finish(loggers, exit_code=0)

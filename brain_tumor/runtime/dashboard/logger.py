@@ -129,6 +129,13 @@ class DashboardLogger(WandbLogger):
             super().log_metrics(metrics, step)
 
     @rank_zero_only
+    def mark_preempting(self) -> None:
+        """Tell wandb that the run will go on elsewhere."""
+        if self._experiment is not None:
+            with self.attempt():
+                self._experiment.mark_preempting()
+
+    @rank_zero_only
     def finish(self, exit_code: int) -> None:
         """End the run: finished if ``exit_code`` is 0, else failed; ``settings.finish_timeout`` bounds the wait."""
         if self._experiment is None:

@@ -4,12 +4,12 @@ import json
 import logging
 
 import pytest
+import torch
 from lightning.pytorch.utilities import rank_zero_only
 from wandb_files import kept, records_of, summary_of
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.classifier import Classifier
-from brain_tumor.models.cnn import SmallCNN
+from brain_tumor.models.scores import ValidationScores
 from brain_tumor.runtime.config import compose
 from brain_tumor.runtime.dashboard.metrics import BEST
 from brain_tumor.runtime.dashboard.naming import identity
@@ -71,8 +71,10 @@ class TestNames:
         assert summary_of(kept(tmp_path))["tags"] == ["x" * 64, "cnn"]
 
     def test_every_curve_that_can_be_monitored_keeps_its_best(self):
-        metrics = Classifier(SmallCNN(2), ("a", "b"), *[lambda *_: None] * 4).val_metrics
-        assert {*metrics.keys(), "val/loss", "train/loss"} == set(BEST)
+        scores = ValidationScores(2)
+        scores.update(torch.arange(2), torch.arange(2), torch.eye(2))
+
+        assert {*(f"val/{name}" for name in scores.compute()), "train/loss"} == set(BEST)
 
 
 class TestResuming:
