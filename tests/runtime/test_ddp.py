@@ -170,3 +170,35 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_and_go_on(tmp_path):
+    """SIGTERM reaches the first process only; together they save, and together they end as if nothing had been."""
+    data = [*manifest(tmp_path, 32, 8), "model.widths=[8,8]", "trainer.max_epochs=30", "data.batch_size=2", *TWO]
+    command = [sys.executable, "-m", "brain_tumor", "train", *data]
+    whole = subprocess.run(
+        [*command, f"hydra.run.dir={tmp_path / 'whole'}"], capture_output=True, text=True, check=False
+    )
+    assert whole.returncode == 0, whole.stderr
+
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*command, f"hydra.run.dir={tmp_path / 'parts'}"], stdout=log, stderr=log)
+    while not (tmp_path / "parts" / "metrics.csv").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.terminate()
+    code = process.wait(timeout=40)
+    status = json.loads((tmp_path / "parts" / "run.json").read_text())["status"]
+    again = subprocess.run(
+        [*command, f"hydra.run.dir={tmp_path / 'parts'}", "resume=auto"], capture_output=True, text=True, check=False
+    )
+
+    assert (code, status) == (128 + signal.SIGTERM, "preempted"), (tmp_path / "log").read_text()
+    assert again.returncode == 0, again.stderr
+    weights = [
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("whole", "parts")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    tables = [pd.read_csv(tmp_path / name / "metrics.csv").filter(regex="^(train|val)/") for name in ("whole", "parts")]
+    assert tables[0].equals(tables[1])
