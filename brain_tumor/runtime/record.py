@@ -102,7 +102,7 @@ class RunRecord:
             self.note(status="finished", ended=finished)
         else:
             reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
-            self.note(status="failed", ended=finished, reason=reason)
+            self.note(status=getattr(error, "status", "failed"), ended=finished, reason=reason)
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
