@@ -3,11 +3,11 @@
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
@@ -38,6 +38,8 @@ class Conductor:
     def __init__(self, config: DictConfig, context: HydraContext, launcher: Launcher, plan: Plan) -> None:
         self.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         self.plan = plan
+        self.on_end: Callable[[Job, dict[str, Any]], None] = lambda job, record: None
+        """Called with each job that has ended, and its ``run.json``."""
         self._config, self._context, self._launcher = config, context, launcher
         self._summary = Summary(self.sweep_dir)
         self._open: dict[int, Job] = {}
@@ -106,6 +108,7 @@ class Conductor:
         score = record.get("training", {}).get("best")
         found = record.get("reason") or (f"{self.plan.metric} {score:.4f}" if score is not None else "")
         log.info("#%d %s%s", number, record["status"], f": {found}" if found else "")
+        self.on_end(job, record)
         self._summary.update_soon()
 
     def __enter__(self) -> Self:

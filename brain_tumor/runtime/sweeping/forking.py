@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -122,7 +122,7 @@ class ForkedLauncher(Launcher):
         assert self._config is not None
         assert self._task is not None
         assert self._context is not None
-        log.info("#%d: %s", number, " ".join(filter_overrides(overrides)))
+        log.info("#%d: %s", number, " ".join(text for text in overrides if not text.lstrip("+").startswith("hydra.")))
         task = Task(self._context, self._task, self._config, overrides, number)
         context = multiprocessing.get_context("fork")
         receiver, sender = context.Pipe(duplex=False)

@@ -83,6 +83,8 @@ def best_setting(rows: pd.DataFrame, settings: pd.DataFrame, plan: Plan) -> Best
 
 def _command(plan: Plan, arguments: list[str]) -> str:
     """An option that asks for a search would start another: say that it is one run, or a plain grid."""
+    if "--multirun" not in arguments:
+        arguments = [argument for argument in arguments if not argument.startswith("launcher=")]
     searched = any(argument.startswith("hparams_search=") for argument in arguments)
     if searched and "--multirun" in arguments:
         arguments = [*arguments, "hydra/sweeper=grid"]
