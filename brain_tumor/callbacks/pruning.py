@@ -8,9 +8,9 @@ from brain_tumor.errors import PrunedError, require
 
 
 class Pruning(Callback):
-    """Reports the monitored metric after each validation, and ends the run where it is worse than the median of the others.
+    """Reports the monitored metric after each validation, and ends a run that is worse than the median of the others.
 
-    Outside of a search it does nothing. With several devices rank 0 alone talks to the study, and all ranks do as it says.
+    Outside of a search it does nothing. With several devices rank 0 alone talks to the study, and all do as it says.
 
     Args:
         monitor: Validation metric.
@@ -43,4 +43,6 @@ class Pruning(Callback):
             value = float(trainer.callback_metrics[self._monitor])
             hopeless = self._trial.is_hopeless(value, trainer.current_epoch)
         if trainer.strategy.broadcast(hopeless):
-            raise PrunedError(f"stopped after epoch {trainer.current_epoch + 1}: worse than the median of the other trials")
+            raise PrunedError(
+                f"stopped after epoch {trainer.current_epoch + 1}: worse than the median of the other trials"
+            )

@@ -41,7 +41,7 @@ class OwnTrial:
 
         try:
             self._trial.report(value, epoch)
-            return self._trial.should_prune()
+            return bool(self._trial.should_prune())
         except optuna.exceptions.OptunaError:
             log.warning("The study's storage is out of reach; training goes on.", exc_info=True)
             return False

@@ -18,8 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from brain_tumor.runtime.sweeping.failure import job_failure
-
-_PATIENCE = 20.0
+from brain_tumor.runtime.sweeping.processes import GRACE
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_PATIENCE)
+    time.sleep(GRACE)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -38,10 +38,11 @@ class Conductor:
     def __init__(self, config: DictConfig, context: HydraContext, launcher: Launcher, plan: Plan) -> None:
         self.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         self.plan = plan
-        self.on_end: Callable[[Job, dict[str, Any]], None] = lambda job, record: None
+        self.on_end: Callable[[Job, dict[str, Any]], None] = lambda *_: None
         """Called with each job that has ended, and its ``run.json``."""
         self._config, self._context, self._launcher = config, context, launcher
         self._summary = Summary(self.sweep_dir)
+        self._added: list[Job] = []
         self._open: dict[int, Job] = {}
         self._sigterm: object = None
 
@@ -52,9 +53,12 @@ class Conductor:
             ConfigError: There lies a run already, and ``overwrite`` does not say that it may go.
             HydraException: A job cannot be composed.
         """
-        jobs = [Job(number, self._folder(overrides, number), [*overrides]) for number, overrides in enumerate(batch, first)]
+        jobs = [
+            Job(number, self._folder(overrides, number), [*overrides]) for number, overrides in enumerate(batch, first)
+        ]
         clear_records([self.sweep_dir / job.folder for job in jobs], overwrite=self._config.get("overwrite", True))
         self.plan.jobs += jobs
+        self._added += jobs
         self.plan.write(self.sweep_dir)
         return jobs
 
@@ -66,7 +70,9 @@ class Conductor:
             extras: Further overrides of each, for Hydra alone.
         """
         self._open = {job.number: job for job in jobs}
-        overrides = {job.number: [*job.overrides, *extra] for job, extra in zip(jobs, extras or [()] * len(jobs), strict=True)}
+        overrides = {
+            job.number: [*job.overrides, *extra] for job, extra in zip(jobs, extras or [()] * len(jobs), strict=True)
+        }
         together = not isinstance(self._launcher, BasicLauncher)  # runs in this process: what it loses is one job
         if isinstance(self._launcher, ForkedLauncher):
             self._launcher.on_end = self._settle
@@ -127,18 +133,17 @@ class Conductor:
             for job in self._open.values():
                 if read_record(self.sweep_dir / job.folder).get("status") == "running":
                     end_record(self.sweep_dir / job.folder, "failed", "the sweep was stopped")
-        failed = [job for job in self.plan.jobs if self._status(job) == "failed"]
+        failed = [job for job in self._added if read_record(self.sweep_dir / job.folder).get("status") == "failed"]
         self.plan.status = "stopped" if error else "failed" if failed else "finished"
         self.plan.write(self.sweep_dir)
         self._summary.show()
         if failed and error is None:
-            raise SweepError(f"{len(failed)} of {len(self.plan.jobs)} jobs failed; {self.sweep_dir / 'sweep.csv'} says why.")
+            raise SweepError(
+                f"{len(failed)} of {len(self._added)} jobs failed; {self.sweep_dir / 'sweep.csv'} says why."
+            )
 
     def _run_dir(self, number: int) -> Path:
         return self.sweep_dir / self._open[number].folder
-
-    def _status(self, job: Job) -> str | None:
-        return read_record(self.sweep_dir / job.folder).get("status")
 
     def _folder(self, overrides: Sequence[str], number: int) -> str:
         """Where a job is to run, as Hydra will find it."""
@@ -160,6 +165,6 @@ def _consecutive(numbers: list[int]) -> list[list[int]]:
     return [[number for _, number in run] for _, run in runs]
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
+def _stop(number: int, _: FrameType | None) -> NoReturn:
     """SIGTERM ends the sweep as Ctrl-C does: in order."""
     raise SystemExit(128 + number)

@@ -19,8 +19,9 @@ def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | No
     """Print a row a job, the reasons of those that failed, the best one's command, and where everything lies."""
     console = get_console()
     console.print(sweep_table(plan, rows))
-    for row in rows[rows["reason"] != ""].itertuples():
-        console.print(f"#{row.number} {row.status}: {row.reason}", style=STYLES.get(row.status), markup=False, highlight=False)
+    for _, row in rows[rows["reason"] != ""].iterrows():
+        text = f"#{row['number']} {row['status']}: {row['reason']}"
+        console.print(text, style=STYLES.get(row["status"]), markup=False, highlight=False)
     if best is not None:
         console.print(f"Best by {plan.metric} of validation: #{best.row['number']}", highlight=False, markup=False)
         console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)

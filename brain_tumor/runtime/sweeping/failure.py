@@ -1,4 +1,4 @@
-"""What becomes of an error inside one job of a sweep: one sentence for the sweep, the traceback for the job's own log."""
+"""What becomes of an error in one job of a sweep: one sentence for the sweep, the traceback for the job's own log."""
 
 import logging
 import traceback
@@ -18,7 +18,7 @@ def one_sentence(error: BaseException) -> str:
     """The reason as a person reads it."""
     from brain_tumor.runtime.config import explain
 
-    if isinstance(error, BrainTumorError):
+    if isinstance(error, BrainTumorError | JobError):
         return str(error)
     if isinstance(error, OmegaConfBaseException):
         return explain(error)

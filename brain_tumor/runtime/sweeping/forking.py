@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.errors import JobError, require
 from brain_tumor.runtime.sweeping.child import Task, run_child
+from brain_tumor.runtime.sweeping.processes import death, end, send
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,6 @@ PRELOADED = {
     )
 }
 """Module of a task → what is imported once for all of its jobs; none of it starts threads of torch or touches a GPU."""
-
-GRACE = 20.0
-"""Seconds from SIGTERM to SIGKILL: enough to write a checkpoint."""
 
 _POLL = 0.2
 
@@ -68,12 +66,9 @@ class ForkedLauncher(Launcher):
     def __init__(self, n_jobs: int = 1) -> None:
         require(isinstance(n_jobs, int) and n_jobs >= 1, f"hydra.launcher.n_jobs={n_jobs}", "a whole number from 1")
         self.n_jobs = n_jobs
-        self.on_end: Callable[[int, JobReturn], None] = lambda number, ended: None
+        self.on_end: Callable[[int, JobReturn], None] = lambda *_: None
         """Called with number and outcome whenever a job has ended."""
         self._fallback = BasicLauncher()
-        self._context: HydraContext | None = None
-        self._task: TaskFunction | None = None
-        self._config: DictConfig | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's."""
@@ -82,8 +77,6 @@ class ForkedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; one outcome each, in their order."""
-        assert self._config is not None
-        assert self._task is not None
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         Path(self._config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
@@ -113,15 +106,12 @@ class ForkedLauncher(Launcher):
                     self.on_end(job.number, outcomes[job.number])
         finally:
             for job in running:
-                _signal(job.process, signal.SIGTERM)
+                send(job.process, signal.SIGTERM)
             for job in running:
-                _end(job.process)
+                end(job.process)
         return [outcomes[number] for number, _ in jobs]
 
     def _start(self, number: int, overrides: list[str], slot: int) -> _Running:
-        assert self._config is not None
-        assert self._task is not None
-        assert self._context is not None
         log.info("#%d: %s", number, " ".join(text for text in overrides if not text.lstrip("+").startswith("hydra.")))
         task = Task(self._context, self._task, self._config, overrides, number)
         context = multiprocessing.get_context("fork")
@@ -163,26 +153,5 @@ def _outcome(job: _Running) -> JobReturn:
         if job.pipe.poll():
             ended = job.pipe.recv()
     job.pipe.close()
-    _end(job.process)
-    return ended or JobReturn(status=JobStatus.FAILED, _return_value=JobError(_death(job.process.exitcode)))
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"killed by signal {-code} ({signal.Signals(-code).name})"
-    return f"ended without a result, with exit code {code}"
-
-
-def _end(process: BaseProcess) -> None:
-    """Wait for a process that is about to end; end it and what it started if it does not, or did not end well."""
-    process.join(GRACE)
-    if process.exitcode != 0:
-        _signal(process, signal.SIGKILL)
-        process.join()
-
-
-def _signal(process: BaseProcess, number: signal.Signals) -> None:
-    """To the job's whole process group, which outlives the job where workers of it do."""
-    assert process.pid is not None
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+    end(job.process)
+    return ended or JobReturn(status=JobStatus.FAILED, _return_value=JobError(death(job.process.exitcode)))

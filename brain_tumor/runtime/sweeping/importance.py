@@ -13,9 +13,9 @@ MIN_SETTINGS = 8
 """Different settings that must have finished; with fewer, a forest learns them by heart."""
 
 METHOD = (
-    "Permutation importance of a random forest that predicts the monitored validation value from the settings: how much "
-    "of the variance that it explains (R²) is lost when one key's values are shuffled, in settings that it was not "
-    "fitted on (5 folds; all jobs of a setting in one fold)."
+    "Permutation importance of a random forest that predicts the monitored validation value from the settings: how "
+    "much R² (share of the variance explained) is lost when one key's values are shuffled, in settings that it was "
+    "not fitted on (5 folds; all jobs of a setting in one fold). More than 1 is possible: worse than the mean."
 )
 _FOLDS = 5
 _REPEATS = 10
@@ -40,7 +40,7 @@ def importance(rows: pd.DataFrame, plan: Plan) -> Importance:
         plan: The sweep's.
     """
     done = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
-    keys = [key for key in choices(plan) if done[key].nunique() > 1]
+    keys = [key for key in choices(plan) if len(set(done[key])) > 1]
     settings = done.groupby(keys).ngroup().to_numpy() if keys else np.zeros(len(done), int)
     if len(keys) < 2:
         return Importance({}, None, "fewer than two settings were varied")
@@ -56,7 +56,7 @@ def importance(rows: pd.DataFrame, plan: Plan) -> Importance:
 
 
 def _permuted(
-    table: pd.DataFrame, scores: npt.NDArray[np.float64], settings: npt.NDArray[np.int64]
+    table: pd.DataFrame, scores: npt.NDArray[np.float64], settings: npt.NDArray[np.integer]
 ) -> tuple[float, npt.NDArray[np.float64]]:
     """R² over the left-out folds taken together, and what of it is lost with each key."""
     from sklearn.ensemble import RandomForestRegressor

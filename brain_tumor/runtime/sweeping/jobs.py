@@ -83,5 +83,7 @@ def clear_records(folders: Sequence[Path], *, overwrite: bool) -> None:
     for folder in folders:
         if read_record(folder):
             if not overwrite:
-                raise ConfigError(f"{folder} holds a run already; choose another hydra.sweep.dir, or set overwrite=true.")
+                raise ConfigError(
+                    f"{folder} holds a run already; choose another hydra.sweep.dir, or set overwrite=true."
+                )
             write_json({"status": "waiting"}, folder / "run.json")

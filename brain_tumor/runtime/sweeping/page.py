@@ -26,7 +26,9 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         rows: Of `brain_tumor.runtime.sweeping.rows.read_rows`.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.runtime.sweeping", "."), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("brain_tumor.runtime.sweeping", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     settings = summarise(rows, plan)
     found = importance(rows, plan)
@@ -67,11 +69,11 @@ def _lines(rows: pd.DataFrame, plan: Plan) -> str | None:
     from brain_tumor.runtime.sweeping.pictures import parallel_coordinates
 
     done = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
-    keys = [key for key in swept_keys(plan) if done[key].nunique() > 1]
+    keys = [key for key in swept_keys(plan) if len(set(done[key])) > 1]
     if len(done) < _FEWEST_LINES or not keys:
         return None
     best = best_job(rows, plan)
-    return parallel_coordinates(done, keys, str(plan.metric), best and best.row["number"])
+    return parallel_coordinates(done, keys, str(plan.metric), best.row["number"] if best else None)
 
 
 def _bars(shares: dict[str, float]) -> str | None:

@@ -15,10 +15,13 @@ _DECADES = 30.0
 """Ratio of the largest to the smallest of positive values from which an axis is logarithmic."""
 
 _MOST_LABELS = 12
+_MOST_MARKS = 6
+
+Floats = npt.NDArray[np.float64]
 
 
 def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best: int | None) -> str:
-    """One line a finished job, across an axis a key to the monitored value, which colours it; the best one is drawn thick.
+    """One line a finished job, across an axis a key to the monitored value, which colours it; the best is drawn thick.
 
     Args:
         rows: Finished jobs.
@@ -31,15 +34,17 @@ def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best:
     """
     figure = Figure(figsize=(max(7.0, 2.0 * (len(keys) + 1)), 4.2), layout="constrained")
     axes = figure.subplots()
-    columns = [_heights(axes, x, rows[key], key) for x, key in enumerate(keys)]
-    columns.append(_heights(axes, len(keys), rows["monitored"], metric))
+    columns = [_heights(axes, x, rows[key]) for x, key in enumerate(keys)]
+    columns.append(_heights(axes, len(keys), rows["monitored"]))
     lines, scores = np.stack(columns, axis=1), rows["monitored"].to_numpy(float)
     norm = mpl.colors.Normalize(scores.min(), scores.max() if scores.max() > scores.min() else scores.min() + 1)
     alpha = 0.9 if len(rows) < 30 else 0.5
     for line, score, number in zip(lines, scores, rows["number"], strict=True):
         thick = number == best
         colour = mpl.colormaps["viridis"](norm(score))
-        axes.plot(line, color=colour, alpha=1 if thick else alpha, linewidth=3.5 if thick else 1.4, zorder=3 if thick else 2)
+        axes.plot(
+            line, color=colour, alpha=1 if thick else alpha, linewidth=3.5 if thick else 1.4, zorder=3 if thick else 2
+        )
         if thick:
             axes.plot(line, color="#D55E00", linewidth=1.2, linestyle="--", zorder=4)
     axes.set_xlim(-0.35, len(keys) + 0.5)
@@ -65,30 +70,11 @@ def bars(shares: dict[str, float]) -> str:
     return _png(figure)
 
 
-def _heights(axes: Axes, x: int, column: pd.Series, name: str) -> npt.NDArray[np.float64]:
+def _heights(axes: Axes, x: int, column: pd.Series) -> Floats:
     """Draw the axis at ``x``; where each value stands on it, 0 to 1."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
+    heights, ticks = _named(column.astype(str)) if np.isnan(numbers).any() else _numbered(numbers)
     axes.axvline(x, color="0.55", linewidth=1, zorder=1)
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    if numbers.isna().any():
-        names = sorted(set(column.astype(str)))
-        places = {name: (i / (len(names) - 1) if len(names) > 1 else 0.5) for i, name in enumerate(names)}
-        ticks = list(places.items())
-        heights = column.astype(str).map(places).to_numpy(float)
-    else:
-        values = numbers.to_numpy()
-        low, high = values.min(), values.max()
-        logarithmic = low > 0 and high / low >= _DECADES
-        warp = np.log10 if logarithmic else np.asarray
-        if len(set(values)) <= 6:
-            marks = np.unique(values)
-        else:
-            locator = LogLocator() if logarithmic else MaxNLocator(5)
-            marks = np.array([mark for mark in locator.tick_values(low, high) if low <= mark <= high])
-            marks = np.unique([low, *marks, high]) if len(marks) < 2 else marks
-        spread = float(warp(high) - warp(low))
-        place = (lambda v: (warp(v) - warp(low)) / spread) if spread else (lambda v: np.full(np.shape(v), 0.5))
-        ticks = [(f"{mark:.4g}", float(place(mark))) for mark in marks]
-        heights = np.asarray(place(values), float)
     for text, height in ticks[:: max(1, len(ticks) // _MOST_LABELS)]:
         short = text if len(text) <= 18 else f"…{text[-17:]}"
         axes.text(
@@ -96,6 +82,32 @@ def _heights(axes: Axes, x: int, column: pd.Series, name: str) -> npt.NDArray[np
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1},
         )  # fmt: skip
     return heights
+
+
+def _named(column: pd.Series) -> tuple[Floats, list[tuple[str, float]]]:
+    """Evenly spaced, in alphabetical order."""
+    names = sorted(set(column))
+    places = dict(zip(names, np.linspace(0, 1, len(names)) if len(names) > 1 else [0.5], strict=True))
+    return np.array([places[name] for name in column]), list(places.items())
+
+
+def _numbered(values: Floats) -> tuple[Floats, list[tuple[str, float]]]:
+    """To scale, which is logarithmic where the values go far."""
+    low, high = float(values.min()), float(values.max())
+    logarithmic = low > 0 and high / low >= _DECADES
+    marks = np.unique(values)
+    if len(marks) > _MOST_MARKS:
+        found = (LogLocator() if logarithmic else MaxNLocator(5)).tick_values(low, high)
+        marks = np.array([mark for mark in found if low <= mark <= high])
+
+    def place(numbers: Floats) -> Floats:
+        if low == high:
+            return np.full(len(numbers), 0.5)
+        if logarithmic:
+            return np.log(numbers / low) / np.log(high / low)
+        return (numbers - low) / (high - low)
+
+    return place(values), [(f"{mark:.4g}", height) for mark, height in zip(marks, place(marks), strict=True)]
 
 
 def _png(figure: Figure) -> str:

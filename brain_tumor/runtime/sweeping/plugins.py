@@ -27,9 +27,9 @@ def register_plugins() -> None:
         plugins.register(plugin)
 
 
-def _is_plugin(name: str) -> bool:
+def _is_plugin(clazz: str) -> bool:
     """Hydra takes plugins from the package ``hydra_plugins`` only, which a project's own tree would have to hold."""
-    return name.startswith("brain_tumor.runtime.sweeping.") or Plugins.is_in_toplevel_plugins_module(name)
+    return clazz.startswith("brain_tumor.runtime.sweeping.") or Plugins.is_in_toplevel_plugins_module(clazz)
 
 
 def require_launcher(arguments: list[str]) -> None:

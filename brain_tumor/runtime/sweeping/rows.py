@@ -18,8 +18,8 @@ def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
     """One row a job, in their order.
 
     Returns:
-        Columns: ``number``, ``status`` (waiting, running, finished, failed, pruned, preempted), ``reason``, one for each
-        swept key (text, as on the command line), ``monitored`` (best value of the monitored validation metric),
+        Columns: ``number``, ``status`` (waiting, running, finished, failed, pruned, preempted), ``reason``, one for
+        each swept key (text, as on the command line), ``monitored`` (best value of the monitored validation metric),
         those of `RESULTS` that any job has, ``seconds`` and ``run_dir``.
     """
     keys = swept_keys(plan)
@@ -32,7 +32,9 @@ def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
 def swept_keys(plan: Plan) -> list[str]:
     """Keys that were swept, and others that not all jobs agree on."""
     values = [assignments(job.overrides) for job in plan.jobs]
-    differing = [key for key in dict.fromkeys(key for job in values for key in job) if len({job.get(key) for job in values}) > 1]
+    differing = [
+        key for key in dict.fromkeys(key for job in values for key in job) if len({job.get(key) for job in values}) > 1
+    ]
     return list(dict.fromkeys([*plan.swept, *differing]))
 
 
@@ -65,7 +67,7 @@ def _results(run_dir: Path) -> dict[str, float | None]:
 
 
 @lru_cache(maxsize=4096)
-def _read_results(path: Path, changed: int) -> dict[str, float | None]:
+def _read_results(path: Path, _changed: int) -> dict[str, float | None]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         found = {name: document[name.partition("/")[0]].get(name.partition("/")[2]) for name in RESULTS}

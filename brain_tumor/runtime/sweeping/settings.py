@@ -51,7 +51,9 @@ def summarise(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         means = {name: done[name].astype(float).mean() for name in shown}
         table.append({**dict(zip(keys, chosen, strict=False)), "jobs": len(part), "n": len(done), **means, **spread})
     frame = pd.DataFrame(table, columns=[*keys, "jobs", "n", *(x for name in shown for x in (name, f"{name} sd"))])
-    return frame.sort_values("monitored", ascending=plan.mode == "min", na_position="last", kind="stable", ignore_index=True)
+    return frame.sort_values(
+        "monitored", ascending=plan.mode == "min", na_position="last", kind="stable", ignore_index=True
+    )
 
 
 def best_job(rows: pd.DataFrame, plan: Plan) -> Best | None:
@@ -60,13 +62,13 @@ def best_job(rows: pd.DataFrame, plan: Plan) -> Best | None:
     if done.empty:
         return None
     scores = done["monitored"].astype(float)
-    row = done.loc[scores.idxmin() if plan.mode == "min" else scores.idxmax()]
+    row = done.iloc[int(scores.argmin() if plan.mode == "min" else scores.argmax())]
     job = next(job for job in plan.jobs if job.number == row["number"])
     return Best(float(row["monitored"]), row, _command(plan, job.overrides))
 
 
 def best_setting(rows: pd.DataFrame, settings: pd.DataFrame, plan: Plan) -> Best | None:
-    """The setting with the best mean; only those are compared that finished as often as any. None without replicates."""
+    """The setting with the best mean, of those that finished as often as any; None without replicates."""
     if rows.empty or settings["n"].max() < 2:
         return None
     row = settings[settings["n"] == settings["n"].max()].iloc[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
@@ -18,8 +18,8 @@ def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistributio
     """Tell what is searched from what is fixed; of two overrides of one key the later counts.
 
     Args:
-        overrides: ``key=choice(a,b)`` or ``key=a,b`` or a glob, ``range(start,stop,step)``, ``interval(low,high)``, each
-            perhaps as ``tag(log,…)`` or ``int(…)``; anything else is fixed.
+        overrides: ``key=choice(a,b)`` or ``key=a,b`` or a glob, ``range(start,stop,step)``, ``interval(low,high)``,
+            each perhaps as ``tag(log,…)`` or ``int(…)``; anything else is fixed.
 
     Returns:
         Key, with its ``+`` where it has one, → distribution; and the fixed overrides.
@@ -34,7 +34,9 @@ def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistributio
             fixed.append(str(override.input_line))
             continue
         text = override.input_line
-        require(key not in REPLICATES, f"{text} in a search", f"{key} fixed: a search would only find the luckiest {key}")
+        require(
+            key not in REPLICATES, f"{text} in a search", f"{key} fixed: a search would only find the luckiest {key}"
+        )
         try:
             space[override.get_key_element()] = _distribution(override)
         except ValueError as error:
@@ -47,14 +49,15 @@ def _distribution(override: Override) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     sweep: Any = override.value()
-    tags = getattr(sweep, "tags", set())
+    tags: set[str] = getattr(sweep, "tags", set())
     if unknown := tags - {"log"}:
         raise ValueError(f"the tag {', '.join(map(str, unknown))} means nothing; log does")
     log = "log" in tags
     if isinstance(sweep, IntervalSweep):
-        whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
-        kind: Any = IntDistribution if whole else FloatDistribution
-        return kind(sweep.start, sweep.end, log=log)  # type: ignore[no-any-return]
+        low, high = cast("tuple[float, float]", (sweep.start, sweep.end))
+        if isinstance(low, int) and isinstance(high, int):  # int(interval(1,9))
+            return IntDistribution(low, high, log=log)
+        return FloatDistribution(low, high, log=log)
     if isinstance(sweep, RangeSweep):
         values = list(sweep.range())
         if not values:

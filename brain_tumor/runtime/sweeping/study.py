@@ -63,7 +63,7 @@ class StudySweeper(Sweeper):
             SweepError: Jobs failed; all have run.
         """
         parser = OverridesParser.create(config_loader=self._context.config_loader)
-        params = [f"{key}={value}" for key, value in self._params.items()]
+        params = [f"{key!s}={value}" for key, value in self._params.items()]
         sweep_dir = Path(self._config.hydra.sweep.dir).absolute()
         trials = Trials(
             self._storage or str(sweep_dir / "study.db"),
@@ -100,4 +100,6 @@ class StudySweeper(Sweeper):
                 continue
             trials.give_up(number)
             if job:
-                end_record(sweep_dir / job.folder, "failed", "lost when its sweep was killed; its settings are tried again")
+                end_record(
+                    sweep_dir / job.folder, "failed", "lost when its sweep was killed; its settings are tried again"
+                )

@@ -14,12 +14,11 @@ from brain_tumor.errors import JobError
 log = logging.getLogger(__name__)
 
 
-class _TolerantLauncher(BaseSubmititLauncher):
+class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
     """As its parent, whose ``launch`` raises at the first job that was killed while others still run."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the jobs as one array and wait; one outcome each, in their order."""
-        assert self.config is not None
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
         states = [Singleton.get_state()] * len(numbers)
@@ -53,7 +52,9 @@ class _TolerantLauncher(BaseSubmititLauncher):
             outcome: JobReturn = job.results()[0]
         except Exception as error:  # what killed the job is told by the queue, if at all
             log.debug("%s job %s", self._EXECUTOR, job.job_id, exc_info=error)
-            reason = f"{self._EXECUTOR} job {job.job_id} ended without a result (state: {job.state}; see {job.paths.stderr})"
+            reason = (
+                f"{self._EXECUTOR} job {job.job_id} ended without a result (state: {job.state}; see {job.paths.stderr})"
+            )
             return JobReturn(status=JobStatus.FAILED, _return_value=JobError(reason))
         return outcome
 

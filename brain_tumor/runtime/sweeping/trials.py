@@ -77,8 +77,8 @@ class Trials:
             trial = self._study.ask(space)
         except ValueError as error:
             raise ConfigError(
-                f"The study {self._study.study_name} was begun with other choices ({explain(error)}); keep them, or set "
-                "another hydra.sweeper.study_name."
+                f"The study {self._study.study_name} was begun with other choices ({explain(error)}); keep them, or "
+                "set another hydra.sweeper.study_name."
             ) from error
         identity = json.dumps([self._address, self._study.study_name, trial.number]).replace("'", r"\'")
         overrides = [f"{key}={value}" for key, value in trial.params.items()]
@@ -131,7 +131,7 @@ def _open(address: str, name: str, direction: str) -> Study:
         raise ConfigError(f"hydra.sweeper.storage={address} cannot be opened: {explain(error)}") from error
     if study.direction.name.lower() != direction:
         raise ConfigError(
-            f"The study {name} in {address} is to {study.direction.name.lower()}, and monitor.mode asks to {direction}; "
-            "set another hydra.sweeper.study_name."
+            f"The study {name} in {address} is to {study.direction.name.lower()}, and monitor.mode asks to "
+            f"{direction}; set another hydra.sweeper.study_name."
         )
     return study

@@ -3,10 +3,15 @@
 import json
 import os
 import signal
+import sys
 
 import pytest
 from conftest import CENTRES, save
-from runtime.sweeping.sweeps import end, is_alive, kill_job, rows, start, sweep, wait_for, writers
+from runtime.sweeping.sweeps import TINY, end, is_alive, kill_job, rows, start, sweep, wait_for, writers
+
+from brain_tumor.__main__ import main
+from brain_tumor.runtime.sweeping import plugins
+from brain_tumor.train import train
 
 SHORT = "trainer.max_epochs=1"
 
@@ -21,7 +26,6 @@ def shattered(flat_folder, tmp_path_factory):
     return folder, code, out
 
 
-@pytest.mark.slow
 class TestJobsThatFail:
     def test_the_others_finish(self, shattered):
         folder, code, _ = shattered
@@ -85,7 +89,13 @@ def experiments(tmp_path):
 
 @pytest.mark.slow
 def test_ranges_lists_and_globs(flat_folder, tmp_path, experiments):
-    options = ["--config-dir", str(experiments), "experiment=glob(own_*)", "seed=range(2)", "scheduler=constant,cosine", SHORT]
+    options = [
+        f"hydra.searchpath=[file://{experiments}]",
+        "experiment=glob(own_*)",
+        "seed=range(2)",
+        "scheduler=constant,cosine",
+        SHORT,
+    ]
     code, out = sweep(flat_folder, tmp_path / "sweep", *options, "hydra.launcher.n_jobs=2", "debug=fast")
 
     assert code == 0, out
@@ -105,18 +115,16 @@ class TestMistakes:
         assert not (tmp_path / "0").exists()
 
     def test_a_launcher_that_is_not_installed(self, tmp_path, monkeypatch, capsys):
-        import sys
-
-        from brain_tumor.__main__ import main
-        from brain_tumor.runtime.sweeping import plugins
-
-        monkeypatch.setattr(plugins, "_is_installed", lambda package: False)
-        monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", "-m", "launcher=joblib", f"hydra.sweep.dir={tmp_path}"])
+        monkeypatch.setattr(plugins, "_is_installed", lambda _: False)
+        monkeypatch.setattr(
+            sys, "argv", ["brain-tumor", "train", "-m", "launcher=joblib", f"hydra.sweep.dir={tmp_path}"]
+        )
         with pytest.raises(SystemExit) as stop:
             main()
         assert stop.value.code == 2
         assert capsys.readouterr().err == (
-            "brain-tumor train: launcher=joblib needs a package that is not installed: pip install 'brain-tumor[joblib]'\n"
+            "brain-tumor train: launcher=joblib needs a package that is not installed: "
+            "pip install 'brain-tumor[joblib]'\n"
         )
 
 
@@ -165,9 +173,6 @@ class TestEnding:
 @pytest.mark.slow
 def test_a_job_is_the_same_alone_or_in_a_sweep(flat_folder, tmp_path):
     """Forked processes share a past; nothing of it may show."""
-    from brain_tumor.train import train
-    from runtime.sweeping.sweeps import TINY
-
     sweep(flat_folder, tmp_path / "sweep", "trainer.max_epochs=2", "seed=1,0")
     alone = train([*TINY, f"data.root={flat_folder}", "trainer.max_epochs=2"], tmp_path / "alone")
 
