@@ -1,5 +1,6 @@
 """The launcher of sweeps: one process a job, forked from this one, which has imported everything already."""
 
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -85,7 +86,11 @@ class ForkedLauncher(Launcher):
             log.info("%s: the jobs run one after another in this process, as hydra/launcher=basic.", unsafe)
             return [self._run_here(number, overrides) for number, overrides in jobs]
         _preload(self._task)
-        return self._run_forked(jobs)
+        gc.freeze()  # what is there by now stays: jobs need not look through it, and their memory stays shared
+        try:
+            return self._run_forked(jobs)
+        finally:
+            gc.unfreeze()
 
     def _run_here(self, number: int, overrides: list[str]) -> JobReturn:
         (ended,) = self._fallback.launch([overrides], initial_job_idx=number)

@@ -13,6 +13,9 @@ from brain_tumor.runtime.record import command_line, write_json
 ENDED = ("finished", "failed", "pruned", "preempted")
 """What ``status`` of a run's ``run.json`` says when nothing more will come; before: ``waiting``, ``running``."""
 
+REPLICATES = ("seed", "split.fold", "split.repeat", "split.source", "split.seed")
+"""Keys that draw again and choose nothing."""
+
 
 @dataclass(frozen=True)
 class Job:

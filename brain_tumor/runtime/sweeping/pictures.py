@@ -104,7 +104,7 @@ def _numbered(values: Floats) -> tuple[Floats, list[tuple[str, float]]]:
         if low == high:
             return np.full(len(numbers), 0.5)
         if logarithmic:
-            return np.log(numbers / low) / np.log(high / low)
+            return np.asarray(np.log(numbers / low) / np.log(high / low), np.float64)
         return (numbers - low) / (high - low)
 
     return place(values), [(f"{mark:.4g}", height) for mark, height in zip(marks, place(marks), strict=True)]

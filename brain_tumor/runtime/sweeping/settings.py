@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from brain_tumor.runtime.sweeping.jobs import Plan
+from brain_tumor.runtime.sweeping.jobs import REPLICATES, Plan
 from brain_tumor.runtime.sweeping.rows import assignments, swept_keys
-
-REPLICATES = ("seed", "split.fold", "split.repeat", "split.source", "split.seed")
-"""Keys that draw again and choose nothing."""
 
 SHOWN = ("monitored", "test/f1_macro", "test/balanced_accuracy", "test/auroc")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from brain_tumor.errors import ConfigError, require
-from brain_tumor.runtime.sweeping.settings import REPLICATES
+from brain_tumor.runtime.sweeping.jobs import REPLICATES
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -4,9 +4,7 @@ import logging
 import time
 from pathlib import Path
 
-from brain_tumor.data.samples import write_table
 from brain_tumor.runtime.sweeping.jobs import Plan
-from brain_tumor.runtime.sweeping.rows import read_rows
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +34,7 @@ class Summary:
     def show(self) -> None:
         """Write table and page, and print the table."""
         from brain_tumor.runtime.sweeping.console import print_sweep
+        from brain_tumor.runtime.sweeping.rows import read_rows
         from brain_tumor.runtime.sweeping.settings import best_job
 
         plan = Plan.read(self._sweep_dir)
@@ -50,7 +49,9 @@ class Summary:
             log.warning("The sweep's summary could not be written.", exc_info=True)
 
     def _write(self, *, page: bool) -> None:
+        from brain_tumor.data.samples import write_table
         from brain_tumor.runtime.sweeping.page import write_page
+        from brain_tumor.runtime.sweeping.rows import read_rows
 
         plan = Plan.read(self._sweep_dir)
         rows = read_rows(self._sweep_dir, plan)

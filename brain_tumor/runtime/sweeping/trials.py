@@ -7,8 +7,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from brain_tumor.callbacks.trial import TRIAL
 from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.config import explain
@@ -64,6 +62,7 @@ class Trials:
         Raises:
             ConfigError: The study was begun with another space.
         """
+        import numpy as np
         import optuna
 
         number = len(self)

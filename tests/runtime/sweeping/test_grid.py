@@ -10,7 +10,7 @@ from conftest import CENTRES, save
 from runtime.sweeping.sweeps import TINY, end, is_alive, kill_job, rows, start, sweep, wait_for, writers
 
 from brain_tumor.__main__ import main
-from brain_tumor.runtime.sweeping import plugins
+from brain_tumor.runtime.sweeping import forking, plugins
 from brain_tumor.train import train
 
 SHORT = "trainer.max_epochs=1"
@@ -191,3 +191,27 @@ def test_hydras_own_launcher(tmp_path):
     assert code == 1
     assert rows(tmp_path / "sweep")["status"].tolist() == ["failed", "finished"], out
     assert "Traceback" not in out
+
+
+def test_where_forking_is_not_safe(flat_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(forking, "why_unsafe", lambda: "Forking is not safe here")
+    options = [*TINY, f"data.root={flat_folder}", f"hydra.sweep.dir={tmp_path}", "optimizer.lr=-1,1e-3", "debug=fast"]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", "-m", *options])
+    with pytest.raises(SystemExit) as stop:
+        main()
+
+    assert stop.value.code == 1
+    assert rows(tmp_path)["status"].tolist() == ["failed", "finished"]
+    assert "Forking is not safe here: the jobs run one after another" in capsys.readouterr().out
+
+
+def test_other_verbs_sweep_too(flat_folder, tmp_path, monkeypatch, capsys):
+    options = [f"data.root={flat_folder},/no/such", "data=folder", "data.image_size=32", f"hydra.sweep.dir={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "audit", "-m", *options])
+    with pytest.raises(SystemExit) as stop:
+        main()
+
+    assert stop.value.code == 1
+    assert rows(tmp_path)["status"].tolist() == ["finished", "failed"]
+    assert "data.root=/no/such is missing" in rows(tmp_path)["reason"][1]
+    assert "brain-tumor audit: 1 of 2 jobs failed" in capsys.readouterr().err

@@ -60,7 +60,7 @@ class TestSpace:
             space_of(override, "lr=1,2")
 
     @pytest.mark.parametrize(
-        "override", ["a=tag(loud,interval(0,1))", "a=tag(log,interval(0,1))", "a=interval(3,1)", "a=range(5,1)"]
+        "value", ["tag(loud,interval(0,1))", "tag(log,interval(0,1))", "interval(3,1)", "range(5,1)"]
     )
     def test_what_cannot_be_is_one_sentence(self, value):
         with pytest.raises(ConfigError, match="cannot be searched"):
@@ -174,6 +174,28 @@ def test_a_study_that_is_killed_goes_on(flat_folder, tmp_path):
 
     _, out = end(start(flat_folder, tmp_path, *options))
     assert len(load_study(study_name="brain-tumor", storage=f"sqlite:///{tmp_path / 'study.db'}").trials) == 5
+
+
+@pytest.mark.slow
+def test_hopeless_trials_are_stopped_and_are_no_failures(flat_folder, tmp_path):
+    """Two trials learn; the third, which does not move, is stopped at the first epoch that may stop it."""
+    options = [
+        "hparams_search=optuna", "trainer.max_epochs=12", "callbacks.pruning.startup_trials=1", "optimizer.lr=5e-3",
+        "callbacks.pruning.warmup_epochs=8", "optimizer.weight_decay=0.05", "augmentation=none", "scheduler=constant",
+    ]  # fmt: skip
+    good = [*options, "optimizer.betas=choice([0.9,0.999])", "hydra.sweeper.n_trials=2"]
+    code, out = end(start(flat_folder, tmp_path / "good", *good, f"hydra.sweeper.storage={tmp_path / 'study.db'}"))
+    assert code == 0, out
+    frozen = [*options, "optimizer.betas=choice([0.9,0.999])", "hydra.sweeper.n_trials=3", "optimizer.lr=0"]
+    code, out = end(start(flat_folder, tmp_path / "bad", *frozen, f"hydra.sweeper.storage={tmp_path / 'study.db'}"))
+
+    assert code == 0, out
+    table = rows(tmp_path / "bad")
+    assert table["status"].tolist() == ["pruned"]
+    assert table["reason"][2].startswith("stopped after epoch 9")
+    assert table["monitored"].tolist() == [""]
+    study = load_study(study_name="brain-tumor", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED"]
 
 
 def test_a_database_of_the_users_own(tmp_path):
