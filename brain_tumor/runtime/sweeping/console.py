@@ -44,9 +44,17 @@ def sweep_table(plan: Plan, rows: pd.DataFrame) -> Table:
         table.add_column(title, justify="right")
     for _, row in rows.iterrows():
         numbers = [show_number(row[name], 1 if name == "seconds" else 3) for name in shown]
-        values = [str(row["number"]), row["status"], *(escape(str(row[key])) for key in keys), *numbers]
+        values = [str(row["number"]), row["status"], *(escape(show_value(row[key])) for key in keys), *numbers]
         table.add_row(*values, style=STYLES.get(row["status"]))
     return table
+
+
+def show_value(text: str) -> str:
+    """A swept value; long numbers, as a search draws them, to four digits."""
+    try:
+        return f"{float(text):.4g}" if len(text) > 8 else text
+    except ValueError:
+        return text
 
 
 def show_number(value: float | None, digits: int = 3) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brain_tumor import CAUTION
 from brain_tumor.data.publish import published_file
-from brain_tumor.runtime.sweeping.console import show_number
+from brain_tumor.runtime.sweeping.console import show_number, show_value
 from brain_tumor.runtime.sweeping.importance import METHOD, importance
 from brain_tumor.runtime.sweeping.jobs import Plan
 from brain_tumor.runtime.sweeping.rows import swept_keys
@@ -37,6 +37,7 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         caution=CAUTION,
         plan=plan,
         number=show_number,
+        value=show_value,
         counts=rows["status"].value_counts().to_dict(),
         best=best_job(rows, plan),
         best_setting=best_setting(rows, settings, plan),

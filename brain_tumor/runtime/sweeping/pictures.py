@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-_DECADES = 30.0
+_FAR = 8.0
 """Ratio of the largest to the smallest of positive values from which an axis is logarithmic."""
 
-_MOST_LABELS = 12
 _MOST_MARKS = 6
+_CLOSEST = 0.05
+"""Height between labels that can both be read."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,7 +76,11 @@ def _heights(axes: Axes, x: int, column: pd.Series) -> Floats:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
     heights, ticks = _named(column.astype(str)) if np.isnan(numbers).any() else _numbered(numbers)
     axes.axvline(x, color="0.55", linewidth=1, zorder=1)
-    for text, height in ticks[:: max(1, len(ticks) // _MOST_LABELS)]:
+    last = -1.0
+    for text, height in sorted(ticks, key=lambda tick: tick[1]):
+        if height - last < _CLOSEST:
+            continue
+        last = height
         short = text if len(text) <= 18 else f"…{text[-17:]}"
         axes.text(
             x + 0.03, height, short, fontsize=9, va="center", zorder=5,
@@ -94,7 +99,7 @@ def _named(column: pd.Series) -> tuple[Floats, list[tuple[str, float]]]:
 def _numbered(values: Floats) -> tuple[Floats, list[tuple[str, float]]]:
     """To scale, which is logarithmic where the values go far."""
     low, high = float(values.min()), float(values.max())
-    logarithmic = low > 0 and high / low >= _DECADES
+    logarithmic = low > 0 and high / low >= _FAR
     marks = np.unique(values)
     if len(marks) > _MOST_MARKS:
         found = (LogLocator() if logarithmic else MaxNLocator(5)).tick_values(low, high)

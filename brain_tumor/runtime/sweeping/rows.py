@@ -1,6 +1,7 @@
 """The jobs of a sweep as a table, read from their run directories."""
 
 import json
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,6 @@ def _row(sweep_dir: Path, job: Job, keys: list[str]) -> dict[str, Any]:
     record = read_record(run_dir)
     chosen = assignments(job.overrides)
     reason = str(record.get("reason", "")).strip().partition("\n")[0]
-    seconds = record.get("seconds", {})
     return {
         "number": job.number,
         "status": record.get("status", "waiting"),
@@ -56,9 +56,17 @@ def _row(sweep_dir: Path, job: Job, keys: list[str]) -> dict[str, Any]:
         **{key: chosen.get(key, "") for key in keys},
         "monitored": record.get("training", {}).get("best"),
         **(_results(run_dir) if record.get("status") == "finished" else {}),
-        "seconds": round(sum(seconds.values()), 1) if seconds else None,
+        "seconds": _seconds(record),
         "run_dir": job.folder,
     }
+
+
+def _seconds(record: dict[str, Any]) -> float | None:
+    """Of the stages that were done; of a run that ended within one, from its start to its end."""
+    if record.get("status") != "finished" and {"started", "ended"} <= set(record):
+        return (datetime.fromisoformat(record["ended"]) - datetime.fromisoformat(record["started"])).total_seconds()
+    seconds = record.get("seconds", {})
+    return round(sum(seconds.values()), 1) if seconds else None
 
 
 def _results(run_dir: Path) -> dict[str, float | None]:
