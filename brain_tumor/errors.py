@@ -26,6 +26,21 @@ class WeightsError(BrainTumorError):
     """Pretrained or saved weights cannot be had or do not fit."""
 
 
+class PrunedError(BrainTumorError):
+    """A sweep ended a run that promised nothing; no mistake of anyone."""
+
+    status = "pruned"
+    """How ``run.json`` says that it ended."""
+
+
+class JobError(Exception):
+    """One job of a sweep failed; the message is the reason, in one sentence."""
+
+
+class SweepError(Exception):
+    """Some jobs of a sweep failed; the others were done. A verb prints the message and exits with code 1."""
+
+
 def require(good: bool, found: str, expected: str) -> None:
     """Check a setting.
 

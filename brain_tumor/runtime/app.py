@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.runtime.config import CONF_DIR, check, explain
 from brain_tumor.runtime.resume import expand
 from brain_tumor.runtime.world import outer_launcher, outer_rank
@@ -27,6 +27,10 @@ USER_MISTAKE = 2
 
 def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
+    # looks for Hydra's plugins, which takes a moment: not for those who only import this module
+    from brain_tumor.runtime.sweeping.failure import job_failure
+    from brain_tumor.runtime.sweeping.plugins import register_plugins, require_launcher
+
     started = False
 
     def job(cfg: DictConfig) -> float | None:
@@ -35,9 +39,11 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         hydra_cfg = HydraConfig.get()
         try:
             return task(check(cfg, hydra_cfg.overrides.task))
-        except (BrainTumorError, OmegaConfBaseException) as error:
+        except (Exception, SystemExit) as error:
             if hydra_cfg.mode == RunMode.MULTIRUN:
-                raise  # the sweep decides what becomes of it
+                raise job_failure(error) from None  # the sweep goes on
+            if not isinstance(error, BrainTumorError | OmegaConfBaseException):
+                raise
             _stop(verb, error)
 
     try:
@@ -48,9 +54,14 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
     job.__module__ = f"brain_tumor.{verb}"
     try:
+        require_launcher(sys.argv[1:])
+        register_plugins()
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
     except BrokenPipeError:
         raise
+    except SweepError as error:
+        print(f"brain-tumor {verb}: {error}", file=sys.stderr)
+        sys.exit(1)
     except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
         _stop(verb, error)
     except ValueError as error:  # Hydra's way to refuse some overrides; from the task it is a bug

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from brain_tumor.errors import RankError
-from brain_tumor.runtime.signals import PreemptedError
+from brain_tumor.errors import BrainTumorError, RankError
 from brain_tumor.runtime.world import World
 
 _GRACE = 10.0
@@ -124,7 +123,7 @@ def other_ranks(world: World, run_dir: Path, on_death: Callable[[str], None]) ->
         try:
             yield ranks
             ranks.end(_FAREWELL)
-        except PreemptedError:
+        except BrainTumorError:  # all ranks raise it, and this one tells
             ranks.end(_FAREWELL)
             raise
         except Exception as error:

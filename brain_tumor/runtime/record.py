@@ -20,7 +20,6 @@ import brain_tumor
 from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BrainTumorError, ConfigError
 from brain_tumor.runtime.resume import facts
-from brain_tumor.runtime.signals import PreemptedError
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _OUTPUTS = (
@@ -109,7 +108,7 @@ class RunRecord:
             self.note(status="finished", ended=_now())
         else:
             reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
-            self.end("preempted" if isinstance(error, PreemptedError) else "failed", reason)
+            self.end(getattr(error, "status", "failed"), reason)
 
     def end(self, status: str, reason: str) -> None:
         """Write down that the run ended before its time, and why."""

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 class PreemptedError(BrainTumorError):
     """A run was asked to stop; `brain_tumor.runtime.resume` says how it goes on."""
 
+    status = "preempted"
+
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number  # as shells tell it
         name = signal.Signals(number).name

@@ -1,0 +1,47 @@
+"""The Optuna trial that a run belongs to, as its sweep names it in the environment."""
+
+import json
+import logging
+import os
+
+log = logging.getLogger(__name__)
+
+TRIAL = "BRAIN_TUMOR_TRIAL"
+"""Environment variable: JSON of storage, study and number."""
+
+
+class OwnTrial:
+    """Reports to a study and asks it whether to go on.
+
+    Args:
+        storage: Address of the study's database.
+        study: Its name.
+        number: The trial's.
+        warmup: Epochs that no trial is stopped in.
+        startup: Finished trials without which none is stopped.
+    """
+
+    def __init__(self, storage: str, study: str, number: int, *, warmup: int, startup: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=startup, n_warmup_steps=warmup)
+        loaded = optuna.load_study(study_name=study, storage=storage, pruner=pruner)
+        self._trial = optuna.trial.Trial(loaded, loaded.get_trials(deepcopy=False)[number]._trial_id)
+
+    @classmethod
+    def of_this_run(cls, *, warmup: int, startup: int) -> "OwnTrial | None":
+        """The trial named in the environment, or None outside of a search."""
+        named = os.environ.get(TRIAL)
+        return cls(*json.loads(named), warmup=warmup, startup=startup) if named else None
+
+    def is_hopeless(self, value: float, epoch: int) -> bool:
+        """Report a value; is it worse than the median of the others at that epoch? A storage out of reach says no."""
+        import optuna
+
+        try:
+            self._trial.report(value, epoch)
+            return bool(self._trial.should_prune())
+        except optuna.exceptions.OptunaError:
+            log.warning("The study's storage is out of reach; training goes on.", exc_info=True)
+            return False

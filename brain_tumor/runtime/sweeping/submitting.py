@@ -1,0 +1,71 @@
+"""Submitit's launchers, which wait for all jobs of a sweep whatever becomes of one."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log
+from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
+
+from brain_tumor.errors import JobError
+
+log = logging.getLogger(__name__)
+
+
+class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
+    """As its parent, whose ``launch`` raises at the first job that was killed while others still run."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Submit the jobs as one array and wait; one outcome each, in their order."""
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        states = [Singleton.get_state()] * len(numbers)
+        names = [f"job_id_for_{number}" for number in numbers]
+        jobs = self.executor().map_array(
+            self, list(map(list, job_overrides)), ["hydra.sweep.dir"] * len(numbers), numbers, names, states
+        )
+        for number, job in zip(numbers, jobs, strict=True):
+            log.info("#%d is %s job %s", number, self._EXECUTOR, job.job_id)
+        return [self._outcome(job) for job in jobs]
+
+    def executor(self) -> Any:
+        """Submitit's, with the parameters of ``hydra.launcher``."""
+        import submitit
+
+        own = {"submitit_folder", "max_num_timeout"}
+        if "max_num_timeout" in self.params:
+            init = {f"{self._EXECUTOR}_max_num_timeout": self.params["max_num_timeout"]}
+        else:
+            init = {}
+        executor = submitit.AutoExecutor(cluster=self._EXECUTOR, folder=self.params["submitit_folder"], **init)
+        shared = set(BaseQueueConf.__dataclass_fields__)
+        params = {name: value for name, value in self.params.items() if name not in own}
+        executor.update_parameters(
+            **{name if name in shared else f"{self._EXECUTOR}_{name}": value for name, value in params.items()}
+        )
+        return executor
+
+    def _outcome(self, job: Any) -> JobReturn:
+        try:
+            outcome: JobReturn = job.results()[0]
+        except Exception as error:  # what killed the job is told by the queue, if at all
+            log.debug("%s job %s", self._EXECUTOR, job.job_id, exc_info=error)
+            reason = (
+                f"{self._EXECUTOR} job {job.job_id} ended without a result (state: {job.state}; see {job.paths.stderr})"
+            )
+            return JobReturn(status=JobStatus.FAILED, _return_value=JobError(reason))
+        return outcome
+
+
+class LocalLauncher(_TolerantLauncher):
+    """Processes on this machine."""
+
+    _EXECUTOR = "local"
+
+
+class SlurmLauncher(_TolerantLauncher):
+    """Jobs of a Slurm queue."""
+
+    _EXECUTOR = "slurm"

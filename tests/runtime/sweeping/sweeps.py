@@ -1,0 +1,78 @@
+"""Sweeps of tiny trainings as a user starts them: as a command of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+TINY = [
+    "data=folder", "data.image_size=32", "data.num_workers=0", "data.batch_size=8", "model.widths=[8,16,16,16]",
+    "evaluation.resamples=20", "callbacks=[]",
+]  # fmt: skip
+
+
+def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
+    """`brain-tumor train --multirun` on the pictures of a folder, in its own session."""
+    command = [sys.executable, "-m", "brain_tumor", "train", "--multirun", *TINY, f"data.root={root}"]
+    return subprocess.Popen(
+        [*command, f"hydra.sweep.dir={sweep_dir}", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )
+
+
+def end(process: subprocess.Popen, timeout: float = 300) -> tuple[int, str]:
+    """Exit code and everything that was printed."""
+    out, _ = process.communicate(timeout=timeout)
+    return process.returncode, out
+
+
+def sweep(root: Path, sweep_dir: Path, *arguments: str) -> tuple[int, str]:
+    return end(start(root, sweep_dir, *arguments))
+
+
+def wait_for(path: Path, process: subprocess.Popen, timeout: float = 180) -> None:
+    deadline = time.monotonic() + timeout
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.01)
+
+
+def kill_job(run_dir: Path, process: subprocess.Popen) -> int:
+    """SIGKILL the process that trains there, once it is past its first epoch; its id."""
+    wait_for(run_dir / "metrics.csv", process)
+    (pid,) = writers(run_dir / "train.log")
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def writers(path: Path) -> set[int]:
+    """Processes that hold a file open (Linux)."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == path:
+                found.add(int(link.parts[2]))
+        except OSError:  # gone by now
+            continue
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def rows(sweep_dir: Path) -> pd.DataFrame:
+    """``sweep.csv``, by number."""
+    return pd.read_csv(sweep_dir / "sweep.csv", keep_default_na=False).set_index("number")
