@@ -1,0 +1,60 @@
+"""Where sweeps, several processes and wandb meet."""
+
+import json
+import os
+import subprocess
+
+import pandas as pd
+import pytest
+import torch
+from runtime.sweeping.sweeps import TINY, rows, sweep
+
+from brain_tumor.train import train
+
+
+def ours():
+    """Command lines of all processes that are a rank of a training."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    return [line for line in listed.splitlines() if "brain_tumor.runtime.rank" in line]
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+def test_a_search_over_trainings_of_two_processes(flat_folder, tmp_path, monkeypatch):
+    ddp = ["trainer=ddp_cpu", "trainer.max_epochs=2", "data.batch_size=4"]
+    before = len(ours())
+
+    code, out = sweep(
+        flat_folder, tmp_path / "sweep", *ddp, "hparams_search=optuna", "hydra.sweeper.n_trials=4",
+        "logger=wandb", "logger.wandb.offline=true",
+    )  # fmt: skip
+
+    assert code == 0, out
+    table = rows(tmp_path / "sweep")
+    assert table["status"].tolist() == ["finished"] * 4
+    runs = [tmp_path / "sweep" / str(number) for number in range(4)]
+    records = [json.loads((run / "run.json").read_text()) for run in runs]
+    assert [record["processes"] for record in records] == [2] * 4
+    assert len({record["wandb_id"] for record in records}) == 4
+    assert [len(list(run.glob("wandb/offline-run-*"))) for run in runs] == [1] * 4
+    assert len(ours()) == before
+    assert not {"MASTER_ADDR", "LOCAL_RANK"} & set(os.environ)
+
+    # the same settings outside of the sweep: were one rank's others, the weights would be others
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = [text for text in json.loads(json.dumps(overrides(runs[3]))) if not text.startswith("logger")]
+    alone = train([*TINY, f"data.root={flat_folder}", *settings], tmp_path / "alone")
+    weights = [
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in (runs[3], alone.run_dir)
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert (
+        pd.read_csv(runs[3] / "metrics.csv")["lr"].tolist() == pd.read_csv(alone.run_dir / "metrics.csv")["lr"].tolist()
+    )
+
+
+def overrides(run_dir):
+    from omegaconf import OmegaConf
+
+    return [str(text) for text in OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")]
