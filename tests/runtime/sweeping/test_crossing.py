@@ -7,6 +7,7 @@ import subprocess
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from runtime.sweeping.sweeps import TINY, rows, sweep
 
 from brain_tumor.train import train
@@ -42,19 +43,13 @@ def test_a_search_over_trainings_of_two_processes(flat_folder, tmp_path, monkeyp
 
     # the same settings outside of the sweep: were one rank's others, the weights would be others
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    settings = [text for text in json.loads(json.dumps(overrides(runs[3]))) if not text.startswith("logger")]
+    saved = OmegaConf.load(runs[3] / ".hydra" / "overrides.yaml")
+    settings = [str(text) for text in saved if not str(text).startswith("logger")]
     alone = train([*TINY, f"data.root={flat_folder}", *settings], tmp_path / "alone")
     weights = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for run in (runs[3], alone.run_dir)
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert (
-        pd.read_csv(runs[3] / "metrics.csv")["lr"].tolist() == pd.read_csv(alone.run_dir / "metrics.csv")["lr"].tolist()
-    )
-
-
-def overrides(run_dir):
-    from omegaconf import OmegaConf
-
-    return [str(text) for text in OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")]
+    rates = [pd.read_csv(run / "metrics.csv")["lr"].tolist() for run in (runs[3], alone.run_dir)]
+    assert rates[0] == rates[1]
