@@ -56,7 +56,11 @@ class Conductor:
         jobs = [
             Job(number, self._folder(overrides, number), [*overrides]) for number, overrides in enumerate(batch, first)
         ]
-        clear_records([self.sweep_dir / job.folder for job in jobs], overwrite=self._config.get("overwrite", True))
+        clear_records(
+            [self.sweep_dir / job.folder for job in jobs],
+            overwrite=self._config.get("overwrite", True),
+            resume=self._config.get("resume") == "auto",
+        )
         self.plan.jobs += jobs
         self._added += jobs
         self.plan.write(self.sweep_dir)

@@ -77,16 +77,21 @@ def end_record(run_dir: Path, status: str, reason: str | None = None) -> None:
     write_json(read_record(run_dir) | ended | ({"reason": reason} if reason else {}), run_dir / "run.json")
 
 
-def clear_records(folders: Sequence[Path], *, overwrite: bool) -> None:
-    """See to it that no record of an earlier sweep passes for this one's.
+def clear_records(folders: Sequence[Path], *, overwrite: bool, resume: bool = False) -> None:
+    """See to it that no record of an earlier sweep passes for this one's; with ``resume``, finished runs stay as such.
 
     Raises:
         ConfigError: There is one, and it may not be replaced.
     """
     for folder in folders:
-        if read_record(folder):
+        if record := read_record(folder):
+            if resume:
+                if record.get("status") != "finished":
+                    write_json(record | {"status": "waiting"}, folder / "run.json")
+                continue
             if not overwrite:
                 raise ConfigError(
-                    f"{folder} holds a run already; choose another hydra.sweep.dir, or set overwrite=true."
+                    f"{folder} holds a run already; go on with resume=auto, choose another hydra.sweep.dir, or set "
+                    "overwrite=true."
                 )
             write_json({"status": "waiting"}, folder / "run.json")

@@ -17,9 +17,10 @@ TINY = [
 
 def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
     """`brain-tumor train --multirun` on the pictures of a folder, in its own session."""
-    command = [sys.executable, "-m", "brain_tumor", "train", "--multirun", *TINY, f"data.root={root}"]
+    options = [argument for argument in arguments if argument.startswith("--")]  # Hydra wants them first
+    overrides = [*TINY, f"data.root={root}", f"hydra.sweep.dir={sweep_dir}", *arguments[len(options) :]]
     return subprocess.Popen(
-        [*command, f"hydra.sweep.dir={sweep_dir}", *arguments],
+        [sys.executable, "-m", "brain_tumor", "train", "--multirun", *options, *overrides],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -53,3 +53,19 @@ def test_a_search_over_trainings_of_two_processes(flat_folder, tmp_path, monkeyp
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     rates = [pd.read_csv(run / "metrics.csv")["lr"].tolist() for run in (runs[3], alone.run_dir)]
     assert rates[0] == rates[1]
+
+
+def test_the_same_sweep_again_runs_what_is_left(flat_folder, tmp_path):
+    folder = tmp_path / "sweep"
+    arguments = ["seed=0,1", "trainer.max_epochs=1"]
+    assert sweep(flat_folder, folder, *arguments)[0] == 0
+    record = json.loads((folder / "1" / "run.json").read_text())
+    (folder / "1" / "run.json").write_text(json.dumps(record | {"status": "running", "pid": 1, "host": "gone"}))
+    done = (folder / "0" / "run.json").read_bytes()
+
+    code, out = sweep(flat_folder, folder, *arguments, "resume=auto")
+
+    assert code == 0, out
+    assert (folder / "0" / "run.json").read_bytes() == done
+    assert json.loads((folder / "1" / "run.json").read_text())["resumed"]
+    assert rows(folder)["status"].tolist() == ["finished"] * 2

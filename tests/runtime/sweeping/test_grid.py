@@ -89,14 +89,10 @@ def experiments(tmp_path):
 
 @pytest.mark.slow
 def test_ranges_lists_and_globs(flat_folder, tmp_path, experiments):
-    options = [
-        f"hydra.searchpath=[file://{experiments}]",
-        "experiment=glob(own_*)",
-        "seed=range(2)",
-        "scheduler=constant,cosine",
-        SHORT,
-    ]
-    code, out = sweep(flat_folder, tmp_path / "sweep", *options, "hydra.launcher.n_jobs=2", "debug=fast")
+    options = ["experiment=glob(own_*)", "seed=range(2)", "scheduler=constant,cosine", SHORT, "debug=fast"]
+    code, out = sweep(
+        flat_folder, tmp_path / "sweep", f"--config-dir={experiments}", *options, "hydra.launcher.n_jobs=2"
+    )
 
     assert code == 0, out
     table = rows(tmp_path / "sweep")
@@ -113,6 +109,10 @@ class TestMistakes:
         code, out = sweep(flat_folder, tmp_path, "model=cnn,resnet81", SHORT)
         assert (code, "resnet81" in out, "Traceback" in out) == (2, True, False)
         assert not (tmp_path / "0").exists()
+
+    def test_a_glob_that_matches_nothing(self, flat_folder, tmp_path):
+        code, out = sweep(flat_folder, tmp_path, "experiment=glob(no_such_*)", SHORT)
+        assert (code, "experiment=glob(no_such_*) matches nothing" in out) == (2, True)
 
     def test_a_launcher_that_is_not_installed(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(plugins, "_is_installed", lambda _: False)
