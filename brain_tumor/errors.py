@@ -22,6 +22,10 @@ class RankError(BrainTumorError):
     exit_code = 1
 
 
+class RunDirError(BrainTumorError):
+    """The run directory cannot be written any more."""
+
+
 class WeightsError(BrainTumorError):
     """Pretrained or saved weights cannot be had or do not fit."""
 

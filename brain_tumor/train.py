@@ -119,8 +119,9 @@ def run(cfg: DictConfig) -> TrainedRun:
             tables = predict(trainer, classifier, datamodule, best.checkpoint, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
-        conclusion.present(record, tables, results, datamodule, cfg)
-        publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
+        with record.stage("report"):
+            conclusion.present(record, tables, results, datamodule, cfg)
+            publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, results, best.score)
 
 

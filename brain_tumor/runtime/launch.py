@@ -35,9 +35,9 @@ _VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE", "LOCAL_RA
 class Ranks:
     """The other processes; they wait until `join` hands them the configuration."""
 
-    def __init__(self, size: int, run_dir: Path) -> None:
+    def __init__(self, size: int, run_dir: Path, threads: int) -> None:
         self._run_dir, self._joined = run_dir, False
-        environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // size))}
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         for rank in range(1, size):
             with self._log(rank).open("wb") as log:
@@ -114,8 +114,9 @@ def other_ranks(world: World, run_dir: Path, on_death: Callable[[str], None]) ->
         RankError: One died, or did not answer; instead of what this process raised because of it.
     """
     ours = world.launcher == "own" and world.size > 1
-    with _environment(_rendezvous(world.size) if ours else {}):
-        ranks = Ranks(world.size if ours else 1, run_dir)
+    size = world.size if ours else 1
+    with _environment(_rendezvous(size) if ours else {}), _share_of_threads(size) as threads:
+        ranks = Ranks(size, run_dir, threads)
         over = threading.Event()
         watch = threading.Thread(target=_watch, args=(ranks, over, on_death), daemon=True)
         if ours:
@@ -172,6 +173,20 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _share_of_threads(size: int) -> Iterator[int]:
+    """Threads for each process, which this one keeps to until the others have ended: more would fight for the cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    share = max(1, before // size)
+    torch.set_num_threads(share)
+    try:
+        yield share
+    finally:
+        torch.set_num_threads(before)
 
 
 def _leave_process_group() -> None:

@@ -1,5 +1,6 @@
 """``run.json``: what ran, on what, with what, how long, and how it ended."""
 
+import errno
 import importlib.metadata
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,11 @@ from typing import Any, Self
 
 import brain_tumor
 from brain_tumor.data.publish import published_file
-from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.errors import BrainTumorError, ConfigError, RunDirError
 from brain_tumor.runtime.resume import facts
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _OUTPUTS = (
     "checkpoints",
     "figures",
@@ -106,9 +108,25 @@ class RunRecord:
     ) -> None:
         if error is None:
             self.note(status="finished", ended=_now())
-        else:
-            reason = str(error) if isinstance(error, BrainTumorError) else f"{type(error).__name__}: {error}"
+            return
+        told = self._in_words(error)
+        reason = str(told) if isinstance(told, BrainTumorError) else f"{type(error).__name__}: {error}"
+        with suppress(OSError):  # where even this cannot be written, the reason is still told
             self.end(getattr(error, "status", "failed"), reason)
+        if told is not error:
+            raise told from error
+
+    def _in_words(self, error: BaseException) -> BaseException:
+        """The error itself, or a sentence in its place if it says that the run directory cannot be written."""
+        if not isinstance(error, OSError):
+            return error
+        if error.errno not in _NO_ROOM and not str(error.filename or "").startswith(str(self._path.parent)):
+            return error
+        return RunDirError(
+            f"The run directory {self._path.parent} can no longer be written ({error.strerror}); what was saved before "
+            "is whole. Make room or bring the directory back; the same command with resume=auto and this hydra.run.dir "
+            "goes on."
+        )
 
     def end(self, status: str, reason: str) -> None:
         """Write down that the run ended before its time, and why."""

@@ -1,12 +1,12 @@
-"""What a sweep costs beside training."""
+"""What a sweep costs beside its jobs."""
 
 import pytest
 import sweep_overhead
 
 
 @pytest.mark.slow
-def test_a_further_job_costs_little():
-    """1.0 to 1.3 s were measured on two busy cores, most of it the job's own report; fresh processes take over 6 s."""
-    measured = sweep_overhead.measure(4)
+def test_a_job_of_a_sweep_costs_little_beside_itself():
+    measured = sweep_overhead.measure(8)
     print(measured)
-    assert measured["overhead_of_a_further_job_s"] < 3
+    assert measured["overhead_of_a_further_job_s"] <= 1.5
+    assert measured["overhead_a_job_s"] <= 3  # start of Python and imports included, on a machine that may be busy

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,13 +62,18 @@ def start(arguments, folder):
         return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | ONE_THREAD)
 
 
+def wait_for(path, process, log):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
+
+
 def interrupt(arguments, folder, number, *, after):
     """Start, send a signal some seconds after the first checkpoint, and wait; returns the code and how long it took."""
     process = start(arguments, folder)
-    deadline = time.monotonic() + 120
-    while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
-        assert process.poll() is None, (folder / "log").read_text()
-        time.sleep(0.01)
+    wait_for(folder / "run" / "checkpoints" / "last.ckpt", process, folder / "log")
     time.sleep(after)
     sent = time.monotonic()
     process.send_signal(number)
@@ -140,7 +146,7 @@ def test_without_a_checkpoint_a_run_starts_anew(data, tmp_path):
 
 def test_other_data_are_refused(finished, tmp_path):
     run_dir = tmp_path / "run"
-    copy_tree(finished.run_dir, run_dir)
+    shutil.copytree(finished.run_dir, run_dir)
     (run_dir / "run.json").unlink()
     for label in CENTRES:
         for number in range(12):
@@ -148,13 +154,6 @@ def test_other_data_are_refused(finished, tmp_path):
 
     with pytest.raises(DataError, match="are not those that the run in"):
         train(["data=folder", f"data.root={tmp_path / 'other'}", *SMALL, "resume=auto"], run_dir)
-
-
-def copy_tree(source, target):
-    for path in source.rglob("*"):
-        if path.is_file():
-            (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            (target / path.relative_to(source)).write_bytes(path.read_bytes())
 
 
 def test_a_full_disk_ends_with_one_sentence_and_leaves_the_last_checkpoint(data, tmp_path):
@@ -170,7 +169,7 @@ def test_a_full_disk_ends_with_one_sentence_and_leaves_the_last_checkpoint(data,
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)  # noqa: S607
 
     assert done.returncode == 2, done.stderr
-    assert "File too large" in done.stderr.splitlines()[-1]
+    assert f"{run.run_dir} can no longer be written (File too large)" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert (run.run_dir / "checkpoints" / "last.ckpt").read_bytes() == before
 
@@ -214,3 +213,46 @@ def test_between_epochs(data, tmp_path):
     second = train([*arguments, "trainer.max_epochs=4", "resume=auto"], tmp_path / "parts")
 
     assert outcome(second.run_dir) == outcome(whole.run_dir)
+
+
+class TestVanishes:
+    """What is taken away while a training runs."""
+
+    @pytest.fixture
+    def running(self, flat_folder, tmp_path, monkeypatch):
+        """A training in its first epochs, on pictures and with a cache of its own."""
+        monkeypatch.setenv("BRAIN_TUMOR_CACHE", str(tmp_path / "cache"))
+        shutil.copytree(flat_folder, tmp_path / "scans")
+        arguments = ["data=folder", f"data.root={tmp_path / 'scans'}", *SMALL, "data.num_workers=1"]
+        process = start([*arguments, "trainer.max_epochs=40"], tmp_path)
+        wait_for(tmp_path / "run" / "metrics.csv", process, tmp_path / "log")
+        yield process, arguments, tmp_path
+        process.kill()
+        process.wait()
+
+    def test_the_data_set_and_the_cache(self, running):
+        """All pictures are held open by then: training goes on to its end. Resuming needs them, and says so."""
+        process, arguments, folder = running
+        shutil.rmtree(folder / "scans")
+        shutil.rmtree(folder / "cache")
+
+        assert process.wait(timeout=120) == 0, (folder / "log").read_text()
+        assert record(folder)["status"] == "finished"
+        assert (folder / "run" / "report.html").is_file()
+
+        code = start([*arguments, "trainer.max_epochs=80", "resume=auto", "overwrite=true"], folder).wait(timeout=120)
+        said = (folder / "log").read_text().splitlines()[-1]
+        assert code == 2
+        assert said.startswith("brain-tumor train: ")
+        assert "scans" in said
+
+    def test_the_run_directory(self, running):
+        process, _, folder = running
+        (folder / "run").rename(folder / "gone")
+
+        code = process.wait(timeout=120)
+
+        said = (folder / "log").read_text()
+        assert code == 2
+        assert "Traceback" not in said
+        assert f"The run directory {folder / 'run'} can no longer be written" in said.splitlines()[-1]
