@@ -136,8 +136,15 @@ def _done_before(run_dir: Path) -> TrainedRun:
 
 def _job(cfg: DictConfig) -> float | None:
     """What Hydra runs: rank 0 does everything, the ranks that torchrun or Slurm started beside it fit along."""
+    from brain_tumor.runtime.signals import PreemptedError, requeue
+
     if outer_rank() == 0:
-        return run(cfg).monitored
+        try:
+            return run(cfg).monitored
+        except PreemptedError:
+            if cfg.resume == "auto":  # else the job would only start anew
+                requeue()
+            raise
     from brain_tumor.runtime.rank import take_part
 
     settle_world(cfg)

@@ -48,16 +48,23 @@ class Snapshots(Checkpoint):
         """
         if batch_idx + 1 >= trainer.num_training_batches:  # validation follows, and then a checkpoint
             return
-        asked = self._stop.asked is not None
         due = self._clock() - self._saved >= self._seconds
-        if _any_rank(trainer, asked or due):
+        if _any_rank(trainer, due or self._stop.asked is not None):
             self._save(trainer)
-            if _any_rank(trainer, asked):
-                raise PreemptedError(self._stop.asked or signal.SIGTERM)
+            self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save."""
+        """Save, and stop if need be.
+
+        Raises:
+            PreemptedError: A stop was asked for.
+        """
         self._save(trainer)
+        self._stop_if_asked(trainer)
+
+    def _stop_if_asked(self, trainer: L.Trainer) -> None:
+        if _any_rank(trainer, self._stop.asked is not None):
+            raise PreemptedError(self._stop.asked or signal.SIGTERM)
 
     def _save(self, trainer: L.Trainer) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ REMARKS = (
     ".*turning off the train dataloader shuffling.*",  # what debug=overfit is for
     ".*Checkpoint directory .* exists and is not empty.*",  # a run that is done again
     ".*sync_dist=True.*",  # what is logged has been computed over all ranks
+    ".*`srun` command is available.*",  # a training on one machine of a cluster
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14
 )
 

@@ -81,6 +81,8 @@ def settle_world(cfg: DictConfig) -> World:
         ConfigError: As `find_world`.
     """
     world = find_world(cfg.trainer)
+    if world.launcher == "slurm":  # Lightning wants it said, though `srun -n` says as much
+        os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(world.local_size))
     if world.launcher != "own" or isinstance(cfg.trainer.devices, int | str):  # a list names GPUs: it stays
         cfg.trainer.devices = world.local_size
     cfg.trainer.num_nodes = world.nodes

@@ -56,10 +56,10 @@ OPTIONS = {
 }
 
 
-def start(arguments, folder):
+def start(arguments, folder, **environment):
     command = [sys.executable, "-m", "brain_tumor", "train", *arguments, f"hydra.run.dir={folder / 'run'}"]
     with (folder / "log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | ONE_THREAD)
+        return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | ONE_THREAD | environment)
 
 
 def wait_for(path, process, log):
@@ -70,9 +70,9 @@ def wait_for(path, process, log):
         time.sleep(0.01)
 
 
-def interrupt(arguments, folder, number, *, after):
+def interrupt(arguments, folder, number, *, after, **environment):
     """Start, send a signal some seconds after the first checkpoint, and wait; returns the code and how long it took."""
-    process = start(arguments, folder)
+    process = start(arguments, folder, **environment)
     wait_for(folder / "run" / "checkpoints" / "last.ckpt", process, folder / "log")
     time.sleep(after)
     sent = time.monotonic()
@@ -121,6 +121,25 @@ def test_sigterm_saves_within_the_epoch_and_resume_needs_no_other_argument(data,
     assert table["epoch"].tolist() == list(range(epochs + 1))
     assert table["seconds"].is_monotonic_increasing
     assert len(record(tmp_path)["resumed"]) == 1
+
+
+@pytest.mark.parametrize(("resume", "queued"), [(["resume=auto"], "requeue 42_7\n"), ([], None)])
+def test_a_slurm_job_that_can_go_on_is_queued_again(resume, queued, data, tmp_path):
+    """An epoch here is a single batch: what follows is a checkpoint anyway, and the stop comes after that."""
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "asked"}\n')
+    scontrol.chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "44", "SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": "7"}
+    path = f"{scontrol.parent}:{os.environ['PATH']}"
+
+    arguments = [*data, *LONG, "data.batch_size=32", *resume]
+    code, seconds = interrupt(arguments, tmp_path, signal.SIGUSR1, after=0.3, PATH=path, **slurm)
+
+    assert (code, record(tmp_path)["status"]) == (128 + signal.SIGUSR1, "preempted")
+    assert seconds < 6
+    asked = tmp_path / "asked"
+    assert (asked.read_text() if asked.is_file() else None) == queued
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -59,7 +61,8 @@ def test_slurm_without_tasks_per_node(monkeypatch):
     set_all(monkeypatch, SLURM | {"SLURM_NNODES": "4"})
     monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
 
-    assert find_world(settings()).local_size == 1
+    assert settle_world(OmegaConf.create({"trainer": settings()})).local_size == 1
+    assert os.environ["SLURM_NTASKS_PER_NODE"] == "1"  # without which Lightning refuses
 
 
 @pytest.mark.parametrize("changes", [{"SLURM_NTASKS": "1"}, {"SLURM_JOB_NAME": "interactive"}])
