@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader
 
 from brain_tumor.data.audit.leakage import leakage
@@ -65,6 +66,8 @@ class ScanDataModule(L.LightningDataModule):
         leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
         curation: Where groups came from that someone made before, or None.
         normalize: How grey bytes become network input; set it to what the network was made for.
+        image_size: Side of the square pictures, in pixels.
+        train_side: Side to which training batches are shrunk on the device, None for none.
     """
 
     samples: pd.DataFrame
@@ -121,6 +124,8 @@ class ScanDataModule(L.LightningDataModule):
         self._num_workers = min(8, max(1, cores - 1)) if num_workers == "auto" else num_workers
         self._imbalance = imbalance
         self.normalize = Normalize()
+        self.image_size = image_size
+        self.train_side: int | None = None
         self._train_loader: TrainLoader | None = None
         self._resume: dict[str, Any] = {"batches": 0}
 
@@ -244,6 +249,8 @@ class ScanDataModule(L.LightningDataModule):
         }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Normalise on the device."""
+        """Normalise on the device; in training, shrink first if that is asked for."""
         images, labels, rows = batch
+        if self.train_side not in (None, self.image_size) and self.trainer and self.trainer.training:
+            images = interpolate(images.float(), self.train_side, mode="bilinear", antialias=True)
         return self.normalize(images), labels, rows
