@@ -2,13 +2,16 @@
 
 import os
 import platform
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pandas as pd
 
 from brain_tumor.data.cache import ImageCache, cached_images
+from brain_tumor.data.phantom import draw_patients, render
 
 IMAGE_SIZE = 128
 """As in conf/audit.yaml, so that the cache is shared with it."""
@@ -54,6 +57,22 @@ def groups_of(root: Path) -> pd.DataFrame:
     """``groups.csv``, all columns as text; ``path`` names the file here, where all were stored as JPEG."""
     groups = pd.read_csv(root / "groups.csv", dtype=str, keep_default_na=False)
     return groups.assign(path=[path if (root / path).is_file() else f"{path}.jpg" for path in groups["path"]])
+
+
+def training_pictures(folder: Path, number: int) -> Path:
+    """A folder of class folders with about so many JPEG files: of nickparvar where it is at hand, else phantoms."""
+    root = public_set("nickparvar")
+    if root:
+        groups = groups_of(root).query("published_split == 'train'").sample(number, random_state=0)
+        for label, path in zip(groups["class"], groups["path"], strict=True):
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / path, folder / label)
+        return folder
+    for row, patient in enumerate(draw_patients(number, 0)):
+        picture, label = render(patient, 0, 256)[0], patient.label
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / label / f"{row}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return folder
 
 
 def decoded(root: Path, groups: pd.DataFrame) -> ImageCache:
