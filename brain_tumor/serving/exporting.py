@@ -27,6 +27,8 @@ F1_DROP = 0.002
 """What macro-F1 on validation may lose at a lower precision."""
 FILES = {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model-int8.onnx"}
 """Precision → file in the bundle. In bfloat16 the engine computes, the file is the same."""
+SECONDS = 3.0
+"""Spent on latencies."""
 _BATCH = 32
 
 
@@ -77,7 +79,7 @@ def export(
     checks = _compare(bundle, val, squares, reference, ours)
     _accept(f"{engine} at {precision}", precision, checks)
     one = np.ascontiguousarray(squares[:1, None])
-    latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: ours(one)})
+    latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: ours(one)}, seconds=SECONDS)
     export = Export(FILES[precision], checks)
     return Exported(
         bundle=_write(bundle, engine, precision, export, content),

@@ -40,9 +40,9 @@ def pack(run_dir: Path) -> Bundle:
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
         facts, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
-    except OSError as error:
+    except FileNotFoundError as error:
         raise BundleError(
-            f"{run_dir} cannot become a bundle: {Path(error.filename or '').name} is missing; a bundle is made of a "
+            f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
             "finished run (brain-tumor train resume=RUN)."
         ) from error
     content = save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})

@@ -11,11 +11,7 @@ from brain_tumor.serving.exporting import Exported
 def export_table(exported: Exported, engine: str, precision: str) -> Table:
     """Size, agreement and latency of an export beside eager PyTorch."""
     checks, latency, before = exported.export.checks, exported.latency, exported.reference_latency
-    table = Table(
-        title=f"Checked on {checks['images']} validation images; one picture {latency.calls} times each",
-        title_justify="left",
-        caption=CAUTION,
-    )
+    table = _table(f"Checked on {checks['images']} validation images; one picture {latency.calls} times each")
     for name in ("", "eager PyTorch", f"{engine} {precision}"):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("size", _megabytes(exported.reference_size), _megabytes(exported.size))
@@ -29,13 +25,18 @@ def export_table(exported: Exported, engine: str, precision: str) -> Table:
 
 def predictions_summary(predictions: pd.DataFrame, bundle: Bundle) -> Table:
     """How many images were predicted as what."""
-    table = Table(title=f"Model {bundle.version}: {len(predictions)} images", title_justify="left", caption=CAUTION)
+    table = _table(f"Model {bundle.version}: {len(predictions)} images")
     table.add_column("prediction")
     table.add_column("images", justify="right")
     counts = predictions["prediction"].value_counts()
     for name in bundle.classes:
         table.add_row(name, str(counts.get(name, 0)))
     return table
+
+
+def _table(title: str) -> Table:
+    """Wide enough for what stands above and below it."""
+    return Table(title=title, title_justify="left", caption=CAUTION, min_width=max(len(title), len(CAUTION)))
 
 
 def _megabytes(size: int) -> str:

@@ -18,9 +18,7 @@ class Latency:
     calls: int
 
 
-def interleaved(
-    calls: Mapping[str, Callable[[], object]], *, seconds: float = 3.0, rounds: int = 5
-) -> dict[str, Latency]:
+def interleaved(calls: Mapping[str, Callable[[], object]], *, seconds: float, rounds: int = 5) -> dict[str, Latency]:
     """Time calls in turn, in bursts, until ``seconds`` are over and each had ``rounds`` of them."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
