@@ -9,6 +9,8 @@ from brain_tumor import CAUTION, __version__
 VERBS = {
     "train": "train a classifier and evaluate its best weights",
     "audit": "find copies, leaks, label conflicts and shortcuts in a data set",
+    "export": "bring a model to a faster engine, checked",
+    "predict": "classify images with a trained model",
     "data": "list, fetch and check the public data sets",
 }
 
@@ -26,6 +28,8 @@ examples:
   brain-tumor train data=manifest data.manifest=CSV        your CSV with path and label columns
   brain-tumor train --help                                 all choices and keys
   brain-tumor audit data=folder data.root=DIR              what is wrong with a data set
+  brain-tumor predict bundle=RUN input=FOLDER              classify images with a trained model
+  brain-tumor export bundle=RUN precision=int8             the same model, smaller and faster
   brain-tumor data list                                    public data sets, their licences and known leaks
 """
 

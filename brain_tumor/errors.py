@@ -30,6 +30,10 @@ class WeightsError(BrainTumorError):
     """Pretrained or saved weights cannot be had or do not fit."""
 
 
+class BundleError(BrainTumorError):
+    """A bundle is damaged or foreign, or cannot do what is asked of it."""
+
+
 class PrunedError(BrainTumorError):
     """A sweep ended a run that promised nothing; no mistake of anyone."""
 

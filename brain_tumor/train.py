@@ -122,8 +122,11 @@ def run(cfg: DictConfig) -> TrainedRun:
             tables = predict(trainer, classifier, datamodule, best.checkpoint, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
+        record.note(notes=conclusion.notes(datamodule, cfg))
+        with record.stage("bundle"):
+            conclusion.bundle(run_dir)
         with record.stage("report"):
-            conclusion.present(record, tables, results, datamodule, cfg)
+            conclusion.present(record, tables, results, cfg)
             publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, results, best.score)
 

@@ -1,6 +1,7 @@
 """Small data that tests share: pictures whose class is the place of a bright disc, easy enough to learn in seconds."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,38 @@ def manifest_csv(flat_folder: Path) -> Path:
     csv = flat_folder / "samples.csv"
     csv.write_text("\n".join(["path,label,patient_id", *rows]) + "\n", encoding="utf-8")
     return csv
+
+
+@pytest.fixture(scope="session")
+def trained(flat_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run directory of a small training. Read only."""
+    from test_train import SHORT
+
+    from brain_tumor.train import train
+
+    return train(["data=folder", f"data.root={flat_folder}", *SHORT], tmp_path_factory.mktemp("trained")).run_dir
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its copy, exported at fp32 for each engine. Read only."""
+    from brain_tumor.export import export
+
+    copy = shutil.copytree(trained, tmp_path_factory.mktemp("exported") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brain_tumor.serving.exporting.SECONDS", 0.0)
+        for engine in ("onnxruntime", "openvino"):
+            export([f"bundle={copy}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
+    return copy
+
+
+@pytest.fixture
+def run_copy(trained: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture
+def exported_copy(exported: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return shutil.copytree(exported, tmp_path / "run")

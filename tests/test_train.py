@@ -61,7 +61,7 @@ class TestRunDirectory:
         assert record["status"] == "finished"
         assert record["data"]["found"] == 48
         assert record["training"]["epochs"] == 3
-        assert set(record["seconds"]) == {"data", "fit", "predict", "evaluate", "report"}
+        assert set(record["seconds"]) == {"data", "fit", "predict", "evaluate", "bundle", "report"}
         assert len(record["data"]["digest"]) == 64
         assert record["data"]["split"] == "grouped"  # what split=auto comes to where the data bring none
 

@@ -133,7 +133,7 @@ def _unwrap(path: Path) -> Path:
     return path
 
 
-def _image_files(folder: Path) -> Iterator[Path]:
+def image_files(folder: Path) -> Iterator[Path]:
     """Images at any depth, also behind links; nothing hidden, no folder twice."""
     seen: set[Path] = set()
     for parent, children, names in os.walk(folder, followlinks=True):
@@ -146,7 +146,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 
 def _class_rows(class_folder: Path, top: Path, split: str, slicing: Slicing) -> list[dict[str, str]]:
-    images = list(_image_files(class_folder))
+    images = list(image_files(class_folder))
     if not images:
         raise DataError(f"The class folder {class_folder} holds no images; fill it or remove it.")
     for path in images:

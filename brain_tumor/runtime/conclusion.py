@@ -1,5 +1,6 @@
-"""What a run leaves for people: results, floor, figures and the report."""
+"""What a run leaves for people: results, floor, figures and the report; and for use, the bundle."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ from rich import get_console
 from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores
+from brain_tumor.errors import BundleError
 from brain_tumor.evaluation import figures
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report import write_report
 from brain_tumor.evaluation.results import results_document
 from brain_tumor.evaluation.summary import results_table
 from brain_tumor.runtime.record import RunRecord, write_json
+from brain_tumor.serving.packing import pack
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
@@ -45,17 +50,24 @@ def flat_metrics(results: dict[str, Any]) -> dict[str, float]:
     return metrics | {f"final/leakage/{name}": float(n) for name, n in results["leakage"].items()}
 
 
+def bundle(run_dir: Path) -> None:
+    """Write ``bundle/``; a run whose network no bundle can hold does without."""
+    try:
+        pack(run_dir)
+    except BundleError as error:
+        log.warning("No bundle is written: %s", error)
+
+
 def present(
     record: RunRecord,
     tables: dict[str, pd.DataFrame],
     results: dict[str, Any],
-    datamodule: ScanDataModule,
     cfg: DictConfig,
 ) -> None:
     """Write ``figures/`` and ``report.html``, and print the results table and where everything lies."""
     run_dir = Path(cfg.paths.run_dir)
     report = run_dir / "report.html"
-    notes = _notes(datamodule, cfg)
+    notes = record.facts["notes"]
     write_report(
         report,
         title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
@@ -71,8 +83,10 @@ def present(
     console.print(results_table(results))
     for note in notes:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
-    for what, path in {"Report": report, "Figures": run_dir / "figures", "Run": run_dir}.items():
-        console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
+    places = {"Report": report, "Figures": run_dir / "figures", "Bundle": run_dir / "bundle", "Run": run_dir}
+    for what, path in places.items():
+        if path.exists():
+            console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _draw(test: Predictions, epochs: pd.DataFrame, folder: Path) -> dict[str, Path]:
@@ -121,19 +135,20 @@ def _partial(trainer: DictConfig) -> bool:
     return bool(trainer.overfit_batches) or any(limit is not None and repr(limit) != "1.0" for limit in limits)
 
 
-def _notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
-    notes = []
+def notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
+    """What a reader must know before the figures."""
+    found = []
     if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
-        notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
+        found.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
     if cfg.data.random_labels:
-        notes.append("Classes are random, one a patient (data.random_labels=true): above chance, the split leaks.")
+        found.append("Classes are random, one a patient (data.random_labels=true): above chance, the split leaks.")
     leaks = leak_counts(datamodule.leakage)
     if any(leaks.values()):
-        notes.append(
+        found.append(
             f"This split leaks, and that was allowed (split.allow_leakage=true): {leaks['test_in_train']} test and "
             f"{leaks['val_in_train']} val images show a patient or a picture that stands in training, "
             f"{leaks['test_in_val']} test images one that stands in val. These figures are inflated."
         )
     if _partial(cfg.trainer):
-        notes.append("Only some batches were run (debug): the figures mean nothing.")
-    return notes
+        found.append("Only some batches were run (debug): the figures mean nothing.")
+    return found

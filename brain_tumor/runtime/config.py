@@ -41,6 +41,8 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.max_epochs": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.timeout": (lambda value: isinstance(value, int | float) and value > 0, "seconds, more than 0"),
     "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
+    "batch_size": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "calibration": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
 }
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""

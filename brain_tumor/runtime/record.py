@@ -25,6 +25,7 @@ from brain_tumor.runtime.resume import facts
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _OUTPUTS = (
+    "bundle",
     "checkpoints",
     "figures",
     "metrics.csv",

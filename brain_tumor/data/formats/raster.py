@@ -13,6 +13,9 @@ from brain_tumor.errors import DataError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+CORRUPT = (OSError, SyntaxError, struct.error, ValueError, Image.DecompressionBombError)
+"""Pillow's ways to say so."""
+
 _WIDE_MODES = ("I", "F")  # and I;16, I;16B, …: more than 8 bits a pixel
 
 
@@ -37,20 +40,16 @@ def _read(file: Path) -> Reading:
         with Image.open(file) as image:
             form, mode = str(image.format), image.mode
             image.draft("L", image.size)  # JPEG: decode luma alone, several times faster
-            return Reading(_to_grey(ImageOps.exif_transpose(image)), form, mode)
+            return Reading(grey_picture(image), form, mode)
     except UnidentifiedImageError as error:
         raise DataError(f"{file} is not an image, whatever its name says.") from error
-    except (
-        OSError,
-        SyntaxError,
-        struct.error,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:  # Pillow's ways to say "corrupt"
+    except CORRUPT as error:
         raise DataError(f"{file} cannot be decoded: {str(error).rstrip('.')}.") from error
 
 
-def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+def grey_picture(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """An open picture of any mode as `read` would yield it, uint8 [height, width]."""
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith(_WIDE_MODES):
         return scale_to_uint8(np.asarray(image))
     if image.has_transparency_data or image.mode == "PA":

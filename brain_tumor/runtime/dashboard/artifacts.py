@@ -28,7 +28,7 @@ def use_split(run: Any, samples: pd.DataFrame, facts: dict[str, Any], name: str)
 
 
 def log_model(run: Any, run_dir: Path, metadata: dict[str, Any]) -> None:
-    """Log the best checkpoint with its results and configuration as the model that the run made.
+    """Log the bundle and the best checkpoint, with results and configuration, as the model that the run made.
 
     Args:
         run: Of wandb.
@@ -38,7 +38,8 @@ def log_model(run: Any, run_dir: Path, metadata: dict[str, Any]) -> None:
     import wandb
 
     artifact = wandb.Artifact(f"model-{run.id}", type="model", metadata=metadata)
-    for file in ("checkpoints/best.ckpt", "results.json", ".hydra/config.yaml"):
+    bundle = sorted(path.relative_to(run_dir).as_posix() for path in (run_dir / "bundle").glob("*"))
+    for file in ("checkpoints/best.ckpt", "results.json", ".hydra/config.yaml", *bundle):
         if (run_dir / file).is_file():
             # immutable: it is read from where it lies, which spares a copy on this disk
             artifact.add_file(str(run_dir / file), name=file.removeprefix("."), policy="immutable")

@@ -1,0 +1,1 @@
+"""What leaves the lab: bundles of one model each, engines that run them, and the predictor in front."""

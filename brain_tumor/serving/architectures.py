@@ -1,0 +1,57 @@
+"""The networks that a bundle may name; anything else is refused, so that reading a bundle calls nothing unexpected."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from brain_tumor.errors import BrainTumorError, BundleError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ARCHITECTURES = {
+    "cnn": "brain_tumor.models.cnn.SmallCNN",
+    "seed_cnn": "brain_tumor.models.seed_cnn.SeedCNN",
+    "timm": "brain_tumor.models.backbone.timm_backbone",
+}
+"""Name in a bundle → ``_target_`` of the model's configuration."""
+
+_START = ("pretrained", "weights")
+"""Arguments that say where training started from; a bundle brings its own weights."""
+
+
+def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What a bundle says of a network: ``{"name", "arguments"}``.
+
+    Args:
+        recipe: Of a checkpoint: ``_target_`` and its arguments.
+
+    Raises:
+        BundleError: It is none of `ARCHITECTURES`.
+    """
+    names = {target: name for name, target in ARCHITECTURES.items()}
+    target = recipe["_target_"]
+    if target not in names:
+        raise BundleError(f"A bundle cannot hold {target}; it holds {', '.join(ARCHITECTURES.values())}.")
+    arguments = {key: value for key, value in recipe.items() if key not in ("_target_", *_START)}
+    return {"name": names[target], "arguments": arguments}
+
+
+def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn.Module":
+    """Build a network without weights.
+
+    Raises:
+        BundleError: The name is none of `ARCHITECTURES`, or it does not take the arguments.
+    """
+    if name not in ARCHITECTURES:
+        raise BundleError(f"the architecture {name!r} is none of {', '.join(ARCHITECTURES)}")
+    if start := [key for key in _START if key in arguments]:
+        raise BundleError(f"the architecture's arguments name {', '.join(start)}, which only training may")
+    module, _, factory = ARCHITECTURES[name].rpartition(".")
+    scratch = {"pretrained": False} if name == "timm" else {}
+    try:
+        network: nn.Module = getattr(importlib.import_module(module), factory)(
+            num_classes=num_classes, **arguments, **scratch
+        )
+    except (BrainTumorError, TypeError, ValueError, RuntimeError) as error:
+        raise BundleError(f"the architecture {name!r} cannot be built: {str(error).rstrip('.')}") from error
+    return network

@@ -1,0 +1,175 @@
+"""The bundle: a folder with all that one model needs to answer. Reading it runs no code from it and imports no torch.
+
+``config.json`` (architecture, classes, healthy class, preprocessing, temperature, data digest, version, the SHA-256 of
+each file, what was exported and checked), ``model.safetensors``, ``README.md`` (model card), and, once exported,
+``model.onnx`` and ``model-int8.onnx``.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from brain_tumor.data.publish import published_file
+from brain_tumor.errors import BundleError
+from brain_tumor.serving.fields import Fields
+
+FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class Export:
+    """One engine at one precision, as it was checked."""
+
+    file: str
+    """In the bundle."""
+    checks: dict[str, Any]
+    """What was found: ``images, max_difference, f1_macro_before, f1_macro_after``."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One model, as ``config.json`` tells of it; files are read, and verified, when they are asked for."""
+
+    folder: Path
+    version: str
+    """Of the model: the package that trained it, and the first digits of its weights' SHA-256."""
+    architecture: str
+    """One of `brain_tumor.serving.architectures.ARCHITECTURES`."""
+    arguments: dict[str, Any]
+    """Of the architecture."""
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    healthy_class: str | None
+    """The class without a tumour, if there is one: detection score = 1 − p(healthy class)."""
+    image_size: int
+    """Side of the square pictures, pixels."""
+    mean: tuple[float, ...]
+    """Per channel, of pictures scaled to [0, 1]."""
+    std: tuple[float, ...]
+    """Per channel."""
+    temperature: float
+    """Logits are divided by it."""
+    data_digest: str
+    """Of the data that it was trained and evaluated on."""
+    files: dict[str, str]
+    """File name → SHA-256."""
+    exports: dict[str, dict[str, Export]] = field(default_factory=dict)
+    """Engine → precision → what was exported."""
+
+    def read(self, name: str) -> bytes:
+        """The content of a file, verified.
+
+        Raises:
+            BundleError: It is missing, or not the file that belongs here.
+        """
+        try:
+            content = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"The bundle {self.folder} lacks {name} ({error.strerror}); copy the whole folder again."
+            ) from error
+        if name not in self.files or hashlib.sha256(content).hexdigest() != self.files[name]:
+            raise BundleError(
+                f"{self.folder / name} is damaged or was replaced: its SHA-256 is not the one in {CONFIG}; "
+                "copy the whole bundle again."
+            )
+        return content
+
+
+def find_bundle(place: str | Path) -> Path:
+    """The bundle's folder, given that or the run directory it lies in.
+
+    Raises:
+        BundleError: There is none.
+    """
+    path = Path(place).expanduser()
+    for folder in (path, path / "bundle"):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise BundleError(
+        f"{place} holds no bundle" + ("" if path.is_dir() else " (there is no such folder)")
+        + "; give a run directory of brain-tumor train, or a bundle: a folder with config.json and model.safetensors."
+    )  # fmt: skip
+
+
+def read_bundle(place: str | Path) -> Bundle:
+    """Read ``config.json`` of a bundle, or of the bundle in a run directory.
+
+    Raises:
+        BundleError: There is none, or it is damaged, foreign, or of a newer version.
+    """
+    folder = find_bundle(place)
+    path = folder / CONFIG
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read as JSON; copy the whole bundle again.") from error
+    fields = Fields(document, path)
+    if fields.mapping.get("format") != FORMAT:
+        raise BundleError(f"{path} is of another program; expected a bundle written by brain-tumor train.")
+    if (version := fields.number("format_version", at_least=1)) > FORMAT_VERSION:
+        raise BundleError(
+            f"{path} is of bundle format {version:g}, and this brain-tumor reads up to {FORMAT_VERSION}; "
+            "install a newer one."
+        )
+    return _bundle(folder, fields)
+
+
+def _bundle(folder: Path, fields: Fields) -> Bundle:
+    classes = fields.texts("classes", at_least=2)
+    architecture, preprocessing = fields.inner("architecture"), fields.inner("preprocessing")
+    mean, std = preprocessing.numbers("mean"), preprocessing.numbers("std", above=0)
+    healthy = fields.text("healthy_class") if fields.mapping.get("healthy_class") is not None else None
+    fields.require(healthy is None or healthy in classes, "healthy_class", "one of the classes")
+    preprocessing.require(len(mean) == len(std) and len(mean) in (1, 3), "mean", "as long as std, 1 or 3")
+    files = fields.inner("files")
+    return Bundle(
+        folder=folder,
+        version=fields.text("version"),
+        architecture=architecture.text("name"),
+        arguments=architecture.inner("arguments").mapping,
+        classes=classes,
+        healthy_class=healthy,
+        image_size=int(preprocessing.number("image_size", at_least=1)),
+        mean=mean,
+        std=std,
+        temperature=fields.number("temperature", above=0),
+        data_digest=fields.inner("data").text("digest"),
+        files={name: files.text(name) for name in files.mapping},
+        exports={
+            engine: {precision: _export(kind.inner(precision), files) for precision in kind.mapping}
+            for engine in fields.inner("exports").mapping
+            for kind in [fields.inner("exports").inner(engine)]
+        },
+    )
+
+
+def _export(fields: Fields, files: Fields) -> Export:
+    file = fields.text("file")
+    fields.require(file in files.mapping and Path(file).name == file, "file", "the name of a file in the bundle")
+    return Export(file, fields.inner("checks").mapping)
+
+
+def write_config(bundle: Bundle, folder: Path | None = None) -> None:
+    """Write ``config.json`` in one step: into the bundle's own folder, or a draft of it."""
+    document = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "version": bundle.version,
+        "architecture": {"name": bundle.architecture, "arguments": bundle.arguments},
+        "classes": bundle.classes,
+        "healthy_class": bundle.healthy_class,
+        "preprocessing": {"image_size": bundle.image_size, "mean": bundle.mean, "std": bundle.std},
+        "temperature": bundle.temperature,
+        "data": {"digest": bundle.data_digest},
+        "files": bundle.files,
+        "exports": {
+            engine: {precision: asdict(export) for precision, export in kinds.items()}
+            for engine, kinds in bundle.exports.items()
+        },
+    }
+    with published_file((folder or bundle.folder) / CONFIG) as draft:
+        draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

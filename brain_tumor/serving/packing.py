@@ -1,0 +1,85 @@
+"""From a run directory to the bundle in it: the best weights, and all that is needed to use and to judge them."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from brain_tumor.data.labels import HEALTHY
+from brain_tumor.errors import BundleError
+from brain_tumor.serving.architectures import architecture_of
+from brain_tumor.serving.bundle import CARD, WEIGHTS, Bundle, read_bundle, write_config
+from brain_tumor.serving.card import model_card
+
+_NETWORK = "network."
+"""Prefix of the network's weights in a checkpoint."""
+
+
+def bundle_of(place: str | Path) -> Bundle:
+    """The bundle at a place, or in a run directory; a run that has none yet is packed.
+
+    Raises:
+        BundleError: There is neither, or it is damaged.
+    """
+    run_dir = Path(place).expanduser()
+    unpacked = (run_dir / "checkpoints" / "best.ckpt").is_file() and not (run_dir / "bundle").exists()
+    return pack(run_dir) if unpacked else read_bundle(place)
+
+
+def pack(run_dir: Path) -> Bundle:
+    """Write ``RUN/bundle`` from ``checkpoints/best.ckpt``, ``run.json`` and ``results.json``; an older one is replaced.
+
+    Raises:
+        BundleError: The run is not that far, or its network is none that a bundle can hold.
+    """
+    try:
+        checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
+        facts, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
+            "finished run (brain-tumor train resume=RUN)."
+        ) from error
+    content = save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})
+    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, hashlib.sha256(content).hexdigest())
+    draft = run_dir / f".bundle.{os.getpid()}"
+    draft.mkdir()
+    try:
+        (draft / WEIGHTS).write_bytes(content)
+        (draft / CARD).write_text(model_card(bundle, facts, results), encoding="utf-8")
+        write_config(bundle, draft)
+        shutil.rmtree(bundle.folder, ignore_errors=True)
+        draft.rename(bundle.folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return bundle
+
+
+def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The network's own, each in a plain block of memory."""
+    return {
+        name.removeprefix(_NETWORK): tensor.contiguous() for name, tensor in state.items() if name.startswith(_NETWORK)
+    }
+
+
+def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], digest: str) -> Bundle:
+    architecture = architecture_of(recipe["model"])
+    return Bundle(
+        folder=folder,
+        version=f"{facts['versions']['brain-tumor']}+{digest[:8]}",
+        architecture=architecture["name"],
+        arguments=architecture["arguments"],
+        classes=tuple(recipe["classes"]),
+        healthy_class=HEALTHY if HEALTHY in recipe["classes"] else None,
+        image_size=recipe["image_size"],
+        mean=tuple(recipe["mean"]),
+        std=tuple(recipe["std"]),
+        temperature=1.0,
+        data_digest=facts["data"]["digest"],
+        files={WEIGHTS: digest},
+    )

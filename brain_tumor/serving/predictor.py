@@ -1,0 +1,117 @@
+"""The predictor: an image in, an answer out.
+
+    from brain_tumor import Predictor
+
+    answer = Predictor.load("runs/first")("scan.png")
+    answer.prediction, answer.probabilities, answer.detection
+
+Research use only; not a medical device.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_tumor.serving.ahead import ahead
+from brain_tumor.serving.bundle import Bundle, read_bundle
+from brain_tumor.serving.engines import AUTO, Engine, open_engine
+from brain_tumor.serving.pictures import ImageLike, Picture, square
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one image. Research use only; not a medical device."""
+
+    prediction: str
+    """The most probable class."""
+    probabilities: dict[str, float]
+    """Class → probability; they sum to 1."""
+    detection: float | None
+    """1 − p(healthy class), in [0, 1]: is there a tumour? None for a model without a healthy class."""
+    version: str
+    """Of the model."""
+
+
+class Predictor:
+    """Answers for images of any kind that training reads, preprocessed by the code that training ran.
+
+    Args:
+        bundle: Of the model.
+        engine: Runs its network.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        self.bundle, self._engine = bundle, engine
+
+    @classmethod
+    def load(cls, model: str | Path, engine: str = AUTO, precision: str = "fp32", threads: int | None = None) -> Self:
+        """Load a model.
+
+        Args:
+            model: A bundle, or the run directory it lies in.
+            engine: ``torch``, or ``onnxruntime`` or ``openvino`` where ``brain-tumor export`` made and checked that;
+                ``auto`` takes the first exported one that is installed, else torch.
+            precision: ``fp32``, or ``bf16`` or ``int8`` where that was exported.
+            threads: That one call computes with; None is one for each physical core that this process may use. (With
+                torch they are set for the whole process, and None leaves them as they are.)
+
+        Raises:
+            BrainTumorError: There is no such bundle, it is damaged, or cannot do what is asked; in one sentence.
+        """
+        bundle = read_bundle(model)
+        return cls(bundle, open_engine(bundle, engine, precision, threads))
+
+    def __call__(self, image: ImageLike) -> Answer:
+        """Answer for one image: a path, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
+
+        Raises:
+            DataError: It cannot be read, or is no picture.
+        """
+        return self._answers(self.probabilities(square(image, self.bundle.image_size)[None]))[0]
+
+    def batch(self, images: Iterable[ImageLike], batch_size: int = 32) -> list[Answer]:
+        """Answer for many images, ``batch_size`` at a time; the next are read while these are computed.
+
+        Raises:
+            DataError: One of them cannot be read, or is no picture.
+        """
+        answers: list[Answer] = []
+        squares = ahead(partial(square, size=self.bundle.image_size), images, 2 * batch_size)
+        while ready := list(islice(squares, batch_size)):
+            answers += self._answers(self.probabilities(ready))
+        return answers
+
+    def probabilities(self, squares: Iterable[Picture]) -> npt.NDArray[np.float64]:
+        """Probabilities float64 [B, classes], in the order of the bundle's classes.
+
+        Args:
+            squares: B grey pictures uint8 [S, S] of the bundle's image size, such as `pictures.square` yields.
+        """
+        return softmax(self._engine(np.stack(list(squares))[:, None]), self.bundle.temperature)
+
+    def _answers(self, probabilities: npt.NDArray[np.float64]) -> list[Answer]:
+        return [self._answer(row) for row in probabilities]
+
+    def _answer(self, row: npt.NDArray[np.float64]) -> Answer:
+        by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
+        healthy = self.bundle.healthy_class
+        return Answer(
+            prediction=self.bundle.classes[int(row.argmax())],
+            probabilities=by_class,
+            detection=None if healthy is None else 1 - by_class[healthy],
+            version=self.bundle.version,
+        )
+
+
+def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Probabilities float64 [B, C] of logits [B, C] divided by a temperature (Guo 2017)."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

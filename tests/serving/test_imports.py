@@ -1,0 +1,55 @@
+"""What serving a model does not need, it does not import."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+TRAINING = {
+    "lightning",
+    "pytorch_lightning",
+    "hydra",
+    "omegaconf",
+    "wandb",
+    "matplotlib",
+    "albumentations",
+    "torchmetrics",
+}
+
+
+def imported(run, image, engine):
+    code = f"""
+import sys
+from brain_tumor import Predictor
+predictor = Predictor.load({str(run)!r}, engine={engine!r})
+assert predictor({image!r}).prediction
+assert len(predictor.batch([{image!r}] * 3)) == 3
+print(*sorted(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
+def test_predicting_needs_nothing_of_training(exported, engine):
+    modules = imported(exported, pd.read_csv(exported / "predictions" / "test.csv")["path"][0], engine)
+
+    assert not TRAINING & modules
+    assert ("torch" in modules) == (engine == "torch")
+    assert engine in modules
+
+
+def test_importing_the_package_imports_nothing():
+    code = "import sys, brain_tumor; print('numpy' in sys.modules, brain_tumor.Predictor.__name__)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.split() == ["False", "Predictor"]
+
+
+def test_there_is_nothing_else_in_the_package():
+    import brain_tumor
+
+    with pytest.raises(AttributeError, match="no attribute 'Predicter'"):
+        _ = brain_tumor.Predicter

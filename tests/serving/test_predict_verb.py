@@ -1,0 +1,93 @@
+"""`brain-tumor predict`: from files to a table of predictions."""
+
+import shutil
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import draw, save
+
+from brain_tumor.errors import BrainTumorError, BundleError, DataError
+from brain_tumor.predict import predict
+
+
+@pytest.fixture
+def scans(flat_folder, tmp_path):
+    root = tmp_path / "scans"
+    save(root / "a" / "one.png", "glioma", 100)
+    save(root / "two.png", "no_tumor", 101)
+    (root / "broken.png").write_bytes(b"no picture")
+    (root / "notes.txt").write_text("no scan")
+    volume = np.stack([draw("pituitary", seed) for seed in range(4)], axis=2)
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), root / "volume.nii.gz")
+    return root
+
+
+def test_every_image_of_a_folder(trained, scans, tmp_path, caplog, capsys):
+    table = predict([f"bundle={trained}", f"input={scans}", "data.slices=all", "batch_size=2"], tmp_path / "out")
+
+    assert table["sample_id"].tolist() == ["a/one.png", "two.png", *(f"volume.nii.gz#axial:{n}" for n in range(4))]
+    classes = ["glioma", "meningioma", "no_tumor", "pituitary"]
+    assert table.columns.tolist() == [
+        "sample_id", "path", "label", "prediction", *(f"p_{name}" for name in classes), "group", "source", "plane",
+    ]  # fmt: skip
+    assert set(table["label"]) == {""}
+    assert table["plane"].tolist() == ["", "", *["axial"] * 4]
+    read = pd.read_csv(tmp_path / "out" / "predictions.csv", keep_default_na=False)
+    assert read["prediction"].tolist() == table["prediction"].tolist()
+    assert f"Left out: {scans / 'broken.png'} is not an image" in caplog.text
+    assert "not a medical device" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["two.png", "volume.nii.gz#axial:2"])
+def test_one_image(trained, scans, tmp_path, name):
+    table = predict([f"bundle={trained}", f"input='{scans / name}'", f"output={tmp_path / 'new' / 'p.csv'}"], tmp_path)
+
+    assert table["sample_id"].tolist() == [name]
+    assert (tmp_path / "new" / "p.csv").is_file()
+
+
+def test_volumes_are_cut_as_asked(trained, scans, tmp_path):
+    table = predict([f"bundle={trained}", f"input={scans / 'volume.nii.gz'}", "data.slices=index:1"], tmp_path)
+
+    assert table["sample_id"].tolist() == ["volume.nii.gz#axial:1"]
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("nowhere", "nowhere does not exist; give an image, a scan, or a folder of them"),
+        ("empty", "empty holds no images"),
+        ("broken.png", "None of the 1 images can be read, first: .*broken.png is not an image"),
+    ],
+)
+def test_nothing_to_predict(trained, scans, tmp_path, place, sentence):
+    (scans / "empty").mkdir()
+
+    with pytest.raises(DataError, match=sentence):
+        predict([f"bundle={trained}", f"input={scans / place}"], tmp_path / "out")
+
+
+def test_no_bundle(scans, tmp_path):
+    with pytest.raises(BundleError, match="holds no bundle"):
+        predict([f"bundle={tmp_path}", f"input={scans}"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("override", ["batch_size=0", "engine=abacus", "data.slices=some", "data.plane=oblique"])
+def test_wrong_settings(trained, scans, tmp_path, override):
+    with pytest.raises(BrainTumorError, match=f"{override.replace('[', '.')} .*expected"):
+        predict([f"bundle={trained}", f"input={scans}", override], tmp_path / "out")
+
+
+def test_on_the_command_line_a_mistake_is_one_sentence(scans, tmp_path):
+    shutil.rmtree(scans / "a")
+    command = [sys.executable, "-m", "brain_tumor", "predict", f"bundle={tmp_path}", f"input={scans}"]
+
+    done = subprocess.run([*command, f"hydra.run.dir={tmp_path / 'out'}"], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("brain-tumor predict: ")
+    assert len(done.stderr.strip().splitlines()) == 1
