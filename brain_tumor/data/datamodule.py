@@ -17,8 +17,8 @@ from brain_tumor.data.audit.leakage import leakage
 from brain_tumor.data.audit.links import distinct_pictures
 from brain_tumor.data.audit.veto import veto
 from brain_tumor.data.control import random_labels as with_random_labels
-from brain_tumor.data.dataset import EpochSampler, SliceDataset
-from brain_tumor.data.loader import Batch, DealtBatches, TrainLoader
+from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
+from brain_tumor.data.loader import DealtBatches, TrainLoader
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
@@ -239,6 +239,7 @@ class ScanDataModule(L.LightningDataModule):
 
     def _common(self) -> dict[str, Any]:
         return {
+            "collate_fn": whole,
             "generator": torch.Generator(),  # its own, so that the number of workers changes no other random draw
             "pin_memory": bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
         }

@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from brain_tumor.data.dataset import EpochSampler
-
-Batch = tuple[Tensor, Tensor, Tensor]
+from brain_tumor.data.dataset import Batch, EpochSampler
 
 
 class DealtBatches(Sampler[list[int]]):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_tumor.data.dataset import EpochSampler, SliceDataset
+from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
 from brain_tumor.data.loader import DealtBatches, TrainLoader
 
 
@@ -24,7 +24,12 @@ def loader(request):
     images = np.arange(23, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
     dataset = SliceDataset(images, np.arange(23), np.zeros(23, np.int64))
     return lambda: TrainLoader(
-        dataset, batch_size=4, sampler=EpochSampler(23, seed=1), drop_last=True, num_workers=request.param
+        dataset,
+        batch_size=4,
+        sampler=EpochSampler(23, seed=1),
+        drop_last=True,
+        num_workers=request.param,
+        collate_fn=whole,
     )
 
 
