@@ -16,11 +16,13 @@ from torch.utils.data import DataLoader
 from brain_tumor.data.audit.leakage import leakage
 from brain_tumor.data.audit.links import distinct_pictures
 from brain_tumor.data.audit.veto import veto
+from brain_tumor.data.cache import CacheMode
 from brain_tumor.data.control import random_labels as with_random_labels
 from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
 from brain_tumor.data.loader import DealtBatches, TrainLoader
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
+from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splitting import check_split
 from brain_tumor.data.worker import start_worker
@@ -41,6 +43,8 @@ class ScanDataModule(L.LightningDataModule):
         split: Fills the table's ``split``, given its ``group``.
         augmentation: (picture, seed) → picture for training, None for none.
         cache_dir: Where decoded pictures are kept.
+        cache: What becomes of them, see `brain_tumor.data.cache.cached_images`.
+        cache_limit_gb: From how much on those used least recently go, None never.
         root: Folder of the data, where a ``groups.csv`` may lie.
         image_size: Side of the square pictures, in pixels.
         batch_size: Training batch per device.
@@ -60,7 +64,7 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
-        entry: Folder of the cache that belongs to these files.
+        entry: Folder of the cache that belongs to these pictures, None if nothing is written.
         counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
         leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
         curation: Where groups came from that someone made before, or None.
@@ -70,10 +74,10 @@ class ScanDataModule(L.LightningDataModule):
     samples: pd.DataFrame
     published: frozenset[str]
     classes: tuple[str, ...]
-    images: npt.NDArray[np.uint8]
+    images: Pictures
     labels: npt.NDArray[np.int64]
-    views: npt.NDArray[np.uint8]
-    entry: Path
+    views: Pictures
+    entry: Path | None
     counts: dict[str, int]
     leakage: list[dict[str, Any]]
     curation: dict[str, Any] | None
@@ -85,6 +89,8 @@ class ScanDataModule(L.LightningDataModule):
         augmentation: Augment | None = None,
         *,
         cache_dir: Path,
+        cache: CacheMode = "disk",
+        cache_limit_gb: float | None = None,
         root: Path | None = None,
         image_size: int = 128,
         batch_size: int = 32,
@@ -107,10 +113,13 @@ class ScanDataModule(L.LightningDataModule):
             f"data.imbalance={imbalance}",
             "one of " + ", ".join(get_args(Imbalance)),
         )
+        require(cache in get_args(CacheMode), f"data.cache={cache}", "one of " + ", ".join(get_args(CacheMode)))
         require(on_error in get_args(OnError), f"data.on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
         self._loading: dict[str, Any] = {
             "cache_dir": cache_dir,
+            "cache": cache,
+            "cache_limit_gb": cache_limit_gb,
             "image_size": image_size,
             "on_error": on_error,
             "root": root,
