@@ -1,7 +1,6 @@
 """The LightningDataModule: adapter → samples → pictures → split → batches."""
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,7 +24,7 @@ from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splitting import check_split
-from brain_tumor.data.worker import start_worker
+from brain_tumor.data.worker import automatic_workers, start_worker
 from brain_tumor.errors import require
 
 Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
@@ -49,7 +48,7 @@ class ScanDataModule(L.LightningDataModule):
         image_size: Side of the square pictures, in pixels.
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
-        num_workers: Processes that load batches; "auto" leaves one core to training and takes 8 at most.
+        num_workers: Processes that load training batches; "auto" as `brain_tumor.data.worker.automatic_workers` says.
         processes: Training processes on this machine, which share its cores.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
@@ -126,8 +125,7 @@ class ScanDataModule(L.LightningDataModule):
         }
         self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
         self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
-        cores = (os.cpu_count() or 1) // processes
-        self._num_workers = min(8, max(1, cores - 1)) if num_workers == "auto" else num_workers
+        self._num_workers, self._processes = num_workers, processes
         self._imbalance = imbalance
         self.normalize = Normalize()
         self._train_loader: TrainLoader | None = None
@@ -194,13 +192,14 @@ class ScanDataModule(L.LightningDataModule):
         rows = self.rows("train")
         weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
         sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
+        workers = self._workers()
         self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
             batch_size=self._batch_size,
             sampler=sampler,
             drop_last=len(sampler) > self._batch_size,
-            num_workers=self._num_workers,
-            persistent_workers=self._num_workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             worker_init_fn=start_worker,
             **self._common(),
         )
@@ -241,6 +240,18 @@ class ScanDataModule(L.LightningDataModule):
         rows = self.rows(split)
         return SliceDataset(self.images, rows, self.labels[rows], augmentation)
 
+    def _workers(self) -> int:
+        if self._num_workers != "auto":
+            return self._num_workers
+        workers, reason = automatic_workers(self._processes, self._device)
+        log.info("num_workers=%d (%s)", workers, reason)
+        return workers
+
+    @property
+    def _device(self) -> str:
+        """Kind of the device that is trained on."""
+        return self.trainer.strategy.root_device.type if self.trainer else "cpu"
+
     @property
     def _place(self) -> tuple[int, int]:
         """Rank and number of ranks."""
@@ -250,7 +261,7 @@ class ScanDataModule(L.LightningDataModule):
         return {
             "collate_fn": whole,
             "generator": torch.Generator(),  # its own, so that the number of workers changes no other random draw
-            "pin_memory": bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
+            "pin_memory": self._device == "cuda",
         }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
