@@ -39,10 +39,12 @@ def audit_document(
     """
     asked = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
     digest = hashlib.sha256((json.dumps(asked) + split.to_csv(index=False)).encode()).hexdigest()[:16]
-    stored = data.entry / f"audit-{digest}.json"
-    if stored.is_file():
+    stored = data.entry / f"audit-{digest}.json" if data.entry else None
+    if stored and stored.is_file():
         return dict(json.loads(stored.read_text(encoding="utf-8")))
     document = _find_out(data, split, name, split_name, seed)
+    if stored is None:
+        return document
     with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
         draft.write_text(json.dumps(document), encoding="utf-8")
     return document
