@@ -124,8 +124,8 @@ class RunRecord:
         if error.errno not in _NO_ROOM and str(self._path.parent) not in f"{error} {error.filename}":
             return error
         return RunDirError(
-            f"The run directory {self._path.parent} can no longer be written ({error.strerror or error}); what was saved "
-            "before is whole. Make room or bring the directory back; the same command with resume=auto and this "
+            f"The run directory {self._path.parent} can no longer be written ({error.strerror or error}); what was "
+            "saved before is whole. Make room or bring the directory back; the same command with resume=auto and this "
             "hydra.run.dir goes on."
         )
 

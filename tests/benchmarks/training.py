@@ -99,10 +99,8 @@ class Ours:
         """Images per second of the bare loop, median of its steps."""
         classifier = assemble.build_classifier(self._cfg, self._data)
         optimizer = classifier._optimizer(classifier.network)
-        rows = torch.from_numpy(self._data.rows("train")[:BATCH])
-        pictures = self._data.normalize(
-            torch.stack([torch.from_numpy(self._data.images[row].copy()) for row in rows])[:, None]
-        )
+        batch = torch.from_numpy(self._data.images[self._data.rows("train")[:BATCH]])[:, None]
+        pictures = self._data.normalize(batch)
         pictures, labels = pictures.contiguous(memory_format=torch.channels_last), torch.arange(BATCH) % 4
         half, seconds = self._cfg.trainer.precision == HALF, []
         for _ in range(steps):
