@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "faiss-cpu", "opencv-python-headless")},
+        **{
+            name: version(name)
+            for name in ("torch", "lightning", "timm", "numpy", "faiss-cpu", "opencv-python-headless")
+        },
     }
 
 
@@ -51,6 +55,18 @@ def public_set(name: str) -> Path | None:
     shared = os.environ.get("BRAIN_TUMOR_SHARED", "")
     folder = Path(shared) / "data" / name
     return folder if shared and (folder / "groups.csv").is_file() else None
+
+
+def on_sets(names: tuple[str, ...], measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Measure those public sets that are at hand."""
+    results = {}
+    for name in names:
+        root = public_set(name)
+        if root is None:
+            print(f"  {name} is left out: BRAIN_TUMOR_SHARED names no folder with data/{name}.")
+        else:
+            results[name] = measure(root)
+    return results
 
 
 def groups_of(root: Path) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Seconds until validation macro-F1 reaches 0.97 on the seed's task: the study's recipe beside ours, on the same split.
 
-The split is the study's: a random fifth for validation. It leaks (three of four of its images have a copy in training),
-which is why it is used for this race alone, and no figure of it says how good a model is.
+The split is the study's: a random fifth for validation. It leaks (three of four of its images have a copy in
+training), which is why it is used for this race alone, and no figure of it says how good a model is.
 
 python tests/benchmarks/time_to_f1.py
 """
