@@ -9,7 +9,7 @@ from rich import get_console
 
 from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores
+from brain_tumor.data.floor import FLOOR, asked, cached_nearest, floor_scores
 from brain_tumor.evaluation import figures
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report import write_report
@@ -29,7 +29,7 @@ def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: D
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
-    known, queries = datamodule.rows("train"), datamodule.rows(split)
+    known, queries = datamodule.rows("train"), asked(datamodule.rows(split))
     found = cached_nearest(datamodule.entry, datamodule.views, known, queries)
     return floor_scores(datamodule.labels, found, queries)
 
