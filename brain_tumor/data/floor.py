@@ -16,10 +16,23 @@ from brain_tumor.data.publish import published_file
 
 FLOOR = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
 
+MOST_QUERIES = 10_000
+"""Pictures that are looked for at most, see `asked`."""
 _BLOCK = 1024
 _KNOWN = 8192
 """Known pictures looked among at once: 128 MB of them."""
 _DRAWS = 20
+
+
+def asked(queries: Rows, most: int = MOST_QUERIES) -> Rows:
+    """All queries, or, where there are more than ``most``, that many of them, drawn once and for all.
+
+    Each is compared with every known picture: without a bound the floor would cost the square of the data's size, and
+    ten thousand tell it to half a percent.
+    """
+    if len(queries) <= most:
+        return queries
+    return np.sort(np.random.default_rng(0).choice(queries, most, replace=False))
 
 
 def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:

@@ -1,6 +1,6 @@
 """Measure what the README claims: ``make bench``, or a part of it: ``make bench ARGS="--only training"``.
 
-It prints the machine, what was run and what was found beside what is asked for, and keeps all of it as JSON, with plots.
+It prints the machine, what was run and what was found beside what is asked for, and keeps it as JSON, with plots.
 """
 
 import argparse

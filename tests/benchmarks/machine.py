@@ -41,6 +41,13 @@ def memory_peak() -> int:
     return 0
 
 
+def resident() -> dict[str, int]:
+    """Resident memory of this process now, bytes: its own (``anonymous``), of mapped files, and shared."""
+    kinds = {"RssAnon": "anonymous", "RssFile": "file", "RssShmem": "shared"}
+    fields = (line.split() for line in _lines("/proc/self/status"))
+    return {kinds[name[:-1]]: int(value[0]) * 1024 for name, *value in fields if name[:-1] in kinds}
+
+
 def forget_peak() -> None:
     """Let `memory_peak` start from what is resident now."""
     Path("/proc/self/clear_refs").write_text("5")
