@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -24,6 +24,7 @@ from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.publish import published_folder
 from brain_tumor.data.reading import READING_VERSION, format_of, source_file
 from brain_tumor.data.uncached import in_memory
+from brain_tumor.errors import require
 
 CacheMode = Literal["disk", "ram", "off"]
 log = logging.getLogger(__name__)
@@ -61,7 +62,11 @@ def cached_images(
 
     Raises:
         DataError: A file cannot be read, or ``cache_dir`` not be filled.
+        ConfigError: No such mode, or no such limit.
     """
+    require(mode in get_args(CacheMode), f"data.cache={mode}", "one of " + ", ".join(get_args(CacheMode)))
+    good = limit_gb is None or (isinstance(limit_gb, int | float) and limit_gb >= 0)
+    require(good, f"paths.cache_limit_gb={limit_gb}", "a number from 0, or null")
     found = digests(paths, cache_dir / "digests" if mode == "disk" else None)
     if mode == "disk":
         entry = _entry(paths, found, size, cache_dir, limit_gb)

@@ -2,10 +2,13 @@
 
 import logging
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 GB = 10**9
+_ABANDONED = 24 * 3600
+"""Seconds after which a draft is what a killed process left behind."""
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +45,9 @@ def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[St
     Returns:
         What was removed.
     """
+    for draft in cache_dir.glob(".images-*"):
+        if time.time() - draft.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(draft, ignore_errors=True)
     total, removed = 0, []
     for each in sorted(stored(cache_dir), key=lambda each: each.folder != keep):
         total += each.bytes

@@ -12,7 +12,7 @@ from PIL import Image
 
 from brain_tumor.data import decoding
 from brain_tumor.data.cache import cached_images
-from brain_tumor.errors import DataError
+from brain_tumor.errors import ConfigError, DataError
 
 BUILD = """
 import sys
@@ -221,6 +221,15 @@ def test_unwritable_cache_is_one_sentence(files, tmp_path):
 
     with pytest.raises(DataError, match=r"set paths\.cache_dir"):
         cached_images(files, 48, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(("tape",), "data.cache=tape.*disk, ram, off"), (("disk", -1), "paths.cache_limit_gb=-1.*or null")],
+)
+def test_impossible_settings(files, tmp_path, arguments, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        cached_images(files, 48, tmp_path / "cache", *arguments)
 
 
 def test_a_missing_file_is_one_sentence(files, tmp_path):

@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 from conftest import save
@@ -65,6 +66,16 @@ def test_entries_of_other_versions_are_listed_and_go(cache, capsys):
     assert "?" in run(capsys, cache)[1]
     assert "3 entries were removed" in run(capsys, cache, "--evict", 0)[1]
     assert not list(cache.glob("*images-*"))
+
+
+def test_drafts_of_killed_processes_go_after_a_day(cache, capsys):
+    for name, age in (("old", 10**5), ("new", 10)):
+        (cache / f".images-{name}").mkdir()
+        os.utime(cache / f".images-{name}", (time.time() - age,) * 2)
+
+    run(capsys, cache, "--evict", 100)
+
+    assert [path.name for path in cache.glob(".images-*")] == [".images-new"]
 
 
 def test_evict_keeps_what_was_used_last(cache, capsys):
