@@ -44,8 +44,16 @@ def test_help_names_what_there_is():
     assert all(verb in text for verb in VERBS)
 
 
-@pytest.mark.parametrize("verb", ["train", "audit"])
-def test_help_of_a_verb_does_not_import_torch(verb):
+@pytest.mark.parametrize(
+    ("verb", "example", "choices"),
+    [
+        ("train", "data=folder data.root=DIR", "split: auto, file, grouped"),
+        ("audit", "data=folder data.root=DIR", "split: auto, file, grouped"),
+        ("export", "bundle=RUN precision=int8", "precision: fp32"),
+        ("predict", "bundle=RUN input=FOLDER", "slices: largest:1"),
+    ],
+)
+def test_help_of_a_verb_does_not_import_torch(verb, example, choices):
     code = f"""
 import sys
 sys.argv = ["brain-tumor", "{verb}", "--help"]
@@ -58,8 +66,8 @@ finally:
     _, text = fastest("-c", code, times=1)
 
     assert text.endswith("False\n")
-    assert f"brain-tumor {verb} data=folder data.root=DIR" in text
-    assert "split: auto, file, grouped" in text
+    assert f"brain-tumor {verb} {example}" in text
+    assert choices in text
 
 
 def test_help_into_a_pipe_that_closes():
@@ -89,7 +97,10 @@ def test_unknown_verb(monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2
-    assert capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; verbs are train, audit, data.\n"
+    assert (
+        capsys.readouterr().err
+        == "brain-tumor: there is no verb 'trian'; verbs are train, audit, export, predict, data.\n"
+    )
 
 
 def test_files_stay_small():

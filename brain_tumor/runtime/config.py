@@ -94,7 +94,7 @@ def check(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     for override in overrides:
         key = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and not _is_read(cfg, key):
-            raise ConfigError(f"Nothing reads the key {key}; `brain-tumor train --cfg job` shows those that are read.")
+            raise ConfigError(f"Nothing reads the key {key}; `--cfg job` shows those that are read.")
     return cfg
 
 
@@ -175,7 +175,7 @@ def explain(error: BaseException) -> str:
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return _not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):
-        return f"There is no key {unknown[1]}; `brain-tumor train --cfg job` shows all keys."
+        return f"There is no key {unknown[1]}; `--cfg job` shows all keys."
     if unheard := re.search(r"Could not load '(\w+)/(\w+)'", text):
         options = sorted(path.stem for path in (CONF_DIR / unheard[1]).glob("*.yaml"))
         return f"There is no {unheard[1]}={unheard[2]}; there are: {', '.join(options)}."

@@ -76,7 +76,7 @@ def export(
     content = _model(bundle, precision, samples, calibration)
     ours, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)
     squares = squares_of(val["path"].tolist(), bundle.image_size, "Reading validation images")
-    checks = _compare(bundle, val, squares, reference, ours)
+    checks = compare(bundle, val, squares, reference, ours)
     _accept(f"{engine} at {precision}", precision, checks)
     one = np.ascontiguousarray(squares[:1, None])
     latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: ours(one)}, seconds=SECONDS)
@@ -110,9 +110,21 @@ def _model(bundle: Bundle, precision: str, samples: pd.DataFrame, calibration: i
     return quantized(full, squares_of(chosen["path"].tolist(), bundle.image_size, "Reading calibration images"))
 
 
-def _compare(
+def compare(
     bundle: Bundle, val: pd.DataFrame, squares: npt.NDArray[np.uint8], reference: Engine, ours: Engine
 ) -> dict[str, Any]:
+    """What two engines make of the same pictures.
+
+    Args:
+        bundle: Of the model.
+        val: Samples with their labels.
+        squares: What they show, uint8 [N, S, S].
+        reference: The first engine.
+        ours: The second.
+
+    Returns:
+        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``.
+    """
     both = [Predictor(bundle, engine) for engine in (reference, ours)]
     starts = range(0, len(squares), _BATCH)
     found = [

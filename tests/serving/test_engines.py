@@ -4,6 +4,7 @@ import importlib.util
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -75,13 +76,36 @@ def test_int8_is_smaller_and_nearly_the_same(exported_copy, engine, monkeypatch)
     assert np.abs(int8.probabilities(squares(3)) - eager.probabilities(squares(3))).max() < 0.2
 
 
+@pytest.mark.parametrize(
+    ("engine", "precision"), [*EXPORTED, ("torch", "fp32"), ("onnxruntime", "int8"), ("openvino", "int8")]
+)
+def test_a_picture_is_answered_alike_alone_and_among_others(exported_copy, engine, precision, monkeypatch):
+    monkeypatch.setattr(exporting, "F1_DROP", 1.0)
+    if precision == "int8":
+        export_of(exported_copy, engine=engine, precision=precision)
+    predictor = Predictor.load(exported_copy, engine, precision)
+    pictures = squares(11)
+
+    alone = np.concatenate([predictor.probabilities([picture]) for picture in pictures])
+
+    for count in (2, 3, 8, 11):
+        assert np.abs(predictor.probabilities(pictures[:count]) - alone[:count]).max() < 1e-5
+
+
+def test_a_processor_without_bfloat16_is_told_so(exported, monkeypatch):
+    from brain_tumor.serving.engines import open_vino
+
+    old = SimpleNamespace(get_property=lambda *_: ["FP32", "INT8"])
+    monkeypatch.setattr(open_vino.ov, "Core", lambda: old)
+    with pytest.raises(BundleError, match="does not compute in bfloat16; take precision=fp32"):
+        export_of(exported, engine="openvino", precision="bf16")
+
+
 def test_bf16_of_openvino_takes_the_same_file(exported_copy):
     import openvino as ov
 
     if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        with pytest.raises(BundleError, match="does not compute in bfloat16"):
-            export_of(exported_copy, engine="openvino", precision="bf16")
-        return
+        pytest.skip("this processor has no bfloat16")
     export_of(exported_copy, engine="openvino", precision="bf16")
 
     assert read_bundle(exported_copy).exports["openvino"]["bf16"].file == "model.onnx"
