@@ -147,7 +147,7 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
     steps = [f"trainer.limit_{loop}_batches={_STEPS}" for loop in ("train", "val")]
     data = ["data=manifest", f"data.manifest={growing.manifest(folder, number)}", "split=holdout"]
     paths = [f"paths.cache_dir={_place(folder, number)}"]
-    cfg = compose([*data, *paths, *steps, "trainer.max_epochs=1", "callbacks=[]"], run_dir)
+    cfg = compose([*data, *paths, *steps, "trainer.max_epochs=1", "trainer.precision=32-true", "callbacks=[]"], run_dir)
     settle_world(cfg)
     datamodule = assemble.build_datamodule(cfg)
 
