@@ -76,6 +76,7 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.launch import other_ranks
     from brain_tumor.runtime.loggers import open_loggers, resumable_wandb_id, wandb_id
     from brain_tumor.runtime.noise import without_noise
+    from brain_tumor.runtime.precision import settle_precision
     from brain_tumor.runtime.prediction import predict
     from brain_tumor.runtime.publishing import describe, publish
     from brain_tumor.runtime.record import RunRecord
@@ -88,6 +89,7 @@ def run(cfg: DictConfig) -> TrainedRun:
         return _done_before(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
+    precision = facts(run_dir).get("precision") if checkpoint else None
     with (
         without_noise(),
         stop_signals() as stop,
@@ -108,7 +110,8 @@ def run(cfg: DictConfig) -> TrainedRun:
             describe(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 classifier = assemble.build_classifier(cfg, datamodule)
-                record.note(model=model_facts(classifier, cfg))
+                precision = settle_precision(cfg, classifier, world, precision)
+                record.note(model=model_facts(classifier, cfg), precision=precision)
                 trainer = assemble.build_trainer(cfg, loggers, stop)
                 ranks.join(cfg)
                 with stop.deferred():
@@ -150,7 +153,6 @@ def _job(cfg: DictConfig) -> float | None:
             raise
     from brain_tumor.runtime.rank import take_part
 
-    settle_world(cfg)
     take_part(cfg)
     return None
 

@@ -1,4 +1,4 @@
-"""``brain-tumor data``: list, fetch and check the public data sets."""
+"""``brain-tumor data``: list, fetch and check the public data sets; look after the cache of decoded pictures."""
 
 import argparse
 import sys
@@ -18,6 +18,9 @@ _EXAMPLES = """examples:
   brain-tumor data fetch cheng             into data/cheng, no account needed
   brain-tumor data fetch nickparvar DIR    through Kaggle's client: pip install 'brain-tumor[fetch]'
   brain-tumor data check DIR               which set is this, and is it whole?
+  brain-tumor data cache                   what is in the cache of decoded pictures?
+  brain-tumor data cache --verify          is each picture in it still what it was?
+  brain-tumor data cache --evict 10        remove what was used least recently, down to 10 GB; 0 empties it
 """
 
 
@@ -62,6 +65,23 @@ def _check(parsed: argparse.Namespace) -> None:
     _report(Path(parsed.root), parsed.set)
 
 
+def _cache(parsed: argparse.Namespace) -> None:
+    from brain_tumor.data import cache_show, eviction
+
+    folder = cache_show.place(parsed.folder)
+    if parsed.evict is not None:
+        removed = eviction.evict(folder, parsed.evict)
+        print(f"{len(removed)} entries were removed ({sum(each.bytes for each in removed) / eviction.GB:.2f} GB).")
+    entries = eviction.stored(folder)
+    damaged = cache_show.damages(entries) if parsed.verify else {}
+    print(f"{folder}: {len(entries)} entries, {sum(each.bytes for each in entries) / eviction.GB:.2f} GB")
+    show.console().print(cache_show.table(entries, damaged if parsed.verify else None))
+    if damaged:
+        raise DataError(
+            f"{len(damaged)} of {len(entries)} entries are damaged; what they hold is decoded again when it is needed."
+        )
+
+
 def _is_whole(folder: Path, name: str) -> bool:
     from brain_tumor.data.sets.checking import check
 
@@ -90,11 +110,11 @@ def _report(root: Path, name: str | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="brain-tumor data",
-        description="List, fetch and check the public data sets.",
+        description="List, fetch and check the public data sets; look after the cache of decoded pictures.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | check")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | check | cache")
     lister = commands.add_parser("list", help="what sets there are, and what must be known of them")
     lister.add_argument("names", nargs="*", metavar="NAME", help="tell all about these")
     lister.add_argument("--long", action="store_true", help="tell all about every set")
@@ -107,7 +127,22 @@ def _parser() -> argparse.ArgumentParser:
     checker.add_argument("root", metavar="ROOT", help="folder of a set as it was unpacked")
     checker.add_argument("--set", metavar="NAME", help="which set it is, where its folders do not tell")
     checker.set_defaults(call=_check)
+    cache = commands.add_parser("cache", help="what is in the cache of decoded pictures; check it, or make room")
+    cache.add_argument("folder", nargs="?", metavar="DIR", help="paths.cache_dir, if it is not the usual one")
+    cache.add_argument("--verify", action="store_true", help="read every picture and compare it with its checksum")
+    cache.add_argument("--evict", type=_gigabytes, metavar="GB", help="remove entries used least recently, down to GB")
+    cache.set_defaults(call=_cache)
     return parser
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number of GB from 0")
+    return number
 
 
 if __name__ == "__main__":

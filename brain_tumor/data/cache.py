@@ -1,79 +1,144 @@
-"""Decode every image once, at the training size, into a memory-mapped array that all later runs share."""
+"""Decode every picture once, at the training size, for all runs that follow.
+
+An entry is keyed by what the files hold, in their order, and by how they are read: it does not matter where they lie
+or when they were copied there. Pictures of a new list that stand in any other entry are taken from there.
+"""
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.audit.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
-from brain_tumor.data.decoding import decode
-from brain_tumor.data.progress import progress
+from brain_tumor.data.audit.fingerprint import FINGERPRINT_VERSION
+from brain_tumor.data.decoding import decode_all
+from brain_tumor.data.digests import digests
+from brain_tumor.data.entry import Damage, Entry, EntryDraft
+from brain_tumor.data.eviction import evict, remove, stored
+from brain_tumor.data.locking import one_at_a_time
+from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.publish import published_folder
-from brain_tumor.data.reading import READING_VERSION, source_file
-from brain_tumor.data.samples import read_table, write_table
+from brain_tumor.data.reading import READING_VERSION, format_of, source_file
+from brain_tumor.data.uncached import in_memory
+from brain_tumor.errors import require
 
-Picture = npt.NDArray[np.uint8]
+CacheMode = Literal["disk", "ram", "off"]
+log = logging.getLogger(__name__)
+_FILE = "{file}"
+"""Stands for the file's name in a stored fault: the same file may lie elsewhere the next time."""
 
 
 @dataclass(frozen=True)
 class ImageCache:
     """Decoded images and what was learnt while decoding them."""
 
-    images: Picture
-    """uint8 [N, size, size], memory-mapped read-only, in the order of the paths."""
-    views: Picture
+    images: Pictures
+    """uint8 [N, size, size], in the order of the paths."""
+    views: Pictures
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE], likewise."""
     facts: pd.DataFrame
-    """One row per path, see `brain_tumor.data.decoding.Decoded`."""
-    entry: Path
-    """The folder all this lies in."""
+    """One row per path: ``path, sha256``, and what `brain_tumor.data.decoding.Decoded` says."""
+    entry: Path | None
+    """The folder all this lies in, with all else that was found out about these pictures; None: nothing is written."""
 
 
-def cached_images(paths: list[str], size: int, cache_dir: Path) -> ImageCache:
-    """Read images from the cache; decode the files first if this list of them, as they are now, never was.
+def cached_images(
+    paths: Sequence[str], size: int, cache_dir: Path, mode: CacheMode = "disk", limit_gb: float | None = None
+) -> ImageCache:
+    """Pictures of some files, decoded now if they never were.
 
-    An entry is keyed by the files' paths, lengths and modification times, the size and the reader's version; it
-    appears under ``cache_dir`` only once it is whole.
+    Args:
+        paths: Files, or slices of volumes (``FILE#SLICE``).
+        size: Side of the decoded pictures in pixels.
+        cache_dir: Where entries lie. One appears only once it is whole; of several processes that want the same one
+            decodes, and the others wait for it.
+        mode: "disk" keeps decoded pictures in ``cache_dir``. "ram" decodes them at each start into memory, which worker
+            processes share; "off" whenever one is looked at. Neither of the two writes anything.
+        limit_gb: When an entry is added, those used least recently go until all together take no more than this.
 
     Raises:
-        DataError: ``cache_dir`` cannot be filled.
+        DataError: A file cannot be read, or ``cache_dir`` not be filled.
+        ConfigError: No such mode, or no such limit.
     """
-    entry = cache_dir / f"images-{_key(paths, size)}"
-    if not entry.is_dir():
-        _build(entry, paths, size)
-    images, views = (np.load(entry / f"{name}.npy", mmap_mode="r") for name in ("images", "views"))
-    return ImageCache(images, views, read_table(entry / "facts.csv"), entry)
+    require(mode in get_args(CacheMode), f"data.cache={mode}", "one of " + ", ".join(get_args(CacheMode)))
+    good = limit_gb is None or (isinstance(limit_gb, int | float) and limit_gb >= 0)
+    require(good, f"paths.cache_limit_gb={limit_gb}", "a number from 0, or null")
+    found = digests(paths, cache_dir / "digests" if mode == "disk" else None)
+    if mode == "disk":
+        entry = _entry(paths, found, size, cache_dir, limit_gb)
+        errors = [
+            error.replace(_FILE, str(source_file(path)))
+            for error, path in zip(entry.facts["error"], paths, strict=True)
+        ]
+        facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=found)
+        return ImageCache(entry.images, entry.views, facts, entry.folder)
+    images, views, facts = in_memory(paths, size, keep=mode == "ram")
+    return ImageCache(images, views, facts.assign(path=list(paths), sha256=found), None)
 
 
-def _key(paths: list[str], size: int) -> str:
-    digest = hashlib.sha256(f"{READING_VERSION} {FINGERPRINT_VERSION} {size}".encode())
-    for path in paths:
-        stat = source_file(path).stat()
-        digest.update(f"\n{path} {stat.st_size} {stat.st_mtime_ns}".encode())
-    return digest.hexdigest()[:16]
+def _entry(paths: Sequence[str], found: Sequence[str], size: int, cache_dir: Path, limit_gb: float | None) -> Entry:
+    """Open the entry, or build it, or wait for whoever builds it."""
+    contents = [f"{format_of(source_file(path))} {digest}" for path, digest in zip(paths, found, strict=True)]
+    recipe = f"{READING_VERSION} {FINGERPRINT_VERSION} {size}"
+    key = hashlib.sha256("\n".join([recipe, *contents]).encode()).hexdigest()[:16]
+    folder = cache_dir / f"images-{key}"
+    entry = _opened(folder)
+    if entry is None:
+        with one_at_a_time(folder, "decodes these pictures"):
+            entry = _opened(folder)
+            if entry is None:
+                remove(folder)
+                _build(folder, paths, contents, recipe, size)
+                entry = Entry.open(folder)
+        if limit_gb is not None:
+            evict(cache_dir, limit_gb, keep=folder)
+    entry.touch()
+    return entry
 
 
-def _build(entry: Path, paths: list[str], size: int) -> None:
-    by_file: dict[Path, list[int]] = {}
-    for row, path in enumerate(paths):
-        by_file.setdefault(source_file(path), []).append(row)
-    with published_folder(entry) as draft:
-        images, views = (
-            np.lib.format.open_memmap(draft / name, "w+", np.uint8, (len(paths), *shape))
-            for name, shape in {"images.npy": (size, size), "views.npy": (len(VIEWS), SIDE, SIDE)}.items()
-        )
-        facts: list[dict[str, str]] = [{}] * len(paths)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            files = pool.map(lambda rows: list(decode([paths[row] for row in rows], size)), by_file.values())
-            done = progress(files, "Decoding images", len(by_file))
-            for rows, decoded in zip(by_file.values(), done, strict=True):
-                for row, one in zip(rows, decoded, strict=True):
-                    images[row], views[row], facts[row] = one.square, one.views, one.facts
-        images.flush()
-        views.flush()
-        write_table(pd.DataFrame(facts), draft / "facts.csv")
+def _opened(folder: Path) -> Entry | None:
+    try:
+        return Entry.open(folder)
+    except FileNotFoundError:
+        return None
+    except Damage as damage:
+        log.warning("%s; its pictures are decoded again.", damage)
+        return None
+
+
+def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: str, size: int) -> None:
+    with published_folder(folder) as place:
+        draft = EntryDraft(place, len(paths), size)
+        known = _take_over(draft, folder.parent, contents, recipe)
+        rows = [row for row in range(len(paths)) if row not in known]
+        if known:
+            log.info("%d of %d pictures had been decoded before.", len(known), len(paths))
+        for number, one in decode_all([paths[row] for row in rows], size):
+            row = rows[number]
+            error = one.facts["error"].replace(str(source_file(paths[row])), _FILE)
+            draft.put(row, one.square, one.views, {"content": contents[row], **one.facts, "error": error})
+        draft.seal(recipe)
+
+
+def _take_over(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str) -> set[int]:
+    """Fill the rows whose pictures stand whole in another entry. What could not be read is tried again."""
+    wanted: dict[str, list[int]] = {}
+    for row, content in enumerate(contents):
+        wanted.setdefault(content, []).append(row)
+    known: set[int] = set()
+    for each in stored(cache_dir):
+        with suppress(FileNotFoundError, Damage):
+            other = Entry.open(each.folder, contents=False)
+            if other.recipe != recipe:
+                continue
+            offered = other.facts[other.facts["content"].isin(list(wanted)) & (other.facts["error"] == "")]
+            for place, facts in zip(offered.index, offered.to_dict("records"), strict=True):
+                if both := other.whole(int(place)):
+                    for row in wanted.pop(facts["content"], ()):
+                        draft.put(row, *both, {str(name): value for name, value in facts.items()})
+                        known.add(row)
+    return known

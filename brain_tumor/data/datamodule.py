@@ -1,7 +1,6 @@
 """The LightningDataModule: adapter → samples → pictures → split → batches."""
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,19 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader
 
 from brain_tumor.data.audit.leakage import leakage
 from brain_tumor.data.audit.links import distinct_pictures
 from brain_tumor.data.audit.veto import veto
+from brain_tumor.data.cache import CacheMode
 from brain_tumor.data.control import random_labels as with_random_labels
-from brain_tumor.data.dataset import EpochSampler, SliceDataset
-from brain_tumor.data.loader import Batch, DealtBatches, TrainLoader
+from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
+from brain_tumor.data.loader import DealtBatches, TrainLoader
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
+from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splitting import check_split
-from brain_tumor.data.worker import start_worker
+from brain_tumor.data.worker import automatic_workers, start_worker
 from brain_tumor.errors import require
 
 Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
@@ -41,11 +43,13 @@ class ScanDataModule(L.LightningDataModule):
         split: Fills the table's ``split``, given its ``group``.
         augmentation: (picture, seed) → picture for training, None for none.
         cache_dir: Where decoded pictures are kept.
+        cache: What becomes of them, see `brain_tumor.data.cache.cached_images`.
+        cache_limit_gb: From how much on those used least recently go, None never.
         root: Folder of the data, where a ``groups.csv`` may lie.
         image_size: Side of the square pictures, in pixels.
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
-        num_workers: Processes that load batches; "auto" leaves one core to training and takes 8 at most.
+        num_workers: Processes that load training batches; "auto" as `brain_tumor.data.worker.automatic_workers` says.
         processes: Training processes on this machine, which share its cores.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
@@ -60,20 +64,22 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
-        entry: Folder of the cache that belongs to these files.
+        entry: Folder of the cache that belongs to these pictures, None if nothing is written.
         counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
         leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
         curation: Where groups came from that someone made before, or None.
         normalize: How grey bytes become network input; set it to what the network was made for.
+        image_size: Side of the square pictures, in pixels.
+        train_side: Side to which training batches are shrunk on the device, None for none.
     """
 
     samples: pd.DataFrame
     published: frozenset[str]
     classes: tuple[str, ...]
-    images: npt.NDArray[np.uint8]
+    images: Pictures
     labels: npt.NDArray[np.int64]
-    views: npt.NDArray[np.uint8]
-    entry: Path
+    views: Pictures
+    entry: Path | None
     counts: dict[str, int]
     leakage: list[dict[str, Any]]
     curation: dict[str, Any] | None
@@ -85,6 +91,8 @@ class ScanDataModule(L.LightningDataModule):
         augmentation: Augment | None = None,
         *,
         cache_dir: Path,
+        cache: CacheMode = "disk",
+        cache_limit_gb: float | None = None,
         root: Path | None = None,
         image_size: int = 128,
         batch_size: int = 32,
@@ -107,20 +115,24 @@ class ScanDataModule(L.LightningDataModule):
             f"data.imbalance={imbalance}",
             "one of " + ", ".join(get_args(Imbalance)),
         )
+        require(cache in get_args(CacheMode), f"data.cache={cache}", "one of " + ", ".join(get_args(CacheMode)))
         require(on_error in get_args(OnError), f"data.on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
         self._loading: dict[str, Any] = {
             "cache_dir": cache_dir,
+            "cache": cache,
+            "cache_limit_gb": cache_limit_gb,
             "image_size": image_size,
             "on_error": on_error,
             "root": root,
         }
         self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
         self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
-        cores = (os.cpu_count() or 1) // processes
-        self._num_workers = min(8, max(1, cores - 1)) if num_workers == "auto" else num_workers
+        self._num_workers, self._processes = num_workers, processes
         self._imbalance = imbalance
         self.normalize = Normalize()
+        self.image_size = image_size
+        self.train_side: int | None = None
         self._train_loader: TrainLoader | None = None
         self._resume: dict[str, Any] = {"batches": 0}
 
@@ -185,13 +197,14 @@ class ScanDataModule(L.LightningDataModule):
         rows = self.rows("train")
         weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
         sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
+        workers = self._workers()
         self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
             batch_size=self._batch_size,
             sampler=sampler,
             drop_last=len(sampler) > self._batch_size,
-            num_workers=self._num_workers,
-            persistent_workers=self._num_workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             worker_init_fn=start_worker,
             **self._common(),
         )
@@ -232,6 +245,18 @@ class ScanDataModule(L.LightningDataModule):
         rows = self.rows(split)
         return SliceDataset(self.images, rows, self.labels[rows], augmentation)
 
+    def _workers(self) -> int:
+        if self._num_workers != "auto":
+            return self._num_workers
+        workers, reason = automatic_workers(self._processes, self._device)
+        log.info("num_workers=%d (%s)", workers, reason)
+        return workers
+
+    @property
+    def _device(self) -> str:
+        """Kind of the device that is trained on."""
+        return self.trainer.strategy.root_device.type if self.trainer else "cpu"
+
     @property
     def _place(self) -> tuple[int, int]:
         """Rank and number of ranks."""
@@ -239,11 +264,14 @@ class ScanDataModule(L.LightningDataModule):
 
     def _common(self) -> dict[str, Any]:
         return {
+            "collate_fn": whole,
             "generator": torch.Generator(),  # its own, so that the number of workers changes no other random draw
-            "pin_memory": bool(self.trainer and self.trainer.strategy.root_device.type == "cuda"),
+            "pin_memory": self._device == "cuda",
         }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Normalise on the device."""
+        """Normalise on the device; in training, shrink first if that is asked for."""
         images, labels, rows = batch
+        if self.train_side not in (None, self.image_size) and self.trainer and self.trainer.training:
+            images = interpolate(images.float(), self.train_side, mode="bilinear", antialias=True)
         return self.normalize(images), labels, rows

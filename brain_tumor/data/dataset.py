@@ -1,6 +1,6 @@
 """Pictures by row, and the order in which training draws them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,16 +8,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-Picture = npt.NDArray[np.uint8]
+from brain_tumor.data.pictures import Picture, Pictures
+
+Rows = npt.NDArray[np.int64]
 Draw = tuple[int, int]
 """A row of the dataset and the seed of its augmentation."""
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Pictures uint8 [B, 1, H, W], their classes int64 [B], their rows of the samples table int64 [B]."""
 
 
-class SliceDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Grey pictures with their class; items are (uint8 [1, H, W], class int64, row of the samples table int64).
+class SliceDataset(Dataset[Batch]):
+    """Grey pictures with their class, read and augmented batch by batch into one array.
+
+    Loaders ask for whole batches (torch's ``__getitems__``) and take them as they are, see `whole`.
 
     Args:
-        images: uint8 [M, H, W], all decoded pictures (a memory map does).
+        images: uint8 [M, H, W], all decoded pictures; indexed by rows, it gives a copy of them.
         rows: int64 [N], the rows of ``images`` that belong to this dataset.
         labels: int64 [N], their classes.
         augment: (picture, seed) → picture, applied to items asked for as a `Draw`.
@@ -25,9 +31,9 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(
         self,
-        images: Picture,
-        rows: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.int64],
+        images: Pictures,
+        rows: Rows,
+        labels: Rows,
         augment: Callable[[Picture, int], Picture] | None = None,
     ) -> None:
         self._images, self._rows, self._labels, self._augment = images, rows, labels, augment
@@ -35,13 +41,26 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, item: int | Draw) -> tuple[Tensor, Tensor, Tensor]:
-        position, seed = item if isinstance(item, tuple) else (item, None)
-        row = self._rows[position]
-        image = np.array(self._images[row])  # the map is read-only, and tensors are not
-        if self._augment and seed is not None:
-            image = self._augment(image, seed)
-        return torch.from_numpy(image)[None], torch.tensor(self._labels[position]), torch.tensor(row)
+    def __getitem__(self, item: int | Draw) -> Batch:
+        """One picture uint8 [1, H, W], its class, its row."""
+        images, labels, rows = self.__getitems__([item])
+        return images[0], labels[0], rows[0]
+
+    def __getitems__(self, items: Sequence[int | Draw]) -> Batch:
+        """The batch of some positions or draws."""
+        places = np.array(items, np.int64).reshape(len(items), -1)
+        rows = self._rows[places[:, 0]]
+        images = self._images[rows]
+        if self._augment and places.shape[1] > 1:
+            for place, seed in enumerate(places[:, 1].tolist()):
+                images[place] = self._augment(images[place], seed)
+        labels = self._labels[places[:, 0]]
+        return torch.from_numpy(images)[:, None], torch.from_numpy(labels), torch.from_numpy(rows)
+
+
+def whole(batch: Batch) -> Batch:
+    """For a loader's ``collate_fn``: `SliceDataset` hands out whole batches, nothing is left to put together."""
+    return batch
 
 
 class EpochSampler(Sampler[Draw]):

@@ -1,8 +1,11 @@
 """One file in, what is kept of each picture in it out: the picture at the training size, its fingerprint, its facts."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +13,7 @@ import numpy.typing as npt
 
 from brain_tumor.data.audit.fingerprint import SIDE, VIEWS, fingerprint
 from brain_tumor.data.formats.picture import Reading
+from brain_tumor.data.progress import progress
 from brain_tumor.data.reading import read, source_file
 from brain_tumor.errors import DataError
 
@@ -25,29 +29,40 @@ class Decoded:
     views: Picture
     """Fingerprint, uint8 [VIEWS, SIDE, SIDE]."""
     facts: dict[str, str]
-    """``path, sha256, pixels, format, mode, width, height, border, error``."""
+    """``pixels, format, mode, width, height, border, error``."""
 
 
 def decode(references: Sequence[str], size: int) -> Iterator[Decoded]:
     """Decode references to one file, in their order; from a fault on, all of them carry it in their facts.
 
-    ``sha256`` is that of the file (with the slice, if one is named), ``pixels`` a digest of the picture, empty if
-    it is blank and tells nothing of whose it is; ``border`` is the mean grey of the outermost pixels.
+    ``pixels`` is a digest of the picture, empty if it is blank and tells nothing of whose it is; ``border`` is the
+    mean grey of the outermost pixels.
     """
-    content = source_file(references[0]).read_bytes()
-    readings, done = read(references), 0
+    done = 0
     try:
-        for reference, reading in zip(references, readings, strict=True):
+        for reading in read(references):
             yield Decoded(
                 fit_square(reading.picture, size),
                 fingerprint(reading.picture),
-                {"path": reference, "sha256": _digest(content, reference), **_facts(reading), "error": ""},
+                {**_facts(reading), "error": ""},
             )
             done += 1
     except DataError as error:
-        for reference in references[done:]:
-            facts = {"path": reference, "sha256": _digest(content, reference), **_NOTHING, "error": str(error)}
+        for _ in references[done:]:
+            facts = {**_NOTHING, "error": str(error)}
             yield Decoded(np.zeros((size, size), np.uint8), np.zeros((len(VIEWS), SIDE, SIDE), np.uint8), facts)
+
+
+def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Decoded]]:
+    """Decode references to any files on all cores, each file once; yields (place in ``references``, what is kept)."""
+    by_file: dict[Path, list[int]] = {}
+    for place, reference in enumerate(references):
+        by_file.setdefault(source_file(reference), []).append(place)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = pool.map(lambda places: list(decode([references[place] for place in places], size)), by_file.values())
+        done = progress(files, "Decoding images", len(by_file))
+        for places, decoded in zip(by_file.values(), done, strict=True):
+            yield from zip(places, decoded, strict=True)
 
 
 def fit_square(image: Picture, size: int) -> Picture:
@@ -75,8 +90,3 @@ def _facts(reading: Reading) -> dict[str, str]:
     edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     facts = (pixels, reading.format, reading.mode, width, height, f"{edges.mean():.1f}")
     return dict(zip(_NOTHING, map(str, facts), strict=True))
-
-
-def _digest(content: bytes, reference: str) -> str:
-    slice_ = reference[len(str(source_file(reference))) :]
-    return hashlib.sha256(content + slice_.encode()).hexdigest()

@@ -11,16 +11,31 @@ import numpy.typing as npt
 
 from brain_tumor.data.audit.fingerprint import WHOLE
 from brain_tumor.data.audit.orientation import unit
+from brain_tumor.data.pictures import Pictures, Rows
 from brain_tumor.data.publish import published_file
 
 FLOOR = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
 
-Rows = npt.NDArray[np.int64]
+MOST_QUERIES = 10_000
+"""Pictures that are looked for at most, see `asked`."""
 _BLOCK = 1024
+_KNOWN = 8192
+"""Known pictures looked among at once: 128 MB of them."""
 _DRAWS = 20
 
 
-def nearest(views: npt.NDArray[np.uint8], known: Rows, queries: Rows) -> Rows:
+def asked(queries: Rows, most: int = MOST_QUERIES) -> Rows:
+    """All queries, or, where there are more than ``most``, that many of them, drawn once and for all.
+
+    Each is compared with every known picture: without a bound the floor would cost the square of the data's size, and
+    ten thousand tell it to half a percent.
+    """
+    if len(queries) <= most:
+        return queries
+    return np.sort(np.random.default_rng(0).choice(queries, most, replace=False))
+
+
+def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
     """For each query the known row whose picture, as it is or mirrored left–right, correlates best with it.
 
     Args:
@@ -31,13 +46,17 @@ def nearest(views: npt.NDArray[np.uint8], known: Rows, queries: Rows) -> Rows:
     Returns:
         int64 [len(queries)].
     """
-    even, odd = _even_and_odd(views[known, WHOLE])
-    found = np.empty(len(queries), np.int64)
-    for start in range(0, len(queries), _BLOCK):
-        own_even, own_odd = _even_and_odd(views[queries[start : start + _BLOCK], WHOLE])
-        alike = own_even @ even.T
-        alike += np.abs(own_odd @ odd.T)
-        found[start : start + len(alike)] = known[alike.argmax(axis=1)]
+    found, best = np.empty(len(queries), np.int64), np.full(len(queries), -np.inf, np.float32)
+    for first in range(0, len(known), _KNOWN):
+        few = known[first : first + _KNOWN]
+        even, odd = _even_and_odd(views[few, WHOLE])
+        for start in range(0, len(queries), _BLOCK):
+            own_even, own_odd = _even_and_odd(views[queries[start : start + _BLOCK], WHOLE])
+            alike = own_even @ even.T
+            alike += np.abs(own_odd @ odd.T)
+            block, place, value = slice(start, start + len(alike)), alike.argmax(axis=1), alike.max(axis=1)
+            found[block] = np.where(value > best[block], few[place], found[block])
+            best[block] = np.maximum(value, best[block])
     return found
 
 
@@ -54,8 +73,10 @@ def _even_and_odd(pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float
     return parts[0].reshape(len(vectors), -1), parts[1].reshape(len(vectors), -1)
 
 
-def cached_nearest(entry: Path, views: npt.NDArray[np.uint8], known: Rows, queries: Rows) -> Rows:
-    """As `nearest`, remembered in the folder ``entry`` of these views."""
+def cached_nearest(entry: Path | None, views: Pictures, known: Rows, queries: Rows) -> Rows:
+    """As `nearest`, remembered in the folder ``entry`` of these views, if there is one."""
+    if entry is None:
+        return nearest(views, known, queries)
     digest = hashlib.sha256(known.tobytes() + b"|" + queries.tobytes()).hexdigest()[:16]
     stored = entry / f"nearest-{digest}.npy"
     if stored.is_file():

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from brain_tumor.data.dataset import EpochSampler
-
-Batch = tuple[Tensor, Tensor, Tensor]
+from brain_tumor.data.dataset import Batch, EpochSampler
+from brain_tumor.errors import DataError
 
 
 class DealtBatches(Sampler[list[int]]):
@@ -50,9 +48,12 @@ class TrainLoader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: it asks for the order when it starts
         self._handed_out, self._skip = self._skip, 0
         self.sampler.skip = self._handed_out * (self.batch_size or 1)
-        for batch in super().__iter__():
-            self._handed_out += 1
-            yield batch
+        try:
+            for batch in super().__iter__():
+                self._handed_out += 1
+                yield batch
+        except DataError as error:  # a worker's comes with its traceback before it
+            raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
 
     def state_dict(self) -> dict[str, Any]:
         """``{"batches": handed out in this epoch}``."""

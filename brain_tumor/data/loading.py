@@ -12,8 +12,9 @@ import pandas as pd
 
 from brain_tumor.data.audit.links import link
 from brain_tumor.data.audit.pairs import COPIES, picture_pairs
-from brain_tumor.data.cache import cached_images
+from brain_tumor.data.cache import CacheMode, cached_images
 from brain_tumor.data.curated import apply_groups
+from brain_tumor.data.pictures import Chosen, Pictures
 from brain_tumor.data.splitting import check_classes
 from brain_tumor.errors import DataError
 
@@ -27,9 +28,9 @@ class LoadedData:
 
     samples: pd.DataFrame
     """The samples table with ``sha256`` and ``group`` filled; ``split`` and ``fold`` are still the data's own."""
-    images: npt.NDArray[np.uint8]
+    images: Pictures
     """uint8 [N, H, W]."""
-    views: npt.NDArray[np.uint8]
+    views: Pictures
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
     """How each file stores its picture, see `brain_tumor.data.decoding.Decoded`."""
@@ -37,8 +38,8 @@ class LoadedData:
     """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.audit.pairs.picture_pairs`."""
     unreadable: list[str]
     """What is wrong with the files that were left out."""
-    entry: Path
-    """Folder of the cache that belongs to this list of files."""
+    entry: Path | None
+    """Folder of the cache that belongs to these pictures, None if nothing is written."""
     curation: dict[str, Any] | None
     """Where groups came from that someone made before, see `brain_tumor.data.curated.apply_groups`."""
 
@@ -48,6 +49,8 @@ def load(
     *,
     cache_dir: Path,
     image_size: int,
+    cache: CacheMode = "disk",
+    cache_limit_gb: float | None = None,
     on_error: OnError = "stop",
     root: Path | None = None,
 ) -> LoadedData:
@@ -57,6 +60,8 @@ def load(
         adapter: Returns the samples table.
         cache_dir: Where decoded pictures, fingerprints and pairs are kept.
         image_size: Side of the decoded pictures in pixels.
+        cache: What becomes of decoded pictures, see `brain_tumor.data.cache.cached_images`.
+        cache_limit_gb: From how much on those used least recently go, None never.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
         root: Folder of the data, where a ``groups.csv`` may lie.
 
@@ -64,22 +69,23 @@ def load(
         DataError: Whatever is wrong with the data, in one sentence.
     """
     found = adapter()
-    cache = cached_images(found["path"].tolist(), image_size, cache_dir)
-    readable = (cache.facts["error"] == "").to_numpy()
-    unreadable = cache.facts["error"][~readable].tolist()
+    decoded = cached_images(found["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb)
+    readable = (decoded.facts["error"] == "").to_numpy()
+    unreadable = decoded.facts["error"][~readable].tolist()
     _refuse_or_tell(unreadable, len(found), on_error)
-    samples = found.assign(sha256=cache.facts["sha256"])[readable].reset_index(drop=True)
+    samples = found.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
     check_classes(samples)
     samples, curation = apply_groups(samples, root)
-    pairs = _among(picture_pairs(cache), readable)
+    pairs = _among(picture_pairs(decoded), readable)
+    rows = np.flatnonzero(readable)
     return LoadedData(
         samples=link(samples, pairs),
-        images=cache.images if readable.all() else cache.images[readable],
-        views=cache.views if readable.all() else cache.views[readable],
-        facts=cache.facts[readable].reset_index(drop=True),
+        images=decoded.images if readable.all() else Chosen(decoded.images, rows),
+        views=decoded.views if readable.all() else Chosen(decoded.views, rows),
+        facts=decoded.facts[readable].reset_index(drop=True),
         pairs=pairs,
         unreadable=unreadable,
-        entry=cache.entry,
+        entry=decoded.entry,
         curation={**curation, **_disagreement(samples, pairs)} if curation else None,
     )
 

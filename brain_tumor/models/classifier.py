@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 
@@ -29,6 +30,8 @@ class Classifier(L.LightningModule):
         mixing: (images, labels) → (images, targets), on training batches.
         monitor: Metric that tells the best epoch, and ``mode`` "max" or "min": for schedules that watch it.
         mode: See ``monitor``.
+        compile_mode: Of ``torch.compile`` for training and validation steps; None compiles nothing. `forward` and
+            predictions never are: they see other sizes, and people look into them.
         recipe: Plain Python (no tensors, no config objects) that tells how ``network`` was built; kept in checkpoints
             as ``hyper_parameters``, so that they load with ``torch.load(weights_only=True)``.
     """
@@ -43,6 +46,7 @@ class Classifier(L.LightningModule):
         mixing: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         monitor: str = "val/f1_macro",
         mode: str = "max",
+        compile_mode: str | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -52,6 +56,7 @@ class Classifier(L.LightningModule):
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self._monitor, self._mode = monitor, mode
+        self._fast = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
         self.train_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
         self.val_scores = ValidationScores(len(classes))
 
@@ -63,7 +68,7 @@ class Classifier(L.LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Loss of one (perhaps mixed) batch."""
         images, targets = self._mixing(batch[0], batch[1])
-        loss = self.loss(self(images), targets)
+        loss = self.loss(self._fast(images), targets)
         self.train_loss.update(loss.detach(), len(images))
         self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
@@ -85,7 +90,7 @@ class Classifier(L.LightningModule):
     def validation_step(self, batch: Batch) -> None:
         """Collect loss and metrics."""
         images, labels, rows = batch
-        self.val_scores.update(rows, labels, self(images))
+        self.val_scores.update(rows, labels, self._fast(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained.
@@ -107,6 +112,14 @@ class Classifier(L.LightningModule):
         """Rows int64 [B] and logits float32 [B, classes]."""
         images, _, rows = batch
         return rows, self(images).float()
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the norm of all gradients; Lightning refuses to with fused optimizers, and under FSDP."""
+        if gradient_clip_val:
+            of_shards = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)  # FSDP's own: norm over all ranks
+            of_shards(gradient_clip_val) if of_shards else clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimizer and schedule for the length of this training."""

@@ -1,4 +1,8 @@
-"""Optimizers whose parameter groups carry their own learning rate and weight decay."""
+"""Optimizers whose parameter groups carry their own learning rate and weight decay.
+
+``fused``: one pass over all parameters, on CPUs too; not with a gradient scaler (16-mixed), which would leave gradients
+to be clipped as they are scaled.
+"""
 
 from collections.abc import Sequence
 
@@ -56,10 +60,11 @@ def adamw(
     betas: Sequence[float] = (0.9, 0.999),
     head_lr: float | None = None,
     layer_decay: float | None = None,
+    fused: bool = True,
 ) -> Optimizer:
     """AdamW (Loshchilov 2019) over `parameter_groups`."""
     groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
-    return torch.optim.AdamW(groups, betas=(betas[0], betas[1]))
+    return torch.optim.AdamW(groups, betas=(betas[0], betas[1]), fused=fused)
 
 
 def sgd(
@@ -69,7 +74,8 @@ def sgd(
     momentum: float = 0.9,
     head_lr: float | None = None,
     layer_decay: float | None = None,
+    fused: bool = True,
 ) -> Optimizer:
     """SGD with Nesterov momentum over `parameter_groups`."""
     groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
-    return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
+    return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=fused)

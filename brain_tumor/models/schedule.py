@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 
 from brain_tumor.errors import require
 
@@ -34,6 +34,28 @@ def warmup_cosine(
         return floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
 
     return {"scheduler": LambdaLR(optimizer, share), "interval": "step"}
+
+
+def one_cycle(
+    optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str, warmup: float = 0.3, start: float = 0.04
+) -> dict[str, Any]:
+    """Up to the full rate and down to almost nothing, per optimizer step, with momentum the other way (Smith 2018).
+
+    Args:
+        optimizer: Each group's rate is scaled alike.
+        total_steps: Steps of the whole training.
+        monitor: Not needed here.
+        mode: Not needed here.
+        warmup: Share of the steps in which the rate rises.
+        start: Share of the rate to begin with.
+    """
+    del monitor, mode
+    require(0 < warmup < 1, f"scheduler.warmup={warmup}", "a share between 0 and 1")
+    require(0 < start <= 1, f"scheduler.start={start}", "a share above 0, up to 1")
+    rates = [group["lr"] for group in optimizer.param_groups]
+    # a run that is resumed after its last step takes one more
+    schedule = OneCycleLR(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
+    return {"scheduler": schedule, "interval": "step"}
 
 
 def plateau(

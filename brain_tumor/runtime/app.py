@@ -80,7 +80,9 @@ def _under_another_launcher(verb: str) -> None:
         folder = tempfile.mkdtemp(prefix="brain-tumor-rank-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         quiet = ["hydra.output_subdir=null", "hydra.job_logging.root.level=WARNING"]
-        sys.argv += [f"hydra.run.dir={folder}", *quiet]
+        asked = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
+        run_dir = [asked[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if asked else []  # to resume from
+        sys.argv += [f"hydra.run.dir={folder}", *quiet, *run_dir]
 
 
 def _stop(verb: str, error: Exception) -> NoReturn:

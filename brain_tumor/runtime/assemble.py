@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
@@ -32,6 +31,7 @@ from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.network import channel_statistics
 from brain_tumor.runtime.config import build, call, explain, plain
 from brain_tumor.runtime.data import build_split, loading_arguments
+from brain_tumor.runtime.precision import FULL
 from brain_tumor.runtime.resume import last_checkpoint
 from brain_tumor.runtime.signals import Stop
 from brain_tumor.runtime.world import local_processes
@@ -82,6 +82,7 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
         mixing=call(Mixing, "augmentation", num_classes=len(datamodule.classes), **mixing),
         monitor=cfg.monitor.metric,
         mode=cfg.monitor.mode,
+        compile_mode=cfg.compile,
         recipe={
             "model": recipe,
             "image_size": cfg.data.image_size,
@@ -108,14 +109,14 @@ def _scaled(cfg: DictConfig) -> dict[str, Any]:
             factor,
             cfg.lr_scaling,
         )
-    return recipe | {"lr": recipe["lr"] * factor}
+    return recipe | {"lr": recipe["lr"] * factor, "fused": cfg.trainer.precision != "16-mixed"}
 
 
 def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = None) -> L.Trainer:
     """The trainer that fits: with checkpoints, the table of epochs, and what ``callbacks`` asks for.
 
     Args:
-        cfg: With settled ``trainer``.
+        cfg: With settled ``trainer``: processes, and precision.
         loggers: Experiment loggers.
         stop: Whether to end early; None is never.
     """
@@ -142,8 +143,11 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
 
 
 def fresh_trainer(cfg: DictConfig) -> L.Trainer:
-    """A trainer on one device that carries nothing over from fitting: not its raw weights, not its padding of ranks."""
-    alone = {"strategy": "auto", "devices": 1, "num_nodes": 1, "sync_batchnorm": False}
+    """A trainer on one device that carries nothing over from fitting: not its raw weights, not its padding of ranks.
+
+    It computes in full precision whatever was trained in, as the model will wherever it is used.
+    """
+    alone = {"strategy": "auto", "devices": 1, "num_nodes": 1, "sync_batchnorm": False, "precision": FULL}
     return _trainer(cfg, [], [], profiler=None, max_time=None, plugins=[LightningEnvironment()], **alone)
 
 
@@ -152,9 +156,6 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], 
     timeout = timedelta(seconds=recipe.pop("timeout"))
     if recipe["strategy"] != "auto":
         recipe["strategy"] = _STRATEGIES[recipe["strategy"]](timeout=timeout)
-    if recipe["precision"] == "auto":
-        recipe["precision"], reason = automatic_precision(recipe["accelerator"])
-        log.log(logging.INFO if callbacks else logging.DEBUG, "precision=%s (%s)", recipe["precision"], reason)
     try:
         trainer: L.Trainer = build(
             recipe,
@@ -168,13 +169,3 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], 
     except MisconfigurationException as error:
         raise ConfigError(f"trainer cannot be built: {explain(error)}") from error
     return trainer
-
-
-def automatic_precision(accelerator: str) -> tuple[str, str]:
-    """Precision for an accelerator, and why."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        major, minor = torch.cuda.get_device_capability()
-        if major >= 8:
-            return "bf16-mixed", f"CUDA sm_{major}{minor} has bf16"
-        return "32-true", f"CUDA sm_{major}{minor} has no fast bf16"
-    return "32-true", "no CUDA device is used"

@@ -10,7 +10,7 @@ from rich import get_console
 
 from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores
+from brain_tumor.data.floor import FLOOR, asked, cached_nearest, floor_scores
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation import figures
 from brain_tumor.evaluation.predictions import Predictions
@@ -34,7 +34,7 @@ def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: D
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
-    known, queries = datamodule.rows("train"), datamodule.rows(split)
+    known, queries = datamodule.rows("train"), asked(datamodule.rows(split))
     found = cached_nearest(datamodule.entry, datamodule.views, known, queries)
     return floor_scores(datamodule.labels, found, queries)
 

@@ -25,6 +25,7 @@ ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "tor
 """Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
 
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
+_COMPILE = (None, "default", "reduce-overhead", "max-autotune")
 _PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
@@ -32,6 +33,8 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
+    "compile": (lambda value: value in _COMPILE, "null, " + ", ".join(filter(None, _COMPILE))),
+    "optimizer.lr": (lambda value: isinstance(value, int | float), "a number"),
     "lr_scaling": (lambda value: value in ("none", "linear", "sqrt"), "none, linear or sqrt"),
     "snapshot_minutes": (lambda value: value is None or value > 0, "minutes, more than 0, or null"),
     "split.seed": (lambda value: isinstance(value, int) and value >= 0, "a whole number from 0"),

@@ -28,6 +28,8 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
     return {
         "adapter": partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
         "cache_dir": Path(cfg.paths.cache_dir).expanduser().absolute(),
+        "cache": cfg.data.cache,
+        "cache_limit_gb": cfg.paths.cache_limit_gb,
         "image_size": cfg.data.image_size,
         "on_error": cfg.data.on_error,
         "root": Path(place).expanduser() if place else None,

@@ -38,6 +38,11 @@ def fit(
         trainer.fit(classifier, datamodule, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise ConfigError(f"This training cannot run: {explain(error)}") from error
+    except Exception as error:
+        if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            said = " ".join(str(error).split()[:30])
+            raise ConfigError(f"The network could not be compiled here ({said} …); leave compile= out.") from error
+        raise
     kept = trainer.checkpoint_callback
     if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")

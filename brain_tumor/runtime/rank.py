@@ -13,23 +13,31 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.errors import BrainTumorError
+from brain_tumor.runtime.world import settle_world
 
 
 def take_part(cfg: DictConfig) -> None:
-    """Build the training that ``cfg`` says and fit along."""
+    """Build the training that ``cfg`` says and fit along.
+
+    Args:
+        cfg: Composed; what depends on the machine is settled here as on rank 0, unless that has settled it.
+    """
     from lightning import seed_everything
 
     from brain_tumor.runtime import assemble
     from brain_tumor.runtime.fitting import fit
     from brain_tumor.runtime.noise import without_noise
+    from brain_tumor.runtime.precision import settle_precision
     from brain_tumor.runtime.resume import checkpoint_to_resume
     from brain_tumor.runtime.signals import stop_signals
 
+    world = settle_world(cfg)
     with without_noise():
         seed_everything(cfg.seed, workers=True, verbose=False)
         datamodule = assemble.build_datamodule(cfg)
         datamodule.load()
         classifier = assemble.build_classifier(cfg, datamodule)
+        settle_precision(cfg, classifier, world)
         with stop_signals() as stop, stop.deferred():
             checkpoint = checkpoint_to_resume(Path(cfg.paths.run_dir), cfg.resume)
             fit(assemble.build_trainer(cfg, [], stop), classifier, datamodule, checkpoint)

@@ -121,12 +121,12 @@ class RunRecord:
         """The error itself, or a sentence in its place if it says that the run directory cannot be written."""
         if not isinstance(error, OSError):
             return error
-        if error.errno not in _NO_ROOM and not str(error.filename or "").startswith(str(self._path.parent)):
+        if error.errno not in _NO_ROOM and str(self._path.parent) not in f"{error} {error.filename}":
             return error
         return RunDirError(
-            f"The run directory {self._path.parent} can no longer be written ({error.strerror}); what was saved before "
-            "is whole. Make room or bring the directory back; the same command with resume=auto and this hydra.run.dir "
-            "goes on."
+            f"The run directory {self._path.parent} can no longer be written ({error.strerror or error}); what was "
+            "saved before is whole. Make room or bring the directory back; the same command with resume=auto and this "
+            "hydra.run.dir goes on."
         )
 
     def end(self, status: str, reason: str) -> None:

@@ -10,10 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from machine import groups_of
+from machine import groups_of, on_sets
 
 
-def measure(root: Path, *, cold: int = 1, warm: int = 3) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
+    """Measure each public set that is at hand."""
+    return on_sets(("nickparvar",), measure_set)
+
+
+def measure_set(root: Path, *, cold: int = 1, warm: int = 3) -> dict[str, Any]:
     """Time ``brain-tumor audit`` on a folder of pictures, wall seconds."""
     times: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -62,3 +67,17 @@ def _worked() -> float:
     """Seconds of all cores that processes started here have taken."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print what was found in each set, against what is asked for."""
+    for name, one in found.items():
+        print(f"  {name}, {one['pictures']} pictures")
+        _tell_set(one)
+
+
+def _tell_set(found: dict[str, Any]) -> None:
+    for name, limit in {"cold": 60, "warm": 5}.items():
+        one = found[name]
+        runs = f"runs {one['runs_s']}, {one['core_s']} s of all cores, {one['images_per_s']} images/s"
+        print(f"    {name}: {one['median_s']} s (asked: ≤ {limit}), {runs}")

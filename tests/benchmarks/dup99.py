@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from machine import decoded, groups_of
+from machine import decoded, groups_of, on_sets
 
 from brain_tumor.data.audit.leakage import leakage
 from brain_tumor.data.audit.links import copy_clusters
@@ -20,7 +20,12 @@ EVIDENCE = {
 """Of the original files; what is below BRAIN_TUMOR_SHARED was encoded anew, so bytes and pixels are other ones."""
 
 
-def measure(root: Path) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
+    """Measure each public set that is at hand."""
+    return on_sets(("nickparvar", "preetviradiya"), measure_set)
+
+
+def measure_set(root: Path) -> dict[str, Any]:
     """Audit a public set and judge its clusters of copies."""
     groups = groups_of(root)
     cache = decoded(root, groups)
@@ -81,3 +86,15 @@ def _beyond(groups: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
 def _mixed(outer: "pd.Series[int]", inner: "pd.Series[int]") -> int:
     """Clusters of the one kind that hold pictures of several of the other."""
     return int((inner.groupby(outer).agg(np.ptp) > 0).sum())
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print what was found in each set, against what is asked for."""
+    for name, one in found.items():
+        print(f"  {name}, {one['pictures']} pictures")
+        _tell_set(one)
+
+
+def _tell_set(found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        print(f"    {name}: {value}")

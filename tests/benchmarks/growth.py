@@ -103,6 +103,13 @@ def of_exact(grids: Grids) -> float:
     return len(found[0] & found[1]) / max(1, len(found[1]))
 
 
+def tell(result: dict[str, Any]) -> None:
+    """Print how it grows, and what the largest number costs, against what is asked for."""
+    last = result["rows"][-1]
+    print(f"  seconds ~ N^{result['exponent']}, core seconds ~ N^{result['exponent_of_core_seconds']} (asked: < 2)")
+    print(f"  {last['number']}: {last['seconds']} s (asked: ≤ 60), {last['peak_mib']} MiB (asked: ≤ 2048)")
+
+
 def plot(result: dict[str, Any], path: Path) -> None:
     """Draw seconds and memory over the number of pictures."""
     import matplotlib as mpl

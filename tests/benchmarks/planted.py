@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from machine import decoded, groups_of
+from machine import decoded, groups_of, on_sets
 from planting import TRANSFORMS, planted
 
 from brain_tumor.data.audit.fingerprint import fingerprint
@@ -21,7 +21,12 @@ Views = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
 
-def measure(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
+    """Measure each public set that is at hand."""
+    return on_sets(("nickparvar", "cheng", "preetviradiya"), measure_set)
+
+
+def measure_set(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) -> dict[str, Any]:
     """Plant copies of ``count`` distinct pictures of a public set in it and look for them.
 
     Args:
@@ -113,3 +118,29 @@ def false_pairs(pairs: pd.DataFrame, names: npt.NDArray[np.object_]) -> dict[str
             "share_of_pictures": pictures / max(1, int(sizes.sum())),
         }
     return result
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print what was found in each set, against what is asked for."""
+    for name, one in found.items():
+        print(f"  {name}, {one['pictures']} pictures")
+        _tell_set(one)
+
+
+def _tell_set(found: dict[str, Any]) -> None:
+    alone = found["recall_alone"]
+    print(
+        f"    found of {found['planted']} copies: {found['recall_overall']:.2%} (asked: ≥ 98 %), {found['seconds']} s"
+    )
+    print(f"    found of {alone['planted']}, one copy of each picture: {alone['overall']:.2%}")
+    for name, recall in found["recall"].items():
+        print(f"      {name:<22}{recall:8.2%}{alone[name]:10.2%}")
+    for pool, kinds in found["false_between_patients"].items():
+        for kind, wrong in kinds.items():
+            print(f"    {kind} between known patients, {pool}: {_share(wrong)}{' (asked: ≤ 0.1 %)' * (kind == 'near')}")
+    print(f"    near between dup99 groups: {_share(found['near_between_dup99_groups'])}")
+
+
+def _share(wrong: dict[str, Any]) -> str:
+    pairs = f"{wrong['pairs']} of {wrong['possible']} pairs ({wrong['share_of_pairs']:.1e})"
+    return f"{pairs}, {wrong['share_of_pictures']:.3%} of pictures"

@@ -51,6 +51,12 @@ def _sweep(folder: Path, jobs: int, *overrides: str) -> dict[str, float]:
     }
 
 
+def tell(found: dict[str, Any]) -> None:
+    """Print both overheads."""
+    print(f"  {found['jobs']} jobs: {found['overhead_a_job_s']} s a job beside the job itself (asked: ≤ 1.5),")
+    print(f"  {found['overhead_of_a_further_job_s']} s of them for each further one, once the sweep has started")
+
+
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     print(json.dumps(measure(int(arguments[0]) if arguments else 8, *arguments[1:])))

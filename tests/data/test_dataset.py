@@ -23,6 +23,17 @@ def test_only_draws_are_augmented():
     np.testing.assert_array_equal(dataset[(0, 5)][0][0], IMAGES[0] + 5)
 
 
+def test_batches_are_their_items():
+    dataset = SliceDataset(IMAGES, np.array([3, 1, 2]), np.array([7, 8, 9]), augment=lambda image, seed: image + seed)
+
+    for items in ([2, 0], [(2, 5), (0, 9), (2, 6)]):
+        batch = dataset.__getitems__(items)
+
+        for part, parts in zip(batch, zip(*map(dataset.__getitem__, items), strict=True), strict=True):
+            torch.testing.assert_close(part, torch.stack(parts))
+    assert IMAGES[2, 0, 0] == 72
+
+
 def test_each_epoch_is_another_permutation_with_other_seeds():
     sampler = EpochSampler(50, seed=1)
     first = list(sampler)

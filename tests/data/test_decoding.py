@@ -1,5 +1,3 @@
-import hashlib
-
 import nibabel as nib
 import numpy as np
 from conftest import draw, save
@@ -17,7 +15,6 @@ def test_facts_say_how_the_file_stores_its_picture(tmp_path):
 
     facts = next(decode([str(path)], 32)).facts
 
-    assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (facts["format"], facts["mode"], facts["width"], facts["height"]) == ("JPEG", "RGB", "56", "38")
     assert 195 < float(facts["border"]) < 205
     assert facts["error"] == ""
@@ -30,7 +27,6 @@ def test_slices_of_one_volume_are_other_pictures(tmp_path):
 
     one, other = decode([f"{path}#axial:1", f"{path}#axial:4"], 32)
 
-    assert one.facts["sha256"] != other.facts["sha256"]
     assert one.facts["pixels"] != other.facts["pixels"]
     assert not np.array_equal(one.square, other.square)
     assert next(decode([f"{path}#axial:4"], 32)).facts == other.facts
@@ -50,7 +46,7 @@ def test_a_fault_stands_in_the_facts_of_all_that_comes_after_it(tmp_path):
 def test_facts_do_not_depend_on_the_file_name(tmp_path):
     one, other = (next(decode([str(save(tmp_path / name, "glioma", 1))], 16)).facts for name in ("a.png", "b.png"))
 
-    assert one | {"path": ""} == other | {"path": ""}
+    assert one == other
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 64))

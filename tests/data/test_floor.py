@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from brain_tumor.data.floor import cached_nearest, floor_scores, nearest, random_label_accuracy
+from brain_tumor.data.floor import asked, cached_nearest, floor_scores, nearest, random_label_accuracy
 
 TRAIN, QUERIES = np.arange(40), np.arange(40, 60)
 
@@ -19,6 +19,26 @@ def test_equals_scikit_learn_on_correlation(views):
 
     expected = reference.predict(whole[QUERIES].reshape(20, -1).astype(float))
     np.testing.assert_array_equal(nearest(views, TRAIN, QUERIES), expected)
+
+
+def test_known_pictures_are_looked_at_in_parts(views, monkeypatch):
+    whole = nearest(views, TRAIN, QUERIES)
+    monkeypatch.setattr("brain_tumor.data.floor._KNOWN", 7)
+    monkeypatch.setattr("brain_tumor.data.floor._BLOCK", 6)
+
+    np.testing.assert_array_equal(nearest(views, TRAIN, QUERIES), whole)
+
+
+def test_of_many_queries_a_fixed_part_is_asked():
+    queries = np.arange(5, 405)
+
+    few = asked(queries, 50)
+
+    np.testing.assert_array_equal(few, asked(queries, 50))
+    assert len(set(few)) == 50
+    assert set(few) <= set(queries)
+    assert 150 < few.mean() < 260
+    assert asked(queries, 400) is queries
 
 
 def test_mirror_images_are_nearest(views):

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_tumor.data.dataset import EpochSampler, SliceDataset
+from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
 from brain_tumor.data.loader import DealtBatches, TrainLoader
+from brain_tumor.errors import DataError
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 5))
@@ -24,7 +25,12 @@ def loader(request):
     images = np.arange(23, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
     dataset = SliceDataset(images, np.arange(23), np.zeros(23, np.int64))
     return lambda: TrainLoader(
-        dataset, batch_size=4, sampler=EpochSampler(23, seed=1), drop_last=True, num_workers=request.param
+        dataset,
+        batch_size=4,
+        sampler=EpochSampler(23, seed=1),
+        drop_last=True,
+        num_workers=request.param,
+        collate_fn=whole,
     )
 
 
@@ -45,6 +51,21 @@ def test_a_resumed_epoch_goes_on_where_it_stopped(loader):
     assert before + rows(resumed) == whole
     assert rows(resumed) == whole  # only the first epoch after resuming is shorter
     assert len(resumed) == 5
+
+
+def test_a_fault_is_one_sentence_wherever_it_happens(loader):
+    class Faulty:
+        def __len__(self):
+            return 23
+
+        def __getitem__(self, rows):
+            raise DataError("17.png cannot be read.")
+
+    faulty = loader()
+    faulty.dataset._images = Faulty()
+
+    with pytest.raises(DataError, match=r"^17\.png cannot be read\.$"):
+        next(iter(faulty))
 
 
 def test_after_a_whole_epoch_nothing_is_skipped(loader):

@@ -16,6 +16,18 @@ def test_seed_alone_decides():
         np.testing.assert_array_equal(first(PICTURE, seed), second(PICTURE, seed))
 
 
+def test_steps_draw_independently():
+    coins = Augmentation({"HorizontalFlip": {"p": 0.5}, "InvertImg": {"p": 0.5}})
+    picture = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
+
+    drawn = [coins(picture, seed)[0] for seed in range(400)]
+
+    outcomes = {tuple(row): 0 for row in (picture[0], picture[0, ::-1], 255 - picture[0], 255 - picture[0, ::-1])}
+    for row in drawn:
+        outcomes[tuple(row)] += 1
+    assert all(70 < times < 130 for times in outcomes.values()), outcomes
+
+
 def test_seeds_differ_and_the_input_is_left_alone():
     augment, before = Augmentation(STEPS), PICTURE.copy()
     drawn = {augment(PICTURE, seed).tobytes() for seed in range(20)}

@@ -1,11 +1,13 @@
 from functools import partial
+from types import SimpleNamespace
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from brain_tumor.callbacks.epoch_table import EpochTable
@@ -120,6 +122,85 @@ class TestClassifier:
         assert table[["lr", "train/loss", "val/loss", "val/f1_macro"]].notna().all(axis=None)
         assert table["val/loss"].iloc[-1] == pytest.approx(run.callback_metrics["val/loss"].item())
         assert "Epoch 3 of 3: train/loss" in caplog.text
+
+
+class Norms(Callback):
+    """Norm of all gradients before and after clipping, of each step."""
+
+    def __init__(self):
+        self.before, self.after = [], []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.before.append(self.norm(pl_module))
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        self.after.append(self.norm(pl_module))
+
+    def norm(self, module):
+        return torch.cat([parameter.grad.flatten() for parameter in module.parameters()]).norm().item()
+
+
+class TestClipping:
+    @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+    def test_of_fused_optimizers(self, precision, tmp_path):
+        norms = Norms()
+        trainer(tmp_path, norms, precision=precision, gradient_clip_val=0.1).fit(classifier(), loader(), loader())
+
+        assert min(norms.before) > 0.1
+        assert norms.after == pytest.approx([0.1] * len(norms.after), rel=1e-3)
+
+    def test_none(self, tmp_path):
+        norms = Norms()
+        trainer(tmp_path, norms).fit(classifier(), loader(), loader())
+
+        assert norms.after == norms.before
+
+    def test_sharded_weights_are_clipped_by_their_owner(self):
+        """Only FSDP itself knows the norm over all ranks."""
+        asked, model = [], classifier()
+        wrapped = SimpleNamespace(clip_grad_norm_=asked.append)
+        model._trainer = SimpleNamespace(strategy=SimpleNamespace(model=wrapped))
+
+        model.configure_gradient_clipping(None, 0.5)
+
+        assert asked == [0.5]
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a number is read back from a tensor, which waits for a GPU."""
+
+    times = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.times += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("mixup", "own"), [(0.0, 0), (0.2, 2)])
+def test_training_steps_wait_for_nothing(mixup, own, tmp_path):
+    """Three steps more read nothing more, but mixup's two draws, which are made on the host."""
+    times = []
+    for n in (15, 30):
+        with Reads() as reads:
+            run = trainer(tmp_path, epochs=1, gradient_clip_val=1.0, limit_val_batches=0, log_every_n_steps=100)
+            run.fit(classifier(warmup_cosine, mixing=Mixing(3, mixup=mixup)), loader(n), loader())
+        times.append(reads.times)
+
+    assert times[1] - times[0] == 3 * own
+
+
+@pytest.mark.slow
+def test_compiled_steps_train_alike(tmp_path):
+    losses, names = [], []
+    for mode in (None, "default"):
+        model = classifier(compile_mode=mode)
+        run = trainer(tmp_path)
+        run.fit(model, loader(15), loader(15))
+        losses.append(run.callback_metrics["val/loss"].item())
+        names.append(list(model.state_dict()))
+
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert names[0] == names[1]
 
 
 class TestFreezing:

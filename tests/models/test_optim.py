@@ -5,7 +5,7 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.models.backbone import timm_backbone
 from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.models.optim import adamw, parameter_groups, sgd
-from brain_tumor.models.schedule import constant, plateau, warmup_cosine
+from brain_tumor.models.schedule import constant, one_cycle, plateau, warmup_cosine
 from brain_tumor.models.stages import steps_below_head
 
 NETWORK = SmallCNN(2, widths=(8, 8))
@@ -95,6 +95,17 @@ def test_warmup_rises_then_falls_to_the_floor():
     assert seen[10:] == sorted(seen[10:], reverse=True)
 
 
+def test_one_cycle_rises_and_falls_to_almost_nothing():
+    seen = schedule(one_cycle, 100, warmup=0.3, start=0.1)
+
+    assert seen[0] == pytest.approx(0.1)
+    assert max(seen) == pytest.approx(1.0, abs=0.01)
+    assert seen.index(max(seen)) in (29, 30)
+    assert seen[-1] < 0.01
+    assert seen[:30] == sorted(seen[:30])
+    assert seen[30:] == sorted(seen[30:], reverse=True)
+
+
 def test_plateau_waits_then_cuts():
     seen = schedule(plateau, 8, factor=0.5, patience=2)
 
@@ -109,6 +120,14 @@ def test_constant_stays():
 def test_rates_out_of_range(wrong):
     with pytest.raises(ConfigError, match="is not possible; expected"):
         adamw(SmallCNN(2, widths=(8, 8)), **{"lr": 0.1, "weight_decay": 0.0} | wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"warmup": 0.0}, {"start": 0.0}])
+def test_one_cycles_out_of_range(wrong):
+    with pytest.raises(ConfigError, match="is not possible; expected a share"):
+        one_cycle(
+            sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0), total_steps=9, monitor="", mode="", **wrong
+        )
 
 
 @pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"floor": -0.1}])

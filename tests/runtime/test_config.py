@@ -15,6 +15,8 @@ from brain_tumor.models.scores import ValidationScores
 from brain_tumor.runtime import assemble
 from brain_tumor.runtime.config import CONF_DIR, build, compose
 from brain_tumor.runtime.loggers import open_loggers
+from brain_tumor.runtime.precision import settle_precision
+from brain_tumor.runtime.world import settle_world
 
 OPTIONS = [
     (path.parent.name, path.stem)
@@ -68,6 +70,7 @@ def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_c
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
     classifier = assemble.build_classifier(cfg, datamodule)
+    settle_precision(cfg, classifier, settle_world(cfg))
     with open_loggers(cfg) as loggers:
         trainer = assemble.build_trainer(cfg, loggers)
         assert bool(trainer.loggers) == (group == "logger")
@@ -127,6 +130,8 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("monitor.metric=val/loss", "expected monitor.mode=min"),
         ("monitor.metric=val/typo", "val/typo is not possible; expected val/f1_macro"),
         ("trainer.precision=bf16-true", "expected auto, 32-true"),
+        ("compile=fastest", "compile=fastest is not possible; expected null, default, reduce-overhead, max-autotune"),
+        ("optimizer.lr=abc", "optimizer.lr=abc is not possible; expected a number"),
         ("seed=null", "seed=None"),
         ("callbacks=null", "must be a string or a list"),
         ("trainer.max_epochs=-1", "trainer.max_epochs=-1"),
@@ -140,7 +145,9 @@ def test_mistakes_in_overrides(override, sentence, tmp_path):
 
 
 def test_appended_arguments_reach_their_object(tmp_path):
-    cfg = compose(["+augmentation.steps.GaussNoise.p=0.2", "+trainer.fast_dev_run=true"], tmp_path)
+    cfg = compose(
+        ["+augmentation.steps.GaussNoise.p=0.2", "+trainer.fast_dev_run=true", "trainer.precision=32-true"], tmp_path
+    )
 
     assert cfg.augmentation.steps.GaussNoise.p == 0.2
     assert assemble.build_trainer(cfg, []).fast_dev_run
@@ -196,11 +203,11 @@ def test_a_gpu_that_is_not_there(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(ConfigError, match="trainer cannot be built"):
-        assemble.build_trainer(compose(["trainer=gpu"], tmp_path), [])
+        assemble.build_trainer(compose(["trainer=gpu", "trainer.precision=32-true"], tmp_path), [])
 
 
 def test_without_a_progress_bar_epochs_are_announced(tmp_path):
-    trainer = assemble.build_trainer(compose(["callbacks=[]"], tmp_path), [])
+    trainer = assemble.build_trainer(compose(["callbacks=[]", "trainer.precision=32-true"], tmp_path), [])
 
     assert trainer.progress_bar_callback is None
     assert all(isinstance(callback, Callback) for callback in trainer.callbacks)

@@ -202,3 +202,27 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     tables = [pd.read_csv(tmp_path / name / "metrics.csv").filter(regex="^(train|val)/") for name in ("whole", "parts")]
     assert tables[0].equals(tables[1])
+
+
+@pytest.mark.slow
+def test_torchrun_goes_on_with_all_its_processes(tmp_path):
+    """Two epochs, then two more, are four, on every process: one without the checkpoint would pull the others away."""
+    data = [*manifest(tmp_path, 16, 8), *PLAIN, "optimizer.lr=0.05", "scheduler=constant", "data.batch_size=4"]
+    whole = train([*data, *TWO, "trainer.max_epochs=4"], tmp_path / "whole")
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "brain_tumor.train",
+        *data, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'parts'}",
+    ]  # fmt: skip
+    for epochs in (2, 4):
+        arguments = [*command, f"trainer.max_epochs={epochs}", "resume=auto", "overwrite=true"]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+
+    weights = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (whole.run_dir, tmp_path / "parts")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    tables = [pd.read_csv(folder / "metrics.csv") for folder in (whole.run_dir, tmp_path / "parts")]
+    assert tables[1]["epoch"].tolist() == [0, 1, 2, 3]
+    assert tables[0]["train/loss"].equals(tables[1]["train/loss"])

@@ -12,7 +12,7 @@ import pandas as pd
 from brain_tumor.data.audit.leakage import leakage, random_split_leak
 from brain_tumor.data.audit.links import copy_clusters
 from brain_tumor.data.audit.pairs import COPIES, KINDS, PAIRS_VERSION
-from brain_tumor.data.floor import FLOOR, cached_nearest, floor_scores, random_label_accuracy
+from brain_tumor.data.floor import FLOOR, MOST_QUERIES, asked, cached_nearest, floor_scores, random_label_accuracy
 from brain_tumor.data.loading import LoadedData
 from brain_tumor.data.publish import published_file
 from brain_tumor.data.samples import data_digest
@@ -39,10 +39,12 @@ def audit_document(
     """
     asked = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
     digest = hashlib.sha256((json.dumps(asked) + split.to_csv(index=False)).encode()).hexdigest()[:16]
-    stored = data.entry / f"audit-{digest}.json"
-    if stored.is_file():
+    stored = data.entry / f"audit-{digest}.json" if data.entry else None
+    if stored and stored.is_file():
         return dict(json.loads(stored.read_text(encoding="utf-8")))
     document = _find_out(data, split, name, split_name, seed)
+    if stored is None:
+        return document
     with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
         draft.write_text(json.dumps(document), encoding="utf-8")
     return document
@@ -106,18 +108,21 @@ def _patient_conflicts(samples: pd.DataFrame, copies: pd.DataFrame) -> dict[str,
 def _floors(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
     """What looking alike earns: on the split that is judged, and on folds that keep groups together."""
     sides = split["split"].to_numpy(object)
-    known, queries = np.flatnonzero(np.isin(sides, ("train", "val"))), np.flatnonzero(sides == "test")
+    known, queries = np.flatnonzero(np.isin(sides, ("train", "val"))), asked(np.flatnonzero(sides == "test"))
     judged = {"split": _floor(data, [(known, queries)], seed)} if len(known) and len(queries) else {}
     fold = _folds(data.samples, seed)
     if fold is None:
         return judged
-    rounds = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in sorted(set(fold))]
+    folds = sorted(set(fold))
+    rounds = [
+        (np.flatnonzero(fold != one), asked(np.flatnonzero(fold == one), MOST_QUERIES // len(folds))) for one in folds
+    ]
     return judged | {"leak_free_folds": _floor(data, rounds, seed)}
 
 
 def _floor(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
-    queries = np.concatenate([asked for _, asked in rounds])
-    found = np.concatenate([cached_nearest(data.entry, data.views, known, asked) for known, asked in rounds])
+    queries = np.concatenate([few for _, few in rounds])
+    found = np.concatenate([cached_nearest(data.entry, data.views, known, few) for known, few in rounds])
     labels, groups = data.samples["label"].to_numpy(str), data.samples["group"].to_numpy(str)
     return floor_scores(labels, found, queries) | {
         "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), found, queries, seed)

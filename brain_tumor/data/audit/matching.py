@@ -16,6 +16,7 @@ from brain_tumor.data.audit.fingerprint import BOX, HEAD, SIDE, WHOLE
 from brain_tumor.data.audit.hashing import Hasher, index_of, neighbours, shrunk
 from brain_tumor.data.audit.orientation import ORIENTATIONS, mirror
 from brain_tumor.data.grouping import components
+from brain_tumor.data.pictures import Pictures as Fingerprints
 from brain_tumor.data.progress import progress
 
 NEAR = {"whole": 0.99, "box": 0.98, "aligned": 0.994}
@@ -38,7 +39,7 @@ Rows = npt.NDArray[np.int64]
 class Pictures:
     """Rows of the fingerprints, which may lie on disk: they are read block by block."""
 
-    views: Views
+    views: Fingerprints
     """uint8 [N, VIEWS, S, S]."""
     rows: Rows
     """Which of them; the numbers of pictures elsewhere in this module are places in this list."""

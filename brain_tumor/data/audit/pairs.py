@@ -10,6 +10,8 @@ import pandas as pd
 from brain_tumor.data.audit.matching import Matches, Pictures, match, measure
 from brain_tumor.data.cache import ImageCache
 from brain_tumor.data.grouping import components
+from brain_tumor.data.locking import one_at_a_time
+from brain_tumor.data.pictures import Pictures as Fingerprints
 from brain_tumor.data.publish import published_file
 
 PAIRS_VERSION = 1
@@ -30,16 +32,20 @@ def picture_pairs(cache: ImageCache) -> pd.DataFrame:
         One row per pair: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`), ``similarity``
         (correlation, up to 1), ``mirrored`` (bool), sorted.
     """
+    if cache.entry is None:
+        return find_pairs(cache.facts, cache.views)
     stored = cache.entry / f"pairs-{PAIRS_VERSION}.csv"
-    if stored.is_file():
-        return pd.read_csv(stored)
-    pairs = find_pairs(cache.facts, cache.views)
-    with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
-        pairs.to_csv(draft, index=False)
-    return pairs
+    if not stored.is_file():
+        with one_at_a_time(cache.entry, "compares these pictures"):
+            if not stored.is_file():
+                pairs = find_pairs(cache.facts, cache.views)
+                with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
+                    pairs.to_csv(draft, index=False)
+                return pairs
+    return pd.read_csv(stored)
 
 
-def find_pairs(facts: pd.DataFrame, views: npt.NDArray[np.uint8]) -> pd.DataFrame:
+def find_pairs(facts: pd.DataFrame, views: Fingerprints) -> pd.DataFrame:
     """As `picture_pairs`, from facts (``sha256, pixels``) and fingerprints [N, VIEWS, SIDE, SIDE]."""
     pixels, sha256 = (facts[name].to_numpy(object) for name in ("pixels", "sha256"))
     firsts = np.flatnonzero((pixels != "") & ~facts["pixels"].duplicated().to_numpy())

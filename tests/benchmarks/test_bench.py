@@ -1,0 +1,70 @@
+"""The benchmarks still run: small, on generated pictures; and, slowly, meet their bars."""
+
+import importlib
+import json
+
+import bench
+import pytest
+import startup
+import time_to_f1
+import training
+
+
+@pytest.mark.parametrize("name", bench.PARTS)
+def test_parts_measure_and_tell(name):
+    part = importlib.import_module(name)
+    assert callable(part.measure)
+    assert callable(part.tell)
+
+
+def test_parts_are_kept_beside_each_other(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(startup, "COMMANDS", {"--help": (0.5, 0)})
+    monkeypatch.setattr(startup.measure, "__defaults__", (1,))
+    (tmp_path / "bench.json").write_text('{"growth": {}}')
+
+    found = bench.main(["--only", "startup", "--out", str(tmp_path)])
+
+    assert set(found) == {"growth", "startup", "machine"}
+    assert found == json.loads((tmp_path / "bench.json").read_text())
+    assert "asked: ≤ 0.5" in capsys.readouterr().out
+
+
+def test_a_command_that_ends_otherwise_is_no_measurement():
+    with pytest.raises(RuntimeError, match="ended with exit code 2"):
+        startup._run("nonsense", 0)
+
+
+def test_training_beside_floor_and_peers(monkeypatch, capsys):
+    monkeypatch.delenv("BRAIN_TUMOR_SHARED", raising=False)
+    monkeypatch.setattr(training, "MODELS", {"cnn": (["model=cnn", "model.widths=[8,8]"], 60)})
+    monkeypatch.setattr(training, "SIZE", 32)
+    monkeypatch.setattr(training, "RUN", [*training.RUN, "data.image_size=32", "data.batch_size=8"])
+
+    found = training.measure(("cnn",), repeats=1)
+    training.tell(found)
+
+    one = found["cnn"]
+    assert set(one["images_per_s"]) == {"floor", "ours", "timm", "template"}
+    assert min(rate for rates in one["images_per_s"].values() for rate in rates) > 0
+    assert one["of_floor"] == pytest.approx(one["images_per_s"]["ours"][0] / one["images_per_s"]["floor"][0], rel=0.01)
+    assert "of the floor (asked: ≥ 90 %)" in capsys.readouterr().out
+
+
+def test_a_race_is_told_and_drawn(tmp_path, capsys):
+    found = {
+        "target": 0.97, "curves": {"ours": [(10.0, 0.9), (20.0, 0.98)], "seed": [(100.0, 0.8), (300.0, 0.96)]},
+        "seconds": {"ours": 20.0, "seed": None}, "times_faster": 15.0, "seed_reached_it": False,
+    }  # fmt: skip
+    time_to_f1.plot(found, tmp_path / "race.png")
+    time_to_f1.tell(found)
+
+    assert (tmp_path / "race.png").stat().st_size > 10_000
+    assert "at least 15.0 × as fast" in capsys.readouterr().out
+    assert time_to_f1.seconds_to(found["curves"]["ours"]) == 20.0
+    assert time_to_f1.seconds_to(found["curves"]["seed"]) is None
+
+
+@pytest.mark.slow
+def test_commands_start_in_time():
+    for command, one in startup.measure(3).items():
+        assert one["median_s"] <= one["limit_s"], (command, one)

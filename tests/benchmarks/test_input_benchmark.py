@@ -1,0 +1,45 @@
+"""The benchmark of the input pipeline still runs: small, on generated pictures; and, slowly, meets its bars."""
+
+import input_pipeline
+import numpy as np
+import pytest
+import torch
+
+
+def test_all_pipelines_make_batches_of_one_shape(tmp_path):
+    paths = input_pipeline.write(input_pipeline.phantoms(4), tmp_path / "files")
+    grey, colour = input_pipeline.Normalize(), input_pipeline.Normalize((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+    made = {
+        "seed": input_pipeline.seed_pipeline(paths, 64),
+        "albumentations": input_pipeline.albumentations_pipeline(paths, 64),
+        "ours": input_pipeline.our_pipeline(paths, 64, tmp_path / "cache", colour),
+    }
+
+    for batches in made.values():
+        (batch,) = batches()
+        assert (batch.shape, batch.dtype) == ((4, 3, 64, 64), torch.float32)
+        assert batch.std() > 0.05
+    (batch,) = input_pipeline.our_pipeline(paths, 64, tmp_path / "cache", grey)()
+    assert batch.shape == (4, 1, 64, 64)
+
+
+def test_rates_are_compared(monkeypatch, capsys):
+    clock = iter(np.arange(0, 1000, 0.5))
+    monkeypatch.setattr("time.process_time", lambda: next(clock))
+    pipelines = {"seed": 1, "albumentations": 2, "ours": 12}
+
+    found = input_pipeline.compare({name: lambda n=n: [torch.zeros(n)] for name, n in pipelines.items()}, rounds=3)
+    input_pipeline.tell({"pictures": "some", "64px": found})
+
+    assert found["images_per_core_second"] == {"seed": 2, "albumentations": 4, "ours": 24}
+    assert found["times_as_many"] == {"ours": {"seed": 12, "albumentations": 6}}
+    assert "ours / seed: 12.0 (asked: ≥ 10)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_bars_are_met():
+    found = input_pipeline.measure(sizes=(128,), count=320, rounds=3)["128px"]["times_as_many"]
+
+    assert found["ours"]["seed"] >= input_pipeline.ASKED["seed"]
+    for times in found.values():
+        assert times["albumentations"] >= input_pipeline.ASKED["albumentations"]

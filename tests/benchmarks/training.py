@@ -1,0 +1,156 @@
+"""How near training comes to its floor, and how far ahead of its peers it is: images per second, in turns.
+
+The floor is forward, backward and step on one batch that already lies in memory, in the same precision. All contenders
+train the same network at the same size of picture and batch on the same files; the peers in their own ways.
+
+python tests/benchmarks/training.py [MODEL …]
+"""
+
+import json
+import logging
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from machine import training_pictures
+from peers import template_rates, timm_rates
+from torch import Tensor, nn
+
+from brain_tumor.runtime import assemble
+from brain_tumor.runtime.config import compose
+from brain_tumor.runtime.fitting import fit
+from brain_tumor.runtime.noise import without_noise
+from brain_tumor.runtime.precision import HALF, settle_precision
+from brain_tumor.runtime.world import World
+
+SIZE, BATCH, EPOCHS, REPEATS = 128, 32, 3, 3
+MODELS = {"cnn": (["model=cnn"], 1280), "resnet18": (["model=resnet18", "model.pretrained=false"], 192)}
+"""Model → overrides, and images an epoch."""
+PEERS = {"timm": timm_rates, "template": template_rates}
+RUN = [
+    "split=holdout", "split.val=0.05", "split.test=0.05", f"data.image_size={SIZE}", f"data.batch_size={BATCH}",
+    f"trainer.max_epochs={EPOCHS}", "trainer.limit_val_batches=1", "callbacks=[]", "split.allow_leakage=true",
+]  # fmt: skip
+LONG = 10
+"""Epochs of the comparison from the first file read to the end."""
+
+
+def measure(models: tuple[str, ...] = tuple(MODELS), repeats: int = REPEATS) -> dict[str, Any]:
+    """Train each model in turns with the floor and the peers."""
+    return {model: _one(model, repeats) for model in models}
+
+
+def _one(model: str, repeats: int) -> dict[str, Any]:
+    overrides, number = MODELS[model]
+    with tempfile.TemporaryDirectory() as folder:
+        root = training_pictures(Path(folder) / "pictures", number)
+        ours = Ours([*overrides, f"data.root={root}"], Path(folder))
+        rates: dict[str, list[float]] = {name: [] for name in ("floor", "ours", *PEERS)}
+        for _ in range(repeats):
+            rates["floor"].append(ours.floor())
+            rates["ours"].append(ours.rate())
+            for name, peer in PEERS.items():
+                rates[name].append(_quietly(peer, ours.network(grey=model == "cnn"), root))
+    median = {name: statistics.median(found) for name, found in rates.items()}
+    seconds = {name: LONG * number / rate for name, rate in median.items()}
+    return {
+        "precision": ours.precision,
+        "images_per_s": {name: [round(rate, 1) for rate in found] for name, found in rates.items()},
+        "of_floor": round(statistics.median(a / b for a, b in zip(rates["ours"], rates["floor"], strict=True)), 3),
+        "times_peer": {name: round(median["ours"] / median[name], 2) for name in PEERS},
+        "reading_and_audit_s": round(ours.loaded_s, 1),
+        f"times_peer_from_files_{LONG}_epochs": {
+            name: round(seconds[name] / (seconds["ours"] + ours.loaded_s), 2) for name in PEERS
+        },
+    }
+
+
+class Ours:
+    """This package, as its command line would train."""
+
+    def __init__(self, overrides: list[str], folder: Path) -> None:
+        cache = f"paths.cache_dir={folder / 'cache'}"
+        (folder / "run").mkdir()
+        self._cfg = compose(["data=folder", *RUN, cache, *overrides], folder / "run")
+        self._data = assemble.build_datamodule(self._cfg)
+        started = time.perf_counter()
+        self._data.load()
+        self.loaded_s = time.perf_counter() - started
+        self._classifier = assemble.build_classifier(self._cfg, self._data)
+        self.precision = settle_precision(self._cfg, self._classifier, World(1, 0, 1, "own"))
+
+    def rate(self) -> float:
+        """Images per second of a whole fit: median of its epochs but the first."""
+        data = assemble.build_datamodule(self._cfg)
+        data.load()
+        classifier = assemble.build_classifier(self._cfg, data)
+        with without_noise():
+            best = fit(assemble.build_trainer(self._cfg, []), classifier, data)
+        return float(best.facts["samples_per_second"])
+
+    def floor(self, steps: int = 12) -> float:
+        """Images per second of the bare loop, median of its steps."""
+        classifier = assemble.build_classifier(self._cfg, self._data)
+        optimizer = classifier._optimizer(classifier.network)
+        batch = torch.from_numpy(self._data.images[self._data.rows("train")[:BATCH]])[:, None]
+        pictures = self._data.normalize(batch)
+        pictures, labels = pictures.contiguous(memory_format=torch.channels_last), torch.arange(BATCH) % 4
+        half, seconds = self._cfg.trainer.precision == HALF, []
+        for _ in range(steps):
+            started = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+                loss = nn.functional.cross_entropy(classifier.network(pictures), labels)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            seconds.append(time.perf_counter() - started)
+        return BATCH / statistics.median(seconds[2:])
+
+    def network(self, *, grey: bool) -> nn.Module:
+        """The same network for a peer; grey ones get the first of its three channels."""
+        network = assemble.build_classifier(self._cfg, self._data).network.to(memory_format=torch.contiguous_format)
+        return First(network) if grey else network
+
+
+class First(nn.Module):
+    """Feeds a network the first channel."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] → logits."""
+        return self.network(images[:, :1])  # type: ignore[no-any-return]
+
+
+def _quietly(peer: Callable[..., list[float]], network: nn.Module, root: Path) -> float:
+    with warnings.catch_warnings(), without_noise():
+        warnings.simplefilter("ignore")
+        return statistics.median(peer(network, root, SIZE, BATCH, EPOCHS)[1:])
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print what was found against what is asked for."""
+    for model, one in found.items():
+        rates = {name: f"{statistics.median(rates):.0f}" for name, rates in one["images_per_s"].items()}
+        print(f"  {model} at {SIZE} px, batch {BATCH}, {one['precision']}")
+        print(f"    images/s: {', '.join(f'{name} {rate}' for name, rate in rates.items())}")
+        print(f"    {one['of_floor']:.0%} of the floor (asked: ≥ 90 %)")
+        for name, times in one["times_peer"].items():
+            whole = one[f"times_peer_from_files_{LONG}_epochs"][name]
+            print(f"    {times} × {name} (asked: ≥ 1.3), {whole} × over {LONG} epochs with reading and audit")
+
+
+if __name__ == "__main__":
+    logging.disable(logging.INFO)
+    result = measure(tuple(sys.argv[1:]) or tuple(MODELS))
+    tell(result)
+    print(json.dumps(result))
