@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> "Exported":
     """Export what a composed configuration says."""
     from rich import get_console
 
-    from brain_tumor.data.samples import read_table
+    from brain_tumor.data.catalog import manifest
     from brain_tumor.serving.exporting import export
     from brain_tumor.serving.packing import bundle_of
     from brain_tumor.serving.summary import export_table
@@ -45,7 +45,7 @@ def run(cfg: DictConfig) -> "Exported":
     bundle = bundle_of(cfg.bundle)
     exported = export(
         bundle,
-        read_table(cfg.samples or bundle.folder.parent / "samples.csv"),
+        manifest(cfg.samples or bundle.folder.parent / "samples.csv"),
         engine=cfg.engine,
         precision=cfg.precision,
         threads=cfg.threads,

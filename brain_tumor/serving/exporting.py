@@ -13,7 +13,7 @@ from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BundleError, DataError, require
 from brain_tumor.evaluation.metrics import metric_values
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
-from brain_tumor.serving.bundle import Bundle, Export, write_config
+from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
 from brain_tumor.serving.engines import REFERENCE, Engine, open_engine, open_model, require_possible
 from brain_tumor.serving.files import squares_of
 from brain_tumor.serving.onnx_graph import onnx_model
@@ -85,7 +85,7 @@ def export(
         bundle=_write(bundle, engine, precision, export, content),
         export=export,
         size=len(content),
-        reference_size=(bundle.folder / "model.safetensors").stat().st_size,
+        reference_size=(bundle.folder / WEIGHTS).stat().st_size,
         latency=latencies[engine],
         reference_latency=latencies[REFERENCE],
     )

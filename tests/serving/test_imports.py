@@ -40,6 +40,21 @@ def test_predicting_needs_nothing_of_training(exported, engine):
     assert engine in modules
 
 
+def test_backbones_of_timm_need_nothing_of_training():
+    code = """
+import sys
+from brain_tumor.serving.architectures import build_network
+build_network("timm", {"name": "resnet10t", "image_size": 32}, 2)
+print(*sorted(sys.modules))
+import wandb  # for whoever wants it afterwards
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+
+    modules = set(done.stdout.split())
+    assert "timm" in modules
+    assert not TRAINING & modules
+
+
 def test_importing_the_package_imports_nothing():
     code = "import sys, brain_tumor; print('numpy' in sys.modules, brain_tumor.Predictor.__name__)"
 
