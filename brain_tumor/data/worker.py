@@ -6,7 +6,9 @@ import cv2
 import torch
 
 _FOR_ACCELERATOR, _FOR_CPU = 8, 2
-"""The most that pay: reading and light augmentation of a picture take some 0.1 ms of a core."""
+"""The most that pay: reading a picture and augmenting it lightly takes some 0.1 ms of a core."""
+_CORES_TO_SPARE = 4
+"""A CPU that trains has a core for a worker in this many; with fewer, training waits for cores longer than for data."""
 
 
 def automatic_workers(processes: int, device: str, cores: int | None = None) -> tuple[int, str]:
@@ -23,8 +25,8 @@ def automatic_workers(processes: int, device: str, cores: int | None = None) -> 
     if share == 1:
         return 0, f"{many}: none is left to load beside training"
     if device == "cpu":
-        workers = min(_FOR_CPU, share // 2)
-        return workers, f"{many}: training on the CPU needs them more"
+        workers = min(_FOR_CPU, share // _CORES_TO_SPARE)
+        return workers, f"{many}: training on the CPU needs {'most of them' if workers else 'them all'}"
     return min(_FOR_ACCELERATOR, share - 1), f"{many}: one left to training, {_FOR_ACCELERATOR} at most"
 
 

@@ -1,3 +1,4 @@
+import albumentations
 import numpy as np
 import pytest
 from conftest import draw
@@ -41,6 +42,23 @@ def test_output_stays_grey_bytes():
 
     assert augmented.dtype == np.uint8
     assert augmented.shape == PICTURE.shape
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"rotate": (-15, 15), "scale": (0.9, 1.1), "translate_percent": (-0.06, 0.06), "p": 0.8},
+        {"shear": (-9, 9), "border_mode": 4, "interpolation": 2, "p": 1.0},
+        {"rotate": (-40, 40), "fill": 77.0, "p": 1.0},
+        {"p": 1.0},
+    ],
+)
+def test_affine_is_that_of_albumentations(arguments):
+    ours, theirs = Augmentation({"Affine": arguments}), Augmentation({"Affine": arguments})
+    theirs._chain.transforms[0].__class__ = albumentations.Affine
+
+    for seed in range(30):
+        np.testing.assert_array_equal(ours(PICTURE, seed), theirs(PICTURE, seed))
 
 
 def test_lists_of_yaml_are_ranges():

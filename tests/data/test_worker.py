@@ -7,7 +7,8 @@ from brain_tumor.data.worker import automatic_workers
     ("cores", "processes", "device", "workers"),
     [
         (1, 1, "cpu", 0),
-        (2, 1, "cpu", 1),
+        (2, 1, "cpu", 0),
+        (4, 1, "cpu", 1),
         (2, 2, "cpu", 0),
         (64, 1, "cpu", 2),
         (1, 1, "cuda", 0),
