@@ -1,12 +1,10 @@
 """The networks that a bundle may name; anything else is refused, so that reading a bundle calls nothing unexpected."""
 
 import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from brain_tumor.errors import BrainTumorError, BundleError
+from brain_tumor.serving.hiding import hidden
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,23 +49,10 @@ def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn
         raise BundleError(f"the architecture's arguments name {', '.join(start)}, which only training may")
     module, _, factory = ARCHITECTURES[name].rpartition(".")
     scratch = {"pretrained": False} if name == "timm" else {}
-    with _without_wandb():
+    with hidden("wandb"):  # timm imports it wherever it is installed, which takes over half a second
         build = getattr(importlib.import_module(module), factory)
     try:
         network: nn.Module = build(num_classes=num_classes, **arguments, **scratch)
     except (BrainTumorError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(f"the architecture {name!r} cannot be built: {str(error).rstrip('.')}") from error
     return network
-
-
-@contextmanager
-def _without_wandb() -> Iterator[None]:
-    """Keep timm from importing wandb, which it does wherever that is installed: over half a second."""
-    if "wandb" in sys.modules:
-        yield
-        return
-    sys.modules["wandb"] = None  # type: ignore[assignment]  # the import system's own way to say that there is none
-    try:
-        yield
-    finally:
-        del sys.modules["wandb"]

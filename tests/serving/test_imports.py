@@ -38,6 +38,7 @@ def test_predicting_needs_nothing_of_training(exported, engine):
     assert not TRAINING & modules
     assert ("torch" in modules) == (engine == "torch")
     assert engine in modules
+    assert "absl.logging" not in modules  # it would close streams of others
 
 
 def test_backbones_of_timm_need_nothing_of_training():

@@ -3,10 +3,13 @@
 from threading import Lock
 
 import numpy as np
-import openvino as ov
 
 from brain_tumor.errors import BundleError
 from brain_tumor.serving.engines import Engine, Logits, Pixels
+from brain_tumor.serving.hiding import hidden
+
+with hidden("absl"):  # whose log handler closes streams that it does not own, once logging is configured anew
+    import openvino as ov
 
 _COMPUTE = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """Precision → type of what is not quantised."""
