@@ -155,7 +155,7 @@ class TestEnding:
         assert code not in (0, 2)
         assert not is_alive(job)
         table = rows(tmp_path)
-        assert table["status"].tolist() == ["finished", "failed"], out
+        assert table["status"].tolist() == ["finished", "preempted"], out
         assert json.loads((tmp_path / "sweep.json").read_text())["status"] == "stopped"
 
     def test_jobs_end_with_a_sweep_that_is_killed(self, flat_folder, tmp_path):
