@@ -194,6 +194,8 @@ class TestOpening:
     def test_what_was_not_exported(self, trained):
         with pytest.raises(BundleError, match=r"not exported for openvino at int8; do so first: brain-tumor export"):
             Predictor.load(trained, "openvino", "int8")
+        with pytest.raises(BundleError, match="was exported at int8 for no engine that is installed; do so first"):
+            Predictor.load(trained, precision="int8")
 
     def test_what_is_not_installed(self, exported, monkeypatch):
         monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: None)

@@ -152,6 +152,7 @@ class TestLoading:
                 {"engine": "torch", "precision": "int8"},
                 "precision=int8 with engine=torch is not possible; expected fp32",
             ),
+            ({"precision": "fp7"}, "precision=fp7 is not possible; expected bf16 or fp32 or int8"),
             ({"threads": 0}, "threads=0 is not possible; expected a whole number from 1"),
         ],
     )

@@ -43,7 +43,7 @@ ENGINES = {
 """In the order in which ``auto`` prefers them; `torch` is the reference that the others are checked against."""
 AUTO = "auto"
 REFERENCE = "torch"
-EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
+EXTRAS = {"onnx": "onnx", "onnxruntime": "onnx", "onnxscript": "onnx", "openvino": "openvino"}
 """Package → extra of ours that brings it."""
 
 
@@ -120,7 +120,14 @@ def cores() -> int:
 
 
 def _choose(bundle: Bundle, precision: str) -> str:
+    known = sorted({kind for engine in ENGINES.values() for kind in engine.precisions})
+    require(precision in known, f"precision={precision}", " or ".join(known))
     for name, kind in ENGINES.items():
         if precision in bundle.exports.get(name, {}) and importlib.util.find_spec(kind.package):
             return name
+    if precision not in ENGINES[REFERENCE].precisions:
+        raise BundleError(
+            f"{bundle.folder} was exported at {precision} for no engine that is installed; do so first: "
+            f"brain-tumor export bundle={bundle.folder} precision={precision}."
+        )
     return REFERENCE
