@@ -53,7 +53,7 @@ def one_cycle(
     require(0 < warmup < 1, f"scheduler.warmup={warmup}", "a share between 0 and 1")
     require(0 < start <= 1, f"scheduler.start={start}", "a share above 0, up to 1")
     rates = [group["lr"] for group in optimizer.param_groups]
-    # a run that is resumed after its last step takes one more
+    # it is stepped after the last training step, too
     schedule = OneCycleLR(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
     return {"scheduler": schedule, "interval": "step"}
 

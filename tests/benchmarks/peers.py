@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchvision import datasets, transforms
 
 WORKERS = 2
-"""The better of 1 and 2 on two cores; timm's own default is 4."""
+"""One a core; timm's own default is 4."""
 
 
 def timm_rates(network: nn.Module, root: Path, size: int, batch: int, epochs: int) -> list[float]:
