@@ -99,7 +99,7 @@ def test_unknown_verb(monkeypatch, capsys):
     assert stop.value.code == 2
     assert (
         capsys.readouterr().err
-        == "brain-tumor: there is no verb 'trian'; verbs are train, audit, export, predict, data.\n"
+        == "brain-tumor: there is no verb 'trian'; verbs are train, evaluate, audit, export, predict, data.\n"
     )
 
 

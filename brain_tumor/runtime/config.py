@@ -30,6 +30,11 @@ _PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    **{
+        f"evaluation.{name}": (lambda value: isinstance(value, int | float) and 0 < value < 1, "between 0 and 1")
+        for name in ("sensitivity", "specificity", "prevalence", "coverage")
+    },
+    "evaluation.abstain": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "from 0, below 1"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
@@ -48,6 +53,16 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""
 
 
+def spelt_out(overrides: Sequence[str], name: str) -> list[str]:
+    """Overrides with what a verb calls otherwise than its configuration does.
+
+    ``evaluate model=RUN`` sets the key ``bundle``: a key named as one of the groups in ``conf/`` Hydra cannot set.
+    """
+    if name != "evaluate":
+        return list(overrides)
+    return [re.sub(r"^model=", "bundle=", override) for override in overrides]
+
+
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", name: str = "train") -> DictConfig:
     """Compose a configuration as the command line would, for use from Python.
 
@@ -62,7 +77,7 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, list(overrides))
+            cfg = hydra.compose(name, spelt_out(overrides, name))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
     cfg.paths.run_dir = str(Path(run_dir).absolute())

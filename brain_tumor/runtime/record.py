@@ -27,6 +27,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _OUTPUTS = (
     "bundle",
     "checkpoints",
+    "claim.md",
     "figures",
     "metrics.csv",
     "predictions",
@@ -34,6 +35,7 @@ _OUTPUTS = (
     "results.json",
     "samples.csv",
     "tensorboard",
+    "tripod_ai.md",
 )
 
 

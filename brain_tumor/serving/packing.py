@@ -11,9 +11,11 @@ import torch
 from safetensors.torch import save
 
 from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.evidence import chosen_in
 from brain_tumor.serving.architectures import architecture_of
-from brain_tumor.serving.bundle import CARD, WEIGHTS, Bundle, read_bundle, write_config
+from brain_tumor.serving.bundle import CARD, SEEN, WEIGHTS, Bundle, read_bundle, write_config
 from brain_tumor.serving.card import model_card
 
 _NETWORK = "network."
@@ -45,12 +47,13 @@ def pack(run_dir: Path) -> Bundle:
             f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
             "finished run (brain-tumor train resume=RUN)."
         ) from error
-    content = save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})
-    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, hashlib.sha256(content).hexdigest())
+    contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"}), SEEN: _seen(run_dir)}
+    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, results, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
-        (draft / WEIGHTS).write_bytes(content)
+        for name, content in contents.items():
+            (draft / name).write_bytes(content)
         (draft / CARD).write_text(model_card(bundle, facts, results), encoding="utf-8")
         write_config(bundle, draft)
         shutil.rmtree(bundle.folder, ignore_errors=True)
@@ -67,11 +70,20 @@ def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], digest: str) -> Bundle:
-    architecture = architecture_of(recipe["model"])
+def _seen(run_dir: Path) -> bytes:
+    samples = read_table(run_dir / "samples.csv")
+    digests = sorted(set(samples["sha256"][samples["split"].isin(["train", "val"])]))
+    return "".join(f"{digest}\n" for digest in digests).encode()
+
+
+def _bundle(
+    folder: Path, recipe: dict[str, Any], facts: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
+) -> Bundle:
+    architecture, chosen = architecture_of(recipe["model"]), chosen_in(results)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return Bundle(
         folder=folder,
-        version=f"{facts['versions']['brain-tumor']}+{digest[:8]}",
+        version=f"{facts['versions']['brain-tumor']}+{digests[WEIGHTS][:8]}",
         architecture=architecture["name"],
         arguments=architecture["arguments"],
         classes=tuple(recipe["classes"]),
@@ -79,7 +91,9 @@ def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], digest:
         image_size=recipe["image_size"],
         mean=tuple(recipe["mean"]),
         std=tuple(recipe["std"]),
-        temperature=1.0,
+        temperature=chosen.temperature,
+        operating_points=chosen.operating_points,
+        abstain_below=chosen.abstain_below,
         data_digest=facts["data"]["digest"],
-        files={WEIGHTS: digest},
+        files=digests,
     )
