@@ -11,7 +11,7 @@ from brain_tumor.__main__ import main
 from brain_tumor.compare import compare
 from brain_tumor.errors import BrainTumorError, ConfigError
 
-FEW = "resamples=100"
+FEW = "resamples=300"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_same_seed_the_same_figures(runs):
 
 
 def test_a_run_of_a_real_training_against_its_copy(trained, run_copy, tmp_path):
-    """The same training twice is no replicate: two candidates that do not differ, of which each may replace the other."""
+    """The same training twice is no replicate, but two candidates, of which each may take the place of the other."""
     found = compare([str(run_copy), f"champion={trained}", FEW], tmp_path / "out")
 
     assert [one["difference"] and one["difference"]["p"] for one in found["candidates"]] == [None, 1.0]
@@ -117,7 +117,9 @@ def command(monkeypatch, tmp_path, capsys):
     """Run `brain-tumor compare` in this process: (exit code, stdout, stderr)."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["brain-tumor", "compare", *arguments, f"hydra.run.dir={tmp_path / 'out'}", FEW])
+        monkeypatch.setattr(
+            sys, "argv", ["brain-tumor", "compare", *arguments, f"hydra.run.dir={tmp_path / 'out'}", FEW]
+        )
         code = 0
         try:
             main()
@@ -157,4 +159,6 @@ def test_a_mistake_is_one_sentence(runs, command):
 
     assert code == 2
     assert len(err.strip().splitlines()) == 1
-    assert "good and fewer.csv were tested on different images: 60 in common, 20 only in good, 0 only in fewer.csv" in err
+    assert (
+        "good and fewer.csv were tested on different images: 60 in common, 20 only in good, 0 only in fewer.csv" in err
+    )

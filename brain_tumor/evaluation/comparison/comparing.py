@@ -61,6 +61,4 @@ def compare(
     resampled = resample(candidates, resamples, seed)
     values = np.array([one[metric].value for one in resampled])
     order = np.argsort(values if is_lower_better(metric) else -values, kind="stable")  # NaN comes last
-    return Comparison(
-        metric, level, resamples, tuple(candidates[i] for i in order), tuple(resampled[i] for i in order)
-    )
+    return Comparison(metric, level, resamples, tuple(candidates[i] for i in order), tuple(resampled[i] for i in order))

@@ -64,10 +64,9 @@ def delong(first: Placements, second: Placements, level: float = 0.95) -> dict[s
     variance = _squared_error(first.above - second.above) + _squared_error(first.below - second.below)
     difference, error = first.area - second.area, float(np.sqrt(variance))
     margin = float(norm.ppf((1 + level) / 2)) * error
+    p = 1.0 if difference == 0 else None
     if error > 0:
         p = float(2 * norm.sf(abs(difference) / error))
-    else:
-        p = 1.0 if difference == 0 else None
     return {
         "first": first.area,
         "second": second.area,

@@ -56,9 +56,9 @@ def _require_images(name: str, first: Predictions, other: str, table: Prediction
         return
     first_odd = min(ours ^ theirs)
     raise DataError(
-        f"{name} and {other} were tested on different images: {len(ours & theirs)} in common, {len(ours - theirs)} only "
-        f"in {name}, {len(theirs - ours)} only in {other}, first {first_odd!r}; train both on one split, with split=file "
-        "split.path=RUN/samples.csv."
+        f"{name} and {other} were tested on different images: {len(ours & theirs)} in common, {len(ours - theirs)} "
+        f"only in {name}, {len(theirs - ours)} only in {other}, first {first_odd!r}; train both on one split, with "
+        "split=file split.path=RUN/samples.csv."
     )
 
 

@@ -29,7 +29,7 @@ def pairwise(comparison: Comparison) -> list[dict[str, Any]]:
     """
     every = range(len(comparison.candidates))
     single = [_Single.of(candidate) for candidate in comparison.candidates]
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for a, b in combinations(every, 2):
         one, other = single[a], single[b]
         pairs.append(

@@ -76,22 +76,32 @@ def _turned(difference: dict[str, Any]) -> dict[str, Any]:
 def _notes(comparison: Comparison) -> list[str]:
     table = comparison.candidates[0].tables[0]
     images, groups = len(table.labels), int(table.groups.max()) + 1
-    several = [len(candidate.tables) > 1 for candidate in comparison.candidates]
+    singles = [candidate for candidate in comparison.candidates if len(candidate.tables) == 1]
+    recipes = len(comparison.candidates) - len(singles)
     notes = []
-    if any(several):
+    if recipes:
         notes.append(
             "A candidate of several seeds is their mean ± standard deviation; its interval resamples patients and "
-            "seeds, so that it speaks of training again. McNemar's and DeLong's tests, which compare two sets of "
-            "predictions, are left out."
+            "seeds, so that it speaks of training again."
         )
-    if not all(several):
+    if singles:
         notes.append("The interval of a single run speaks of its weights on other patients, not of training again.")
     if any(candidate.folds > 1 for candidate in comparison.candidates):
         notes.append(
-            "Folds are joined: each image was predicted by the one model of its recipe that had not seen it. "
+            "Folds are joined: each image was predicted by the one model of its recipe and seed that had not seen it. "
             "Areas under curves mix the scores of these models."
         )
-    if groups < images and not all(several):
+    if singles and len(comparison.candidates) > 1 and recipes:
+        notes.append(
+            "McNemar's and DeLong's tests compare two sets of predictions; recipes of several seeds have none."
+        )
+    pairs = len(comparison.candidates) * (len(comparison.candidates) - 1) // 2
+    if 2 * pairs / (comparison.resamples + 1) > 1 - comparison.level:
+        notes.append(
+            f"{comparison.resamples} resamples are too few to tell any of {pairs} pairs apart: no adjusted p of the "
+            f"bootstrap can be below {min(2 * pairs / (comparison.resamples + 1), 1):.2g}; raise resamples."
+        )
+    if len(singles) > 1 and groups < images:
         notes.append(
             f"McNemar's and DeLong's tests take the {images} images for independent, but they come from {groups} "
             "groups: trust the bootstrap, which resamples whole groups."

@@ -14,7 +14,9 @@ _WITH_VALUE = (
 
 def with_runs(arguments: Sequence[str]) -> list[str]:
     """Gather what is no flag and no override into one ``runs=[…]``; what exists is a run, whatever its name."""
-    runs, rest, before = [], [], ""
+    runs: list[str] = []
+    rest: list[str] = []
+    before = ""
     for argument in arguments:
         ours = before not in _WITH_VALUE and not argument.startswith("-") and not _is_override(argument)
         (runs if ours else rest).append(argument)

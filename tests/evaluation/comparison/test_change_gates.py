@@ -21,7 +21,7 @@ def judge(new, old=None, rules=None, leaks=CLEAN):
 
 def altered(change):
     given = frame(LABELS, 0.9)
-    given[COLUMNS] = change(given[COLUMNS].to_numpy())
+    given[COLUMNS] = change(given[COLUMNS].to_numpy(copy=True))
     return Predictions.from_frame(given)
 
 
@@ -81,7 +81,15 @@ def test_overconfidence():
 
 @pytest.mark.parametrize(
     ("new", "old", "passed"),
-    [(0, 0, True), (3, 3, True), (4, 3, False), (None, 0, False), (None, None, False), (0, None, True), (1, None, False)],
+    [
+        (0, 0, True),
+        (3, 3, True),
+        (4, 3, False),
+        (None, 0, False),
+        (None, None, False),
+        (0, None, True),
+        (1, None, False),
+    ],
 )
 def test_leaks(new, old, passed):
     assert judge(table(LABELS, 0.9), leaks={"new": new, "old": old})[0]["leakage"] is passed

@@ -74,6 +74,17 @@ def test_notes_say_what_the_intervals_mean(document):
     assert document["n"]["groups"] == 150
 
 
+def test_too_few_resamples_for_so_many_pairs(candidates, document):
+    few = comparison_document(compare(candidates, resamples=99))
+
+    assert (
+        "99 resamples are too few to tell any of 3 pairs apart: no adjusted p of the bootstrap can be below 0.06"
+        in (" ".join(few["notes"]))
+    )
+    assert min(pair["difference"]["p_holm"] for pair in few["pairs"]) == pytest.approx(0.06)
+    assert "too few" not in " ".join(document["notes"])
+
+
 def test_it_is_json(document):
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
@@ -119,7 +130,7 @@ def test_one_candidate_of_several_seeds():
 
 
 def test_a_metric_that_does_not_exist(candidates):
-    with pytest.raises(ConfigError, match="metric=f2 is not possible; expected .*f1_macro"):
+    with pytest.raises(ConfigError, match=r"metric=f2 is not possible; expected .*f1_macro"):
         compare(candidates, "f2")
 
 

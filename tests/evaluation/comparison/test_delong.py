@@ -37,7 +37,9 @@ def test_published_example_of_ovarian_cancer():
     albumin, protein, score, outcome = np.array(OVARIAN.split(), float).reshape(-1, 4).T
     died = outcome == 0
     places = [placements(died, -values) for values in (albumin, 10 - score, protein)]
-    first, second, third = (delong(a, b) for a, b in ((places[0], places[1]), (places[2], places[1]), (places[0], places[2])))
+    first, second, third = (
+        delong(a, b) for a, b in ((places[0], places[1]), (places[2], places[1]), (places[0], places[2]))
+    )
     variances = [pair["standard_error"] ** 2 for pair in (first, second, third)]
     shared = (variances[0] + variances[1] - variances[2]) / 2
     covariance = np.array([[variances[0], shared], [shared, variances[1]]])
