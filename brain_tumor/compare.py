@@ -84,7 +84,9 @@ def _task(cfg: DictConfig) -> None:
     document = run(cfg)
     failed = [change["candidate"] for change in document.get("change", {}).get("changes", []) if not change["passed"]]
     if failed and cfg.fail_on_gate:
-        raise GateError(f"{', '.join(failed)} does not pass every gate; change_record.md says which.")
+        raise GateError(
+            f"Not every gate is passed by {'; '.join(failed)}: see change_record.md in {cfg.paths.run_dir}."
+        )
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Run:
     """What was drawn beside the fold: seed, repeat."""
     fold: str = ""
     """Which part was the test, where each in turn is."""
+    label: str = ""
+    """Of the run, for people, where its name tells them little."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def _join(part: list[Run]) -> Predictions:
 
 
 def _names(groups: list[list[Run]]) -> list[str]:
-    """A run's own name, or what its recipe is called, with a run's name where two are called alike."""
-    titles = [group[0].name if len(group) == 1 else group[0].title for group in groups]
+    """What a run or its recipe is called, with a run's name where two are called alike."""
+    titles = [group[0].label or group[0].name if len(group) == 1 else group[0].title for group in groups]
     return [
         title if titles.count(title) == 1 else f"{title} ({group[0].name}, …)"
         for title, group in zip(titles, groups, strict=True)

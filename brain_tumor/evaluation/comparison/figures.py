@@ -10,6 +10,7 @@ from brain_tumor.evaluation.figures import COLOURS
 
 _LONGEST = 34
 """Letters of a name."""
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}
 
 
 def forest(document: dict[str, Any]) -> Figure:
@@ -52,7 +53,9 @@ def _mark(axes: Axes, place: int, found: dict[str, Any], text: str, *, filled: b
     axes.plot([found["ci_low"], found["ci_high"]], [place, place], color=COLOURS[0], linewidth=2)
     face = COLOURS[0] if filled else "white"
     axes.plot(found["value"], place, "s", color=COLOURS[0], markerfacecolor=face, markersize=7, zorder=3)
-    axes.annotate(text, (found["value"], place), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+    axes.annotate(
+        text, (found["value"], place), (0, 7), textcoords="offset points", ha="center", fontsize=8, bbox=_PAPER
+    )
 
 
 def _apart(difference: dict[str, Any]) -> bool:

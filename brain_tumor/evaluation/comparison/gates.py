@@ -71,7 +71,7 @@ def _margins(tried: Metrics, holds: Metrics, rules: Rules, level: float) -> list
         if margin is None or metric not in tried:
             continue
         change = difference(tried[metric], holds[metric], level)
-        what = "difference" if end == "value" else f"lower end of the {level:.0%} interval of the difference"
+        what = "difference" if end == "value" else f"lower end of the {100 * level:g} % interval of the difference"
         rule = f"{what} ≤ {margin:g}" if is_lower_better(metric) else f"{what} ≥ −{margin:g}"
         gain = change[end] if change[end] is None or not is_lower_better(metric) else -change[end]
         passed = gain is not None and gain >= -margin - 1e-12  # not beyond rounding; the undefined does not pass

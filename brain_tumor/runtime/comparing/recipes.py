@@ -28,8 +28,7 @@ def read_runs(paths: Sequence[Path], part: str) -> dict[Path, Run]:
         part: ``val`` or ``test``.
 
     Returns:
-        In the order given. A run's name is its path below the folder that is common to all; a job of a sweep, which is
-        but a number, is called by what it was set to as well.
+        In the order given. A run's name is its path below the folder that is common to all.
 
     Raises:
         ConfigError: They are fewer than two.
@@ -39,23 +38,19 @@ def read_runs(paths: Sequence[Path], part: str) -> dict[Path, Run]:
     if len(paths) < 2:
         raise ConfigError("One run is no comparison; name two at least: brain-tumor compare RUN RUN.")
     base = Path(os.path.commonpath([path.parent for path in paths]))
-    titles = _titles(paths)
+    titles, settings = _differences(paths, leaving_out=REPLICATES), _differences(paths)
     return {
         path: Run(
-            name=_name(path, base, titles[path]),
+            name=str(path.relative_to(base)),
             predictions=read_predictions(predictions_of(path, part)),
             recipe=_recipe(path),
             title=titles[path] or base.name,
+            label=_label(str(path.relative_to(base)), settings[path]),
             seed=_drawn(path, [key for key in REPLICATES if key not in _FOLD]),
             fold=_drawn(path, _FOLD),
         )
         for path in paths
     }
-
-
-def _name(path: Path, base: Path, title: str) -> str:
-    name = str(path.relative_to(base))
-    return f"{name}: {title}" if path.name.isdigit() and title else name
 
 
 def leaked(path: Path) -> int | None:
@@ -108,10 +103,15 @@ def _drawn(path: Path, keys: Sequence[str]) -> str:
     return json.dumps({key: OmegaConf.select(config, key, throw_on_missing=False) for key in keys}, default=str)
 
 
-def _titles(paths: Sequence[Path]) -> dict[Path, str]:
-    """What the command lines of the runs differ in, seeds and folds aside."""
+def _label(name: str, setting: str) -> str:
+    """A job of a sweep, whose folder is but a number, is called by what it was set to as well."""
+    return f"{name}: {setting}" if name.rpartition(os.sep)[2].isdigit() and setting else ""
+
+
+def _differences(paths: Sequence[Path], leaving_out: Sequence[str] = ()) -> dict[Path, str]:
+    """What the command lines of the runs differ in."""
     chosen = {path: _chosen(path) for path in paths}
-    keys = dict.fromkeys(key for values in chosen.values() for key in values if key not in REPLICATES)
+    keys = dict.fromkeys(key for values in chosen.values() for key in values if key not in leaving_out)
     differing = [key for key in keys if len({values.get(key) for values in chosen.values()}) > 1]
     return {
         path: " ".join(f"{key}={values[key]}" for key in differing if key in values) for path, values in chosen.items()

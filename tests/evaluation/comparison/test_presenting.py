@@ -117,6 +117,19 @@ def test_change_record_says_what_and_who(document, judged):
     assert all(line.count("|") == 6 for line in rows)
 
 
+def test_what_is_undefined_is_a_dash(tmp_path):
+    """None but the healthy were tested: there is no area under a curve."""
+    healthy = LABELS * 0 + 2
+    rivals = field(a=table(healthy), b=table(healthy, seed=1))
+    document = comparison_document(compare(rivals, "auroc", resamples=20))
+    save_figure(forest(document), tmp_path / "forest.png")
+
+    write_page(tmp_path / "c.html", document=document, changes=[], forest=tmp_path / "forest.png", command="c")
+
+    assert "<span>–</span>" in (tmp_path / "c.html").read_text()
+    assert "–" in printed(ranking_table(document))
+
+
 def test_numbers_in_words():
     assert [signed(value) for value in (0.0123, -0.0123, -0.0001, 0.0)] == ["+0.012", "−0.012", "0.000", "0.000"]
     assert [show_p(p) for p in (None, 0.0004, 0.25)] == ["–", "<0.001", "0.250"]

@@ -17,11 +17,11 @@ def test_seeds_are_one_recipe(tmp_path):
     ]
 
     assert grouped(*runs) == {
-        "model.name=cnn": ("0: model.name=cnn", "1: model.name=cnn"),
-        "model.name=vit": ("2: model.name=vit", "3: model.name=vit"),
+        "model.name=cnn": ("0", "1"),
+        "model.name=vit": ("2", "3"),
     }
     assert list(grouped(*runs, pool=False)) == [
-        "0: model.name=cnn", "1: model.name=cnn", "2: model.name=vit", "3: model.name=vit",
+        "0: model.name=cnn seed=0", "1: model.name=cnn seed=1", "2: model.name=vit seed=0", "3: model.name=vit seed=1",
     ]  # fmt: skip
 
 
