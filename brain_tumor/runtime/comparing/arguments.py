@@ -21,7 +21,7 @@ def with_runs(arguments: Sequence[str]) -> list[str]:
         ours = before not in _WITH_VALUE and not argument.startswith("-") and not _is_override(argument)
         (runs if ours else rest).append(argument)
         before = argument
-    quoted = ",".join(QuotedString(run, Quote.single).with_quotes() for run in runs)
+    quoted = ",".join(QuotedString(run, Quote.double).with_quotes() for run in runs)  # a shell quotes with the other
     return [*rest, f"runs=[{quoted}]"] if runs else rest
 
 

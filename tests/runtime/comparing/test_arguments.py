@@ -25,7 +25,7 @@ def test_runs_keep_their_names(names):
 
 def test_flags_and_overrides_stay():
     assert with_runs(["a", "--cfg", "job", "metric=auroc", "+x=1", "~y", "b", "-m"]) == [
-        "--cfg", "job", "metric=auroc", "+x=1", "~y", "-m", "runs=['a','b']",
+        "--cfg", "job", "metric=auroc", "+x=1", "~y", "-m", 'runs=["a","b"]',
     ]  # fmt: skip
 
 
@@ -37,4 +37,4 @@ def test_a_folder_that_is_named_like_an_override(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model=cnn").mkdir()
 
-    assert with_runs(["model=cnn", "model=vit"]) == ["model=vit", "runs=['model=cnn']"]
+    assert with_runs(["model=cnn", "model=vit"]) == ["model=vit", 'runs=["model=cnn"]']
