@@ -12,6 +12,7 @@ VERBS = {
     "audit": "find copies, leaks, label conflicts and shortcuts in a data set",
     "export": "bring a model to a faster engine, checked",
     "predict": "classify images with a trained model",
+    "compare": "rank runs with intervals and tests, and judge a change",
     "data": "list, fetch and check the public data sets",
 }
 
@@ -33,6 +34,7 @@ examples:
   brain-tumor audit data=folder data.root=DIR              what is wrong with a data set
   brain-tumor predict bundle=RUN input=FOLDER              classify images with a trained model
   brain-tumor export bundle=RUN precision=int8             the same model, smaller and faster
+  brain-tumor compare RUN RUN                              which is better, and is it more than luck?
   brain-tumor data list                                    public data sets, their licences and known leaks
 """
 

@@ -27,6 +27,10 @@ ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "tor
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
 _COMPILE = (None, "default", "reduce-overhead", "max-autotune")
 _PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+_MARGIN: tuple[Callable[[Any], bool], str] = (
+    lambda value: value is None or (isinstance(value, int | float) and value >= 0),
+    "a number from 0, or null",
+)
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
@@ -49,6 +53,15 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "batch_size": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "calibration": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
+    "resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "level": (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"),
+    "part": (lambda value: value in ("val", "test"), "val or test"),
+    "pool": (lambda value: isinstance(value, bool), "true or false"),
+    "fail_on_gate": (lambda value: isinstance(value, bool), "true or false"),
+    "gates.f1_macro": _MARGIN,
+    "gates.sensitivity": _MARGIN,
+    "gates.ece": _MARGIN,
+    "gates.leakage": (lambda value: isinstance(value, bool), "true or false"),
 }
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""
 

@@ -65,13 +65,13 @@ def write_page(
         command: That made it all.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.evaluation.report", "."),
+        loader=jinja2.PackageLoader("brain_tumor.evaluation", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["embedded"] = lambda file: base64.b64encode(file.read_bytes()).decode()
     environment.filters["wide"] = _wide
-    page = environment.get_template("report.html.j2").render(
+    page = environment.get_template("report/report.html.j2").render(
         title=title, caution=CAUTION, tiles=tiles, sections=sections, facts=facts, notes=notes, command=command
     )
     with published_file(path) as draft:
