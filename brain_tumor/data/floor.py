@@ -54,9 +54,7 @@ def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
     return found
 
 
-def correlations(
-    views: Pictures, known: Rows, queries: Rows
-) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
+def correlations(views: Pictures, known: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
     """How alike queries and known pictures are, as they are or mirrored, whichever is more: in blocks that fit memory.
 
     Yields:

@@ -46,5 +46,10 @@ def examples_figure(
             found = int(probabilities.argmax())
             said = f"{predictions.classes[found]} ({probabilities[found]:.2f})"
             show(line[1 + 2 * number], pictures[place], "", mask)
-            show(line[2 + 2 * number], overlay(pictures[place], heats[place]), f"{'' if found == label else '✗ '}{said}", mask)
+            show(
+                line[2 + 2 * number],
+                overlay(pictures[place], heats[place]),
+                f"{'' if found == label else '✗ '}{said}",
+                mask,
+            )
     return figure

@@ -42,7 +42,7 @@ def as_maps(output: Any, network: nn.Module) -> Tensor | None:
         patches = output[:, getattr(network, "num_prefix_tokens", 0) :]
         side = math.isqrt(patches.shape[1])
         if side and side**2 == patches.shape[1]:
-            output = patches.unflatten(1, (side, side))
+            output = patches.reshape(len(patches), side, side, channels)
     return output.permute(0, 3, 1, 2) if output.ndim == 4 and output.shape[3] == channels else None
 
 

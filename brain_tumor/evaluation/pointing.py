@@ -78,7 +78,11 @@ def _compare(
     head = head_mask(picture) | mask
     share = mask.sum() / head.sum()
     return {
-        "pointing": (_hit(heat, distance, radius), float((distance[head] <= radius).mean()), _hit(middle, distance, radius)),
+        "pointing": (
+            _hit(heat, distance, radius),
+            float((distance[head] <= radius).mean()),
+            _hit(middle, distance, radius),
+        ),
         "pointing_exact": (_hit(heat, distance, 0), float(share), _hit(middle, distance, 0)),
         "iou": (_iou(heat, mask), float(share / (2 - share)), _iou(middle - middle.min(), mask)),
     }
@@ -99,7 +103,7 @@ def _iou(heat: npt.NDArray[np.floating], mask: Flags) -> float:
 
 def _distance_from_centre(shape: tuple[int, ...]) -> Floats:
     y, x = np.indices(shape)
-    return np.hypot(y - (shape[0] - 1) / 2, x - (shape[1] - 1) / 2)
+    return np.asarray(np.hypot(y - (shape[0] - 1) / 2, x - (shape[1] - 1) / 2))
 
 
 def _summary(by_image: Floats, groups: Rows, resamples: int, seed: int) -> dict[str, float | None]:

@@ -34,11 +34,10 @@ def sanity(network: nn.Module, explain: Callable[[nn.Module], Heat], *, seed: in
         similarity is the mean over images of Spearman's correlation of the pixels of two maps, in [-1, 1].
     """
     trained = explain(network)
-    steps = [
-        {"randomised": name, "weights": share, "similarity": similarity(trained, explain(scrambled))}
-        for name, share, scrambled in randomised(network, seed)
-    ]
-    last = steps[-1]["similarity"]
+    steps, last = [], 1.0
+    for name, share, scrambled in randomised(network, seed):
+        last = similarity(trained, explain(scrambled))
+        steps.append({"randomised": name, "weights": share, "similarity": last})
     passed = last < LIMIT
     verdict = (
         f"The maps depend on the weights: with all of them random, rank correlation falls to {last:.2f}."

@@ -76,7 +76,7 @@ def test_phantoms_have_masks_of_bright_or_dark_lesions(tmp_path):
 
     assert (samples["label"].iloc[rows] != "no_tumor").all()
     assert len(rows) == (samples["label"] != "no_tumor").sum()
-    assert 0 < masks.mean(axis=(1, 2)).min()
+    assert masks.mean(axis=(1, 2)).min() > 0
     for row, mask in zip(rows, masks, strict=True):
         head = head_mask(read_grey(samples["path"].iloc[row]))
         assert (mask & head).sum() > 0.5 * mask.sum()

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,9 +53,9 @@ def test_weights_become_random_from_the_head_down(network):
         for name, share, copy in randomised(network)
     ]
 
-    assert [name for name, _, _ in seen] == ["head", "stages.2", "stages.1", "stages.0", "stem"]
+    assert [name for name, _, _ in seen] == ["head", "stages.2.0", "stages.1.0", "stages.0.0", "stem"]
     assert seen[0][2] == {"head.weight", "head.bias"}
-    assert all(one < other for (_, _, one), (_, _, other) in zip(seen, seen[1:], strict=False))
+    assert all(one < other for (_, _, one), (_, _, other) in pairwise(seen))
     assert seen[-1][1] == 1
     assert {name for name in before if name.endswith("0.weight")} <= seen[-1][2] | {"stem.1.weight"}
     for name, value in network.state_dict().items():

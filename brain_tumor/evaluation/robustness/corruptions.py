@@ -28,15 +28,15 @@ class Corruption:
 
 CORRUPTIONS = {
     "Rician noise": Corruption(effects.rician_noise, (4, 8, 14, 22, 32)),
-    "Gaussian blur": Corruption(effects.gaussian_blur, (0.004, 0.007, 0.011, 0.016, 0.022)),
+    "Gaussian blur": Corruption(effects.gaussian_blur, (0.003, 0.005, 0.008, 0.012, 0.017)),
     "motion": Corruption(effects.motion, (0.004, 0.008, 0.014, 0.022, 0.032)),
     "ghosting": Corruption(effects.ghosting, (0.15, 0.3, 0.45, 0.6, 0.75)),
     "rotation": Corruption(effects.rotation, (3, 6, 10, 15, 22)),
     "off-centre zoom": Corruption(effects.zoom, (0.05, 0.1, 0.15, 0.22, 0.3)),
-    "bias field": Corruption(effects.bias_field, (0.15, 0.3, 0.5, 0.75, 1.1)),
+    "bias field": Corruption(effects.bias_field, (0.12, 0.25, 0.4, 0.6, 0.8)),
     "gamma": Corruption(effects.gamma, (0.12, 0.25, 0.4, 0.6, 0.85)),
     "brightness": Corruption(effects.brightness, (0.1, 0.2, 0.35, 0.5, 0.7)),
-    "JPEG": Corruption(effects.jpeg, (40, 60, 75, 85, 92)),
+    "JPEG": Corruption(effects.jpeg, (25, 45, 65, 80, 90)),
     "downsampling": Corruption(effects.downsampling, (1.25, 1.6, 2.1, 2.8, 3.6)),
 }
 """Name, as figures show it → corruption."""

@@ -16,12 +16,12 @@ Generator = np.random.Generator
 
 
 def rician_noise(picture: Picture, level: float, rng: Generator) -> Picture:
-    """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in grey values."""
+    """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in greys."""
     real, imaginary = level * rng.standard_normal((2, *picture.shape))
     return _grey(np.hypot(picture + real, imaginary))
 
 
-def gaussian_blur(picture: Picture, level: float, rng: Generator) -> Picture:
+def gaussian_blur(picture: Picture, level: float, _: Generator) -> Picture:
     """Level: σ as a share of the side."""
     sigma = level * max(picture.shape)
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
@@ -40,7 +40,8 @@ def motion(picture: Picture, level: float, rng: Generator) -> Picture:
         place = rng.standard_normal((groups, 2)) * level * max(picture.shape)
         place[groups // 2] = 0
         along, across = place[((line + 0.5) * groups).astype(int)].T[..., None]
-        return spectrum * np.exp(-2j * np.pi * (line[:, None] * along + column * across))
+        phase: Floats = line[:, None] * along + column * across
+        return np.asarray(spectrum * np.exp(-2j * np.pi * phase))
 
     return _in_k_space(picture, rng, move)
 
@@ -76,13 +77,13 @@ def zoom(picture: Picture, level: float, rng: Generator) -> Picture:
 def bias_field(picture: Picture, level: float, rng: Generator) -> Picture:
     """Brightness that drifts across the head: the exponential of a smooth polynomial (Van Leemput 1999).
 
-    Level: largest log-gain, either way. The brightest pixel keeps its grey, as scanners scale to it.
+    Level: largest log-gain, either way; cut off at white.
     """
     y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in picture.shape), indexing="ij")
     terms = np.stack([x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3])
     field = np.tensordot(rng.standard_normal(5), terms, axes=1)
-    bright = picture * np.exp(level * field / np.abs(field).max())
-    return _grey(bright * (picture.max() / max(bright.max(), 1)))
+    field -= np.average(field, weights=picture + 1.0)  # the head keeps its brightness, as far as it can
+    return _grey(picture * np.exp(level * field / np.abs(field).max()))
 
 
 def gamma(picture: Picture, level: float, rng: Generator) -> Picture:
@@ -95,13 +96,13 @@ def brightness(picture: Picture, level: float, rng: Generator) -> Picture:
     return _by_table(picture, np.arange(256) * np.exp(_either(rng) * level))
 
 
-def jpeg(picture: Picture, level: float, rng: Generator) -> Picture:
+def jpeg(picture: Picture, level: float, _: Generator) -> Picture:
     """Stored lossily once more; level: 100 − quality."""
-    _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])
+    stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])[1]
     return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def downsampling(picture: Picture, level: float, rng: Generator) -> Picture:
+def downsampling(picture: Picture, level: float, _: Generator) -> Picture:
     """Shrunk and enlarged again; level: how many pixels become one, along each side."""
     height, width = picture.shape
     small = cv2.resize(picture, (round(width / level), round(height / level)), interpolation=cv2.INTER_AREA)

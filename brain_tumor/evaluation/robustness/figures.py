@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from brain_tumor.evaluation.figures import COLOURS
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
@@ -51,8 +52,8 @@ def robustness_curves(document: dict[str, Any]) -> Figure:
 def corruption_examples(picture: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
     """One picture uint8 [S, S] under every corruption: a line each, severity 0 to 5 from left to right."""
     columns = (0, *SEVERITIES)
-    figure = Figure(figsize=(1.2 * len(columns) + 1.2, 1.2 * len(CORRUPTIONS) + 0.3), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, hspace=0, wspace=0)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.01, hspace=0, wspace=0)
+    figure = Figure(figsize=(1.2 * len(columns) + 1.2, 1.2 * len(CORRUPTIONS) + 0.3), layout=layout)
     grid = figure.subplots(len(CORRUPTIONS), len(columns))
     for line, name in zip(grid, CORRUPTIONS, strict=True):
         for axes, severity in zip(line, columns, strict=True):

@@ -65,9 +65,7 @@ def robustness(
         "seconds": round(time.perf_counter() - start, 1),
         "clean": base,
         "corruptions": told,
-        "mean_corruption_score": {
-            metric: _mean([curve["area"][metric] for curve in told.values()]) for metric in base
-        },
+        "mean_corruption_score": {metric: _mean([curve["area"][metric] for curve in told.values()]) for metric in base},
         "worst": {"corruption": name, **worst, "change": change},
     }
 

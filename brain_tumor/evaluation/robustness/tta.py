@@ -36,7 +36,7 @@ def view(squares: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
 
 
 def view_probabilities(classify: Classify, squares: npt.NDArray[np.uint8]) -> Floats:
-    """Probabilities of all `VIEWS` of pictures uint8 [B, S, S]: float64 [views, B, C]; the first are of the pictures."""
+    """Probabilities of all `VIEWS` of pictures uint8 [B, S, S]: float64 [views, B, C], those as they are first."""
     return np.stack([classify(view(squares, name)) for name in VIEWS])
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.curves import points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.mistakes import surest_mistakes
@@ -74,4 +75,3 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
         for row, picture, heat in zip(rows, pictures, heats, strict=True)
     ]
     return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=shown)
-

@@ -39,9 +39,7 @@ def document(pictures):
 
 def test_scores_are_those_of_the_corrupted_pictures(document, pictures):
     name, severity = "brightness", 5
-    worse = [
-        sweep.corrupt(name, picture, severity, sweep.draw_of(name, 0, n)) for n, picture in enumerate(pictures)
-    ]
+    worse = [sweep.corrupt(name, picture, severity, sweep.draw_of(name, 0, n)) for n, picture in enumerate(pictures)]
     p = by_brightness(np.stack(worse))
 
     told = document["corruptions"][name]["scores"]
