@@ -26,7 +26,8 @@ def saliency(network: nn.Module, images: Tensor, classes: Tensor, method: Method
     - ``gradient`` (Simonyan et al. 2013, arXiv:1312.6034): the magnitude of the logit's gradient at the input, which is
       noisier. A network whose feature map is not known (see `map_layer`) gets it whatever is asked for.
 
-    None of them proves why a network decided: they are for finding shortcuts.
+    None of them proves why a network decided: they are for finding shortcuts. Which of them points at tumours differs
+    from network to network, transformers above all, whose patches mix: `brain_tumor.evaluation.pointing` measures it.
 
     Args:
         network: Names its last feature map as timm does.

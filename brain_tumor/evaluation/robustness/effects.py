@@ -17,7 +17,7 @@ Generator = np.random.Generator
 
 def rician_noise(picture: Picture, level: float, rng: Generator) -> Picture:
     """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in greys."""
-    real, imaginary = level * rng.standard_normal((2, *picture.shape))
+    real, imaginary = level * rng.standard_normal((2, *picture.shape), np.float32)
     return _grey(np.hypot(picture + real, imaginary))
 
 
