@@ -156,11 +156,11 @@ class TestElsewhere:
     def test_one_side_of_published_data(self, trained, parted_folder, tmp_path):
         options = [f"model={trained}", "data=folder", f"data.root={parted_folder}", "overlap=allow", *FAST]
 
-        results = evaluate([*options, "part=test"], tmp_path)
+        results = evaluate([*options, "side=test"], tmp_path)
 
         assert results["n"]["test"]["images"] == 16
-        with pytest.raises(DataError, match="no side part=val; they are published with test, train"):
-            evaluate([*options, "part=val"], tmp_path / "no")
+        with pytest.raises(DataError, match="no side=val; they are published with test, train"):
+            evaluate([*options, "side=val"], tmp_path / "no")
 
 
 class TestTables:

@@ -51,6 +51,8 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.timeout": (lambda value: isinstance(value, int | float) and value > 0, "seconds, more than 0"),
     "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
     "batch_size": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "limit": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "pictures": (lambda value: isinstance(value, bool), "true or false"),
     "calibration": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
     "resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),

@@ -53,8 +53,8 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     known = _known_samples(bundle.folder)
     data = _load(cfg, known)
     rows = np.flatnonzero(~is_known(data.samples))
-    if cfg.part is not None:
-        rows = _part(data.samples, rows, cfg.part)
+    if cfg.side is not None:
+        rows = _part(data.samples, rows, cfg.side)
     kept, overlap = _without_overlap(data, rows, known, bundle.seen, cfg.overlap)
     asked = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
     mapping = class_mapping(asked, bundle.classes, data.samples["label"].iloc[kept])
@@ -92,12 +92,12 @@ def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
     return load(**arguments)
 
 
-def _part(samples: pd.DataFrame, rows: npt.NDArray[np.int64], part: str) -> npt.NDArray[np.int64]:
+def _part(samples: pd.DataFrame, rows: npt.NDArray[np.int64], side: str) -> npt.NDArray[np.int64]:
     sides = samples["split"].iloc[rows]
-    if not (sides == part).any():
+    if not (sides == side).any():
         there = ", ".join(sorted(set(sides) - {""})) or "no sides"
-        raise DataError(f"The data have no side part={part}; they are published with {there}.")
-    return rows[(sides == part).to_numpy()]
+        raise DataError(f"The data have no side={side}; they are published with {there}.")
+    return rows[(sides == side).to_numpy()]
 
 
 def _without_overlap(

@@ -13,6 +13,7 @@ from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
 from brain_tumor.runtime.conclusion import facts_shown, tell
 from brain_tumor.runtime.config import plain
+from brain_tumor.runtime.looking import look
 from brain_tumor.runtime.record import RunRecord, write_json
 from brain_tumor.runtime.subject import Subject
 
@@ -20,7 +21,13 @@ from brain_tumor.runtime.subject import Subject
 def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
     """Write the evidence, and print its table; returns the content of ``results.json``."""
     run_dir, settings = Path(cfg.paths.run_dir), Settings(**plain(cfg.evaluation))
+    test, folder = found.splits["test"], run_dir / "figures"
     results = evidence(found.splits, settings, cfg.seed, found.chosen, found.attributes) | found.extra
+    drawn = draw(results, test, folder)
+    if found.shown:
+        with record.stage("pictures"):
+            seen = look(found.shown, test, folder, limit=cfg.limit, resamples=settings.resamples, seed=cfg.seed)
+        results, drawn = results | seen.results, drawn | seen.figures
     for split, predictions in found.splits.items():
         (run_dir / "predictions").mkdir(exist_ok=True)
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
@@ -29,7 +36,7 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
         run_dir / "report.html",
         title=found.title,
         tiles=tiles(results),
-        sections=sections(results, draw(results, found.splits["test"], run_dir / "figures")),
+        sections=sections(results, drawn),
         facts=facts_shown(record.facts),
         notes=found.notes,
         command=record.facts["command"],

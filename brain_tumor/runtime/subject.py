@@ -9,28 +9,21 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from brain_tumor.data.pictures import Pictures
-from brain_tumor.data.samples import data_digest
-from brain_tumor.errors import ConfigError, require
+from brain_tumor.data.cache import cached_images
+from brain_tumor.data.pictures import Chosen as ChosenPictures
+from brain_tumor.data.reading import source_file
+from brain_tumor.data.samples import data_digest, read_table
+from brain_tumor.errors import ConfigError, DataError, require
 from brain_tumor.evaluation.evidence import Chosen
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.runtime.data import data_name
 from brain_tumor.runtime.external import external
+from brain_tumor.runtime.looking import Known, Shown
+from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.packing import bundle_of
 from brain_tumor.serving.predictor import Predictor
 
 OVERLAP = ("refuse", "leave_out", "allow")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Pictures of the test, where a model can be asked about them."""
-
-    predictor: Predictor
-    samples: pd.DataFrame
-    """Row by row those of the test table."""
-    images: Pictures
-    """uint8 [N, S, S]."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Subject:
     extra: dict[str, Any] = field(default_factory=dict)
     """Further entries of ``results.json``."""
     shown: Shown | None = None
-    """None: only a table is known."""
+    """None: no model can be asked, or none is to be."""
 
 
 def subject(cfg: DictConfig) -> Subject:
@@ -112,9 +105,9 @@ def _own_test(cfg: DictConfig) -> Subject:
             f"model={cfg.bundle} is no finished run of brain-tumor train; a run is evaluated on its own test, a bundle "
             "needs data=…."
         )
-    for key in ("class_map", "part"):
+    for key in ("class_map", "side"):
         require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")
-    bundle_of(run_dir)
+    bundle = bundle_of(run_dir)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
     facts = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     before = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
@@ -126,7 +119,29 @@ def _own_test(cfg: DictConfig) -> Subject:
         notes=facts.get("notes", []),
         attributes=_parts(splits["test"].frame),
         extra={name: before[name] for name in ("leakage", "floor") if name in before},
-        shown=None,
+        shown=_own_pictures(cfg, run_dir, bundle, splits["test"]) if cfg.pictures else None,
+    )
+
+
+def _own_pictures(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> Shown:
+    """The run's pictures, from the cache where they still are in it."""
+    samples = read_table(run_dir / "samples.csv")
+    if absent := [path for path in samples["path"] if not source_file(path).is_file()]:
+        raise DataError(
+            f"{len(absent)} of the {len(samples)} images of {run_dir} are no longer there, first {absent[0]}; bring "
+            "them back, or evaluate the tables alone with pictures=false."
+        )
+    cache_dir = Path(cfg.paths.cache_dir).expanduser().absolute()
+    decoded = cached_images(
+        samples["path"].tolist(), bundle.image_size, cache_dir, cfg.data.cache, cfg.paths.cache_limit_gb
+    )
+    rows = pd.Index(samples["sample_id"]).get_indexer(pd.Index(test.frame["sample_id"])).astype(np.int64)
+    known = Known(samples, decoded.images, decoded.views, rows)
+    return Shown(
+        predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads),
+        samples=samples.iloc[rows].reset_index(drop=True),
+        images=ChosenPictures(decoded.images, rows),
+        known=known,
     )
 
 
@@ -156,7 +171,7 @@ def _elsewhere(cfg: DictConfig) -> Subject:
         notes=_overlap_notes(found.overlap),
         attributes=found.attributes,
         extra={"overlap": found.overlap},
-        shown=Shown(predictor, found.samples, found.images),
+        shown=Shown(predictor, found.samples, found.images) if cfg.pictures and cfg.class_map is None else None,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_tumor.evaluation.report.page import Section, Table, Tile
+from brain_tumor.evaluation.report.picture_sections import PICTURE_SECTIONS
 from brain_tumor.evaluation.summary import DETECTION, HEADLINES, show, splits_of
 
 Results = Mapping[str, Any]
@@ -44,6 +45,7 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
         "abstention": _abstention,
         "conformal": _conformal,
         "subgroups": _subgroups,
+        **PICTURE_SECTIONS,
     }
     made = {name: section for name, maker in makers.items() if (section := maker(results))}
     return [
