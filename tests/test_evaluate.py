@@ -14,7 +14,7 @@ from brain_tumor.errors import BrainTumorError, ConfigError, DataError
 from brain_tumor.evaluate import evaluate
 from brain_tumor.evaluation.calibration import scaled
 
-FAST = ["evaluation.resamples=50"]
+FAST = ["evaluation.resamples=50", "pictures=false"]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,13 @@ def tables(trained, tmp_path_factory):
         bare = bare.replace({"label": {"no_tumor": "Healthy", "glioma": "Glioma_Tumor"}})
         bare.to_csv(folder / f"{split}.csv", index=False)
     return folder
+
+
+@pytest.fixture(scope="module")
+def own(trained, tmp_path_factory):
+    """A run's own test with its pictures: the results, and the folder they lie in. Read only."""
+    folder = tmp_path_factory.mktemp("own")
+    return evaluate([f"model={trained}", "evaluation.resamples=20", "limit=4"], folder), folder
 
 
 def written(folder):
@@ -70,6 +77,75 @@ class TestRun:
         evaluate([f"model={trained}", *FAST], tmp_path)
 
         assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+    def test_pictures_that_are_gone_are_named(self, run_copy, tmp_path):
+        samples = pd.read_csv(run_copy / "samples.csv")
+        samples.assign(path="/gone/" + samples["sample_id"]).to_csv(run_copy / "samples.csv", index=False)
+
+        with pytest.raises(DataError, match=r"48 of the 48 images .* no longer there, first /gone/.* pictures=false"):
+            evaluate([f"model={run_copy}", "evaluation.resamples=20"], tmp_path)
+
+
+class TestPictures:
+    def test_a_run_is_asked_about_its_test(self, own):
+        results, folder = own
+
+        assert (results["robustness"]["images"], results["robustness"]["of"]) == (4, 8)
+        assert results["robustness"]["clean"] == results["tta"]["before"]
+        assert isinstance(results["saliency"]["sanity"]["passed"], bool)
+        assert "pointing" not in results["saliency"], "these pictures have no masks"
+        assert {"robustness.png", "saliency.png", "mistakes.png"} <= {
+            file.name for file in (folder / "figures").iterdir()
+        }
+
+    def test_mistakes_come_with_what_training_had(self, own, trained):
+        samples = pd.read_csv(trained / "samples.csv").set_index("sample_id")
+        table = pd.read_csv(trained / "predictions" / "test.csv").set_index("sample_id")
+
+        rows = own[0]["mistakes"]
+
+        assert len(rows) == min(8, (table["label"] != table["prediction"]).sum())
+        for row in rows:
+            assert table.loc[row["sample_id"], "prediction"] == row["prediction"] != row["label"]
+            assert all(samples.loc[near["sample_id"], "split"] == "train" for near in row["nearest"])
+            assert len(row["nearest"]) == 3
+
+    def test_the_page_shows_all_of_it(self, own):
+        page = (own[1] / "report.html").read_text()
+
+        for title in (
+            "Robustness",
+            "Test-time augmentation",
+            "Where the model looks",
+            "The surest mistakes of the test",
+        ):
+            assert f"<h2>{title}</h2>" in page
+
+    def test_a_model_elsewhere_is_asked_too(self, trained, elsewhere, tmp_path):
+        options = ["data=folder", f"data.root={elsewhere}", "evaluation.resamples=20", "limit=4"]
+
+        results = evaluate([f"model={trained}", *options], tmp_path)
+
+        assert results["robustness"]["of"] == 32
+        assert all(row["nearest"] == [] for row in results["mistakes"])
+
+    def test_masks_are_pointed_at(self, tmp_path):
+        from brain_tumor.train import train
+
+        phantoms = ["data=phantom", "data.patients=24", "data.slices=1", "data.image_size=32", *FAST[:1]]
+        run = train([*phantoms, "trainer.max_epochs=1", "data.num_workers=0", "callbacks=[]"], tmp_path / "run").run_dir
+        table = pd.read_csv(run / "predictions" / "test.csv")
+        tumours = [name for name in table["label"].unique() if name != "no_tumor"]
+        for name in ("no_tumor", *tumours):
+            table.loc[table["label"] == name, [f"p_{name}"]] += 9
+        columns = [name for name in table if name.startswith("p_")]
+        table[columns] = table[columns].div(table[columns].sum(axis=1), axis=0)
+        table.to_csv(run / "predictions" / "test.csv", index=False)
+
+        results = evaluate([f"model={run}", "evaluation.resamples=20", "limit=4"], tmp_path / "out")
+
+        assert results["saliency"]["pointing"]["images"] == min(4, (table["label"] != "no_tumor").sum())
+        assert "mistakes" not in results or results["mistakes"] == []
 
 
 class TestElsewhere:
