@@ -13,6 +13,8 @@ from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.floor import FLOOR, asked, cached_nearest, floor_scores
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation import figures
+from brain_tumor.evaluation.ood.columns import foreignness_of
+from brain_tumor.evaluation.ood.evaluation import turned_away
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report import write_report
 from brain_tumor.evaluation.results import results_document
@@ -24,13 +26,25 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
-    """Write ``results.json``: metrics with intervals, their numbers of images, and the floor beside them."""
+    """Write ``results.json``: metrics with intervals, numbers of images, what the gate turns away, and the floor."""
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
     results: dict[str, Any] = results_document(splits, resamples=cfg.evaluation.resamples, seed=cfg.seed)
     results["leakage"] = {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)}
     results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
+    results["turned_away"] = _turned_away(splits, cfg)
     write_json(results, Path(cfg.paths.run_dir) / "results.json")
     return results
+
+
+def _turned_away(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any] | None:
+    """Shares of scans that the gate turns away, and the share it was asked for; None without a gate."""
+    scores = {split: foreignness_of(predictions.frame) for split, predictions in splits.items()}
+    shares = {
+        split: turned_away(found, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+        for split, found in scores.items()
+        if found is not None
+    }
+    return {"asked": cfg.evaluation.turned_away, **shares} if shares else None
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:

@@ -30,6 +30,7 @@ _PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "evaluation.turned_away": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share from 0 to 0.5"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),

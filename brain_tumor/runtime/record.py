@@ -28,6 +28,7 @@ _OUTPUTS = (
     "bundle",
     "checkpoints",
     "figures",
+    "gate.safetensors",
     "metrics.csv",
     "predictions",
     "report.html",
