@@ -12,8 +12,9 @@ from safetensors.torch import save
 
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.ood.gate import Gate
 from brain_tumor.serving.architectures import architecture_of
-from brain_tumor.serving.bundle import CARD, WEIGHTS, Bundle, read_bundle, write_config
+from brain_tumor.serving.bundle import CARD, GATE, WEIGHTS, Bundle, GateFacts, read_bundle, write_config
 from brain_tumor.serving.card import model_card
 
 _NETWORK = "network."
@@ -34,6 +35,8 @@ def bundle_of(place: str | Path) -> Bundle:
 def pack(run_dir: Path) -> Bundle:
     """Write ``RUN/bundle`` from ``checkpoints/best.ckpt``, ``run.json`` and ``results.json``; an older one is replaced.
 
+    The gate joins them, in ``gate.safetensors``, if the run had scans enough to fit one.
+
     Raises:
         BundleError: The run is not that far, or its network is none that a bundle can hold.
     """
@@ -45,12 +48,15 @@ def pack(run_dir: Path) -> Bundle:
             f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
             "finished run (brain-tumor train resume=RUN)."
         ) from error
-    content = save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})
-    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, hashlib.sha256(content).hexdigest())
+    contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})}
+    if (run_dir / GATE).is_file():
+        contents[GATE] = (run_dir / GATE).read_bytes()
+    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
-        (draft / WEIGHTS).write_bytes(content)
+        for name, content in contents.items():
+            (draft / name).write_bytes(content)
         (draft / CARD).write_text(model_card(bundle, facts, results), encoding="utf-8")
         write_config(bundle, draft)
         shutil.rmtree(bundle.folder, ignore_errors=True)
@@ -67,11 +73,12 @@ def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], digest: str) -> Bundle:
+def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], contents: dict[str, bytes]) -> Bundle:
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     architecture = architecture_of(recipe["model"])
     return Bundle(
         folder=folder,
-        version=f"{facts['versions']['brain-tumor']}+{digest[:8]}",
+        version=f"{facts['versions']['brain-tumor']}+{files[WEIGHTS][:8]}",
         architecture=architecture["name"],
         arguments=architecture["arguments"],
         classes=tuple(recipe["classes"]),
@@ -81,5 +88,11 @@ def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], digest:
         std=tuple(recipe["std"]),
         temperature=1.0,
         data_digest=facts["data"]["digest"],
-        files={WEIGHTS: digest},
+        files=files,
+        gate=_gate_facts(contents[GATE]) if GATE in contents else None,
     )
+
+
+def _gate_facts(content: bytes) -> GateFacts:
+    gate = Gate.from_bytes(content)
+    return GateFacts(GATE, gate.turned_away, gate.images)
