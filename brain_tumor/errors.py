@@ -34,6 +34,12 @@ class BundleError(BrainTumorError):
     """A bundle is damaged or foreign, or cannot do what is asked of it."""
 
 
+class GateError(BrainTumorError):
+    """A candidate may not take the champion's place; no mistake of anyone."""
+
+    exit_code = 1
+
+
 class PrunedError(BrainTumorError):
     """A sweep ended a run that promised nothing; no mistake of anyone."""
 

@@ -121,7 +121,7 @@ def run(cfg: DictConfig) -> TrainedRun:
         with record.stage("predict"):
             trainer = assemble.fresh_trainer(cfg)
             predicted = predict(trainer, classifier, datamodule, best.checkpoint)
-            gate, notes = gate_of(predicted, run_dir, cfg.evaluation.turned_away, cfg.seed)
+            gate, notes = gate_of(predicted, run_dir, cfg.gate.turned_away, cfg.seed)
             tables = write_predictions(predicted, gate, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)

@@ -51,6 +51,7 @@ def test_help_names_what_there_is():
         ("audit", "data=folder data.root=DIR", "split: auto, file, grouped"),
         ("export", "bundle=RUN precision=int8", "precision: fp32"),
         ("predict", "bundle=RUN input=FOLDER", "slices: largest:1"),
+        ("compare", "RUN champion=RUN", "metric: f1_macro"),
     ],
 )
 def test_help_of_a_verb_does_not_import_torch(verb, example, choices):
@@ -98,8 +99,8 @@ def test_unknown_verb(monkeypatch, capsys):
         main()
     assert stop.value.code == 2
     assert (
-        capsys.readouterr().err
-        == "brain-tumor: there is no verb 'trian'; verbs are train, audit, export, predict, data.\n"
+        capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; "
+        "verbs are train, evaluate, audit, export, predict, compare, data.\n"
     )
 
 

@@ -64,6 +64,7 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
+        facts: How each file stores its picture, see `brain_tumor.data.decoding.Decoded`.
         entry: Folder of the cache that belongs to these pictures, None if nothing is written.
         counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
         leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
@@ -79,6 +80,7 @@ class ScanDataModule(L.LightningDataModule):
     images: Pictures
     labels: npt.NDArray[np.int64]
     views: Pictures
+    facts: pd.DataFrame
     entry: Path | None
     counts: dict[str, int]
     leakage: list[dict[str, Any]]
@@ -152,7 +154,8 @@ class ScanDataModule(L.LightningDataModule):
         self.leakage = leakage(self.samples, data.pairs)
         if not self._allow_leakage:
             veto(self.leakage)
-        self.images, self.views, self.entry, self.curation = data.images, data.views, data.entry, data.curation
+        self.images, self.views, self.facts = data.images, data.views, data.facts
+        self.entry, self.curation = data.entry, data.curation
         self.classes = tuple(sorted(set(self.samples["label"])))
         self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)
         sides = self.samples["split"].value_counts()

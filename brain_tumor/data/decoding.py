@@ -65,17 +65,26 @@ def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Deco
             yield from zip(places, decoded, strict=True)
 
 
-def fit_square(image: Picture, size: int) -> Picture:
-    """Centre a grey picture [H, W] on a black square and resize it to [size, size], keeping its proportions."""
+def fit_square(image: Picture, size: int, interpolation: int | None = None) -> Picture:
+    """Centre a grey picture [H, W] on a black square and resize it to [size, size], keeping its proportions.
+
+    ``interpolation`` is one of OpenCV's; None averages where it shrinks, and is linear where it enlarges.
+    """
     height, width = image.shape
-    scale = size / max(height, width)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    inner = inner_size(image.shape, size)
+    if interpolation is None:
+        interpolation = cv2.INTER_AREA if size < max(height, width) else cv2.INTER_LINEAR
     resized = image if inner == (width, height) else cv2.resize(image, inner, interpolation=interpolation)
     square = np.zeros((size, size), np.uint8)
     top, left = (size - inner[1]) // 2, (size - inner[0]) // 2
     square[top : top + inner[1], left : left + inner[0]] = resized
     return square
+
+
+def inner_size(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """Width and height that a picture of a shape [H, W] has on the square."""
+    scale = size / max(shape)
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
 _NOTHING = dict.fromkeys(("pixels", "format", "mode", "width", "height", "border"), "")

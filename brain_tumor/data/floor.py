@@ -1,7 +1,7 @@
 """The floor a model must beat: 1-nearest-neighbour on small pixels, which knows nothing but how alike pictures look."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,19 @@ def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
         int64 [len(queries)].
     """
     found, best = np.empty(len(queries), np.int64), np.full(len(queries), -np.inf, np.float32)
+    for block, few, alike in correlations(views, known, queries):
+        place, value = alike.argmax(axis=1), alike.max(axis=1)
+        found[block] = np.where(value > best[block], few[place], found[block])
+        best[block] = np.maximum(value, best[block])
+    return found
+
+
+def correlations(views: Pictures, known: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
+    """How alike queries and known pictures are, as they are or mirrored, whichever is more: in blocks that fit memory.
+
+    Yields:
+        A part of ``queries``, some rows of ``known``, and their correlations float32 [queries, known] in [-1, 1].
+    """
     for first in range(0, len(known), _KNOWN):
         few = known[first : first + _KNOWN]
         even, odd = _even_and_odd(views[few, WHOLE])
@@ -54,10 +67,7 @@ def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
             own_even, own_odd = _even_and_odd(views[queries[start : start + _BLOCK], WHOLE])
             alike = own_even @ even.T
             alike += np.abs(own_odd @ odd.T)
-            block, place, value = slice(start, start + len(alike)), alike.argmax(axis=1), alike.max(axis=1)
-            found[block] = np.where(value > best[block], few[place], found[block])
-            best[block] = np.maximum(value, best[block])
-    return found
+            yield slice(start, start + len(alike)), few, alike
 
 
 def _even_and_odd(pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

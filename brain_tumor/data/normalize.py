@@ -22,7 +22,13 @@ class Normalize:
         if len(self.mean) == 1:  # by plain numbers, in place: twenty times faster on a CPU than by tensors of one
             return images.float().mul_(1 / (255 * self.std[0])).sub_(self.mean[0] / self.std[0])
         scale, shift = self._on(images.device)
-        return (images * scale).add_(shift)
+        if images.device.type != "cpu":
+            return (images * scale).add_(shift)
+        grey, (batch, _, height, width) = images.float()[:, 0], images.shape
+        found = grey.new_empty(batch, len(self.mean), height, width)
+        for channel, std in enumerate(self.std):  # one pass each, none of it through other types
+            torch.add(shift[channel, 0, 0], grey, alpha=1 / (255 * std), out=found[:, channel])
+        return found
 
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         if device not in self._constants:  # one copy to the device, not one a batch

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from brain_tumor.evaluation.metrics import ECE_BINS
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.probability import equal_width
 
 Flags = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
@@ -82,6 +82,6 @@ def reliability_points(predictions: Predictions) -> pd.DataFrame:
     """
     confidence = predictions.probabilities.max(axis=1)
     right = predictions.probabilities.argmax(axis=1) == predictions.labels
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    bins = equal_width(confidence)
     table = pd.DataFrame({"bin": bins, "confidence": confidence, "accuracy": right.astype(float)}).groupby("bin")
     return table.mean().assign(images=table.size()).reset_index(drop=True)

@@ -13,8 +13,8 @@ from sklearn.metrics import confusion_matrix as count_pairs
 
 from brain_tumor.data.publish import published_file
 from brain_tumor.evaluation.curves import TUMOUR, Scores, Side, pr_points, reliability_points, roc_points, sides
-from brain_tumor.evaluation.metrics import ece
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.probability import ece
 
 # Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -27,7 +27,7 @@ def confusion_matrix(predictions: Predictions) -> Figure:
     found = predictions.probabilities.argmax(axis=1)
     counts = count_pairs(predictions.labels, found, labels=range(len(classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = _canvas("Confusion matrix", height=4.4)
+    figure, axes = canvas("Confusion matrix", height=4.4)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="Share of the true class", fraction=0.046)
     for row, column in np.ndindex(counts.shape):
@@ -43,7 +43,7 @@ def confusion_matrix(predictions: Predictions) -> Figure:
 
 def roc_curves(predictions: Predictions) -> Figure:
     """Sensitivity over 1 − specificity of each class against the rest, and of detection."""
-    figure, axes = _canvas("ROC curves")
+    figure, axes = canvas("ROC curves")
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     _draw_curves(axes, predictions, roc_points, lambda side: f"AUROC {roc_auc_score(side.positive, side.score):.3f}")
     axes.set_xlabel("1 − specificity")
@@ -54,7 +54,7 @@ def roc_curves(predictions: Predictions) -> Figure:
 
 def pr_curves(predictions: Predictions) -> Figure:
     """Precision over sensitivity of each class against the rest, and of detection."""
-    figure, axes = _canvas("Precision–recall curves")
+    figure, axes = canvas("Precision–recall curves")
     _draw_curves(
         axes, predictions, pr_points, lambda side: f"AP {average_precision_score(side.positive, side.score):.3f}"
     )
@@ -65,27 +65,27 @@ def pr_curves(predictions: Predictions) -> Figure:
     return figure
 
 
-def reliability(predictions: Predictions) -> Figure:
+def reliability(predictions: Predictions, calibrated: Predictions | None = None) -> Figure:
     """How often the top class is right, over how sure the model is of it: a calibrated model stays on the diagonal.
 
-    The area of a point is the share of images in its bin (the bins of the ECE, Guo 2017).
+    The area of a point is the share of images in its bin (the bins of the ECE, Guo 2017), the number beside it theirs.
+
+    Args:
+        predictions: As trained.
+        calibrated: The same images at a temperature.
     """
-    figure, axes = _canvas("Reliability of the top class")
-    points = reliability_points(predictions)
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="calibrated")
-    error = float(ece(predictions.labels, predictions.probabilities, np.ones((1, len(predictions.labels))))[0])
-    axes.plot(points["confidence"], points["accuracy"], color=COLOURS[0], label=f"model: ECE {error:.3f}")
-    share = points["images"] / points["images"].sum()
-    axes.scatter(points["confidence"], points["accuracy"], 20 + 400 * share, color=COLOURS[0], alpha=0.6)
-    for row in points.itertuples():
-        axes.annotate(
-            f"{row.images}",
-            (row.confidence, row.accuracy),
-            (0, -14),
-            textcoords="offset points",
-            fontsize=7,
-            ha="center",
-        )
+    figure, axes = canvas("Reliability of the top class")
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="right as often as sure")
+    tables = {"as trained": predictions} | ({"calibrated": calibrated} if calibrated else {})
+    for (name, table), colour, style in zip(tables.items(), COLOURS, STYLES, strict=False):
+        points = reliability_points(table)
+        error = float(ece(table.labels, table.probabilities, np.ones((1, len(table.labels))))[0])
+        axes.plot(points["confidence"], points["accuracy"], style, color=colour, label=f"{name}: ECE {error:.3f}")
+        share = points["images"] / points["images"].sum()
+        axes.scatter(points["confidence"], points["accuracy"], 20 + 400 * share, color=colour, alpha=0.6)
+    for row in reliability_points(predictions).itertuples():
+        place = (row.confidence, row.accuracy)
+        axes.annotate(f"{row.images}", place, (0, -14), textcoords="offset points", fontsize=7, ha="center")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.08, 1.04)
     axes.set_xlabel("Confidence (mean probability of the top class)")
@@ -130,7 +130,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(draft, format="png", dpi=130)
 
 
-def _canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
+def canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
+    """A figure with one plot."""
     figure = Figure(figsize=(5.4, height), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=11)

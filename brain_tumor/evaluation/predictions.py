@@ -5,14 +5,14 @@ another framework needs ``sample_id``, ``label`` and the probabilities.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.labels import HEALTHY, normalise_label
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
 
@@ -39,6 +39,27 @@ class Predictions:
     def healthy(self) -> int | None:
         """Index of the healthy class, or None."""
         return self.classes.index(HEALTHY) if HEALTHY in self.classes else None
+
+    @property
+    def detection(self) -> npt.NDArray[np.float64] | None:
+        """Detection score 1 − p(healthy class), [N] in [0, 1]; None without a healthy class."""
+        return None if self.healthy is None else 1 - self.probabilities[:, self.healthy]
+
+    @property
+    def found(self) -> npt.NDArray[np.int64]:
+        """[N], index of the most probable class."""
+        best: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return best
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Predictions":
+        """The images that bool [N] marks."""
+        groups = np.unique(self.groups[rows], return_inverse=True)[1].astype(np.int64)
+        frame = self.frame[rows].reset_index(drop=True)
+        return Predictions(self.classes, self.labels[rows], self.probabilities[rows], groups, frame)
+
+    def with_probabilities(self, probabilities: npt.NDArray[np.float64]) -> "Predictions":
+        """The same images with other probabilities float64 [N, C]; the table itself keeps its own."""
+        return replace(self, probabilities=probabilities)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> "Predictions":
@@ -84,12 +105,23 @@ def predictions_frame(
 
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Read and check a predictions table.
+    """Read and check a predictions table; class names are brought to one spelling (``healthy`` → ``no_tumor``).
 
     Raises:
-        DataError: See `Predictions.from_frame`; or the file is no CSV.
+        DataError: See `Predictions.from_frame`; or the file is no CSV. The message names the file.
     """
-    return Predictions.from_frame(read_table(path))
+    frame = read_table(path)
+    columns = {
+        name: _PROBABILITY + normalise_label(name[2:])
+        for name in frame.columns.astype(str)
+        if name.startswith(_PROBABILITY)
+    }
+    if len(set(columns.values())) == len(columns) and "label" in frame:
+        frame = frame.rename(columns=columns).assign(label=frame["label"].map(normalise_label))
+    try:
+        return Predictions.from_frame(frame)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _refuse(frame: pd.DataFrame, bad: npt.NDArray[np.bool_], what: str) -> None:

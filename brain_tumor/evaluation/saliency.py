@@ -1,60 +1,87 @@
 """Where in a picture the evidence for a class lies, as far as gradients can tell."""
 
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from brain_tumor.data.normalize import Normalize
+from brain_tumor.evaluation.feature_maps import as_maps, map_layer
+
 Picture = npt.NDArray[np.uint8]
+Heat = npt.NDArray[np.float32]
+Method = Literal["hirescam", "gradcam", "gradient"]
 _STRONGEST = 0.6  # share of the colour where a map is 1
 
 
-def saliency(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-    """A map of the evidence for one class per image.
+def saliency(network: nn.Module, images: Tensor, classes: Tensor, method: Method = "hirescam") -> Tensor:
+    """A map of the evidence for one class per image; features and gradients come from captum.
 
-    HiResCAM (Draelos & Carin 2020, arXiv:2011.08891): the last feature map times the gradient of the class's logit,
-    summed over channels, where it is positive. Where the head averages the map, this is Grad-CAM (Selvaraju et al.
-    2017, arXiv:1610.02391); where it does not, Grad-CAM can point at places that were not used. A network that names
-    no feature map (a transformer) gets the magnitude of the logit's gradient at the input (Simonyan et al. 2013,
-    arXiv:1312.6034), which is noisier. Neither proves why a network decided: they are for finding shortcuts.
+    - ``hirescam`` (Draelos & Carin 2020, arXiv:2011.08891): the last feature map times the gradient of the class's
+      logit, summed over channels, where it is positive. Nothing lights up that was not used.
+    - ``gradcam`` (Selvaraju et al. 2017, arXiv:1610.02391): the same with the gradient averaged over places. It is the
+      same where the head averages the map; where it does not, it can point at places that were not used.
+    - ``gradient`` (Simonyan et al. 2013, arXiv:1312.6034): the magnitude of the logit's gradient at the input, which is
+      noisier. A network whose feature map is not known (see `map_layer`) gets it whatever is asked for.
+
+    None of them proves why a network decided: they are for finding shortcuts. Which of them points at tumours differs
+    from network to network, transformers above all, whose patches mix: `brain_tumor.evaluation.pointing` measures it.
 
     Args:
-        network: Names its last feature map as timm does, in ``feature_info``, or names none.
+        network: Names its last feature map as timm does.
         images: float [B, C, H, W], as the network takes them.
         classes: int64 [B].
+        method: One of the three.
 
     Returns:
         float [B, H, W] in [0, 1], 1 at each map's maximum; zeros where nothing speaks for the class.
     """
-    training, seen = network.training, []
-    layer = _last_map(network)
-    hook = layer.register_forward_hook(lambda *call: seen.append(call[2])) if layer else None
+    training = network.training
     network.eval()
     try:
-        with torch.enable_grad():
-            inputs = images.detach().clone().requires_grad_()  # else a frozen backbone leaves no graph
-            logits = network(inputs)
-            chosen = logits.gather(1, classes[:, None]).sum()
-            features = _as_maps(seen[0], network) if seen else None
-            if features is None:
-                [gradient] = torch.autograd.grad(chosen, inputs)
-                maps = gradient.abs().amax(dim=1)
-            else:
-                [gradient] = torch.autograd.grad(chosen, seen[0])
-                products = _as_maps(seen[0] * gradient, network)
-                assert products is not None  # noqa: S101, as features has the same shape
-                maps = products.sum(dim=1).relu()
+        inputs = images.detach().clone().requires_grad_()  # else a frozen backbone leaves no graph
+        maps = None if method == "gradient" else _feature_evidence(network, inputs, classes, method)
+        if maps is None:
+            maps = _input_gradient(network, inputs, classes)
     finally:
         network.train(training)
-        if hook:
-            hook.remove()
     resized = nn.functional.interpolate(maps.detach().float()[:, None], images.shape[-2:], mode="bilinear")[:, 0]
     return resized / resized.amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
 
 
-def overlay(picture: Picture, heat: npt.NDArray[np.float32]) -> Picture:
+def heat_maps(
+    network: nn.Module,
+    normalize: Normalize,
+    pictures: Picture,
+    classes: npt.NDArray[np.int64],
+    method: Method = "hirescam",
+    batch_size: int = 32,
+) -> Heat:
+    """`saliency` of grey pictures.
+
+    Args:
+        network: Takes normalised images, on any device.
+        normalize: Bytes → normalised images.
+        pictures: uint8 [N, S, S].
+        classes: int64 [N], whose evidence is asked for.
+        method: See `saliency`.
+        batch_size: Pictures at once.
+
+    Returns:
+        float32 [N, S, S] in [0, 1].
+    """
+    device = next(network.parameters()).device
+    heats = np.empty(pictures.shape, np.float32)
+    for first in range(0, len(pictures), batch_size):
+        part = slice(first, first + batch_size)
+        images = normalize(torch.from_numpy(np.array(pictures[part]))[:, None].to(device))
+        heats[part] = saliency(network, images, torch.from_numpy(classes[part]).to(device), method).cpu().numpy()
+    return heats
+
+
+def overlay(picture: Picture, heat: Heat) -> Picture:
     """A grey picture uint8 [H, W] with its map [H, W] laid over it: uint8 [H, W, 3]; grey where the map is 0."""
     from matplotlib import colormaps
 
@@ -64,24 +91,25 @@ def overlay(picture: Picture, heat: npt.NDArray[np.float32]) -> Picture:
     return mixed
 
 
-def _last(network: nn.Module) -> dict[str, Any]:
-    """What timm's ``feature_info`` says of the last map."""
-    entries = getattr(network, "feature_info", None) or [{}]
-    return dict(entries[-1])
+def _feature_evidence(network: nn.Module, inputs: Tensor, classes: Tensor, method: Method) -> Tensor | None:
+    """HiResCAM or Grad-CAM, float [B, h, w] from 0; None where the network has no map that is known."""
+    from captum.attr import LayerActivation, LayerGradientXActivation
 
-
-def _last_map(network: nn.Module) -> nn.Module | None:
-    try:
-        return network.get_submodule(_last(network).get("module") or "nowhere")
-    except AttributeError:
+    layer = map_layer(network)
+    if layer is None:
         return None
+    cam = method == "gradcam"
+    gradient = LayerGradientXActivation(network, layer, multiply_by_inputs=not cam).attribute(inputs, classes)
+    maps = as_maps(gradient, network)
+    if maps is not None and cam:
+        features = as_maps(LayerActivation(network, layer).attribute(inputs), network)
+        assert features is not None  # noqa: S101, as it has the gradient's shape
+        maps = maps.mean((2, 3), keepdim=True) * features
+    return None if maps is None else maps.sum(dim=1).relu()
 
 
-def _as_maps(output: Any, network: nn.Module) -> Tensor | None:
-    """A layer's output as [B, channels, h, w], whichever way round it is; None if it is no map."""
-    if not isinstance(output, Tensor) or output.ndim != 4:
-        return None
-    channels = _last(network).get("num_chs")
-    if output.shape[1] == channels:
-        return output
-    return output.permute(0, 3, 1, 2) if output.shape[3] == channels else None
+def _input_gradient(network: nn.Module, inputs: Tensor, classes: Tensor) -> Tensor:
+    from captum.attr import Saliency
+
+    gradient: Tensor = Saliency(network).attribute(inputs, classes)
+    return gradient.amax(dim=1)

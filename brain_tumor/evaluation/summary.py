@@ -1,5 +1,6 @@
-"""The results as a table in the terminal."""
+"""The results as a table in the terminal, and how figures are written everywhere."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -11,28 +12,33 @@ DETECTION = ("detection/auroc", "detection/sensitivity", "detection/specificity"
 
 
 def results_table(results: dict[str, Any]) -> Table:
-    """Metrics of val and test with 95 % intervals, and the floor below macro-F1.
+    """Metrics of each split with 95 % intervals, and the floor below macro-F1 if there is one.
 
     Args:
         results: The content of ``results.json``.
     """
-    n = results["n"]
-    title = f"Best weights; 95 % intervals by group ({n['val']['groups']} in val, {n['test']['groups']} in test)"
-    table = Table(title=title, title_justify="left", caption=CAUTION)
+    splits, n = splits_of(results), results["n"]
+    groups = ", ".join(f"{n[split]['groups']} in {split}" for split in splits)
+    table = Table(title=f"95 % intervals by group ({groups})", title_justify="left", caption=CAUTION)
     table.add_column("metric")
-    for split in ("val", "test"):
+    for split in splits:
         table.add_column(f"{split} (n = {n[split]['images']})", justify="right")
     classes = [f"f1/{name}" for name in n["test"]["per_class"]]
     for metric in (*HEADLINES, *DETECTION, *classes):
         if metric in results["test"]:
-            table.add_row(metric, *(show(results[split][metric]) for split in ("val", "test")))
-        if metric == HEADLINES[0]:
-            floor = (f"{results['floor'][split]['f1_macro']:.3f}" + " " * 15 for split in ("val", "test"))
+            table.add_row(metric, *(show(results[split][metric]) for split in splits))
+        if metric == HEADLINES[0] and "floor" in results:
+            floor = (f"{results['floor'][split]['f1_macro']:.3f}" + " " * 15 for split in splits)
             table.add_row("  1-NN floor", *floor, style="dim")
     return table
 
 
-def show(estimate: dict[str, float | None]) -> str:
+def splits_of(results: Mapping[str, Any]) -> list[str]:
+    """The splits that were evaluated, ``val`` first."""
+    return [split for split in ("val", "test") if split in results]
+
+
+def show(estimate: Mapping[str, float | None]) -> str:
     """``0.953 [0.931, 0.970]``, or a dash where undefined."""
     if estimate["value"] is None:
         return "–"

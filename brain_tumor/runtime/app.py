@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
-from brain_tumor.runtime.config import CONF_DIR, check, explain
+from brain_tumor.runtime.config import CONF_DIR, check, explain, spelt_out
 from brain_tumor.runtime.resume import expand
 from brain_tumor.runtime.world import outer_launcher, outer_rank
 
@@ -47,7 +47,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
             _stop(verb, error)
 
     try:
-        sys.argv[1:] = expand(sys.argv[1:])
+        sys.argv[1:] = spelt_out(expand(sys.argv[1:]), verb)
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)

@@ -1,6 +1,7 @@
 """What a run leaves for people: results, floor, figures and the report; and for use, the bundle."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,21 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich import get_console
 
+from brain_tumor.data.attributes import attributes
 from brain_tumor.data.audit.veto import leak_counts
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.floor import FLOOR, asked, cached_nearest, floor_scores
 from brain_tumor.errors import BundleError
-from brain_tumor.evaluation import figures
+from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.ood.columns import foreignness_of
 from brain_tumor.evaluation.ood.evaluation import turned_away
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report import write_report
-from brain_tumor.evaluation.results import results_document
+from brain_tumor.evaluation.report.checklists import write_checklists
+from brain_tumor.evaluation.report.drawing import draw
+from brain_tumor.evaluation.report.page import write_page
+from brain_tumor.evaluation.report.sections import sections, tiles
 from brain_tumor.evaluation.summary import results_table
+from brain_tumor.runtime.config import plain
 from brain_tumor.runtime.record import RunRecord, write_json
 from brain_tumor.serving.packing import pack
 
@@ -26,25 +31,26 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
-    """Write ``results.json``: metrics with intervals, numbers of images, what the gate turns away, and the floor."""
+    """Write ``results.json``: the evidence of val and test, what the gate turns away, and the floor beside it."""
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
-    results: dict[str, Any] = results_document(splits, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+    parts = attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test"))
+    results: dict[str, Any] = evidence(splits, Settings(**plain(cfg.evaluation)), cfg.seed, attributes=parts)
     results["leakage"] = {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)}
     results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
-    results["turned_away"] = _turned_away(splits, cfg)
+    results |= _turned_away(splits, cfg)
     write_json(results, Path(cfg.paths.run_dir) / "results.json")
     return results
 
 
-def _turned_away(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any] | None:
-    """Shares of scans that the gate turns away, and the share it was asked for; None without a gate."""
+def _turned_away(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
+    """Shares of scans that the gate turns away, and the share it was asked for; nothing without a gate."""
     scores = {split: foreignness_of(predictions.frame) for split, predictions in splits.items()}
     shares = {
         split: turned_away(found, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
         for split, found in scores.items()
         if found is not None
     }
-    return {"asked": cfg.evaluation.turned_away, **shares} if shares else None
+    return {"turned_away": {"asked": cfg.gate.turned_away, **shares}} if shares else {}
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
@@ -80,55 +86,43 @@ def present(
 ) -> None:
     """Write ``figures/`` and ``report.html``, and print the results table and where everything lies."""
     run_dir = Path(cfg.paths.run_dir)
-    report = run_dir / "report.html"
     notes = record.facts["notes"]
-    write_report(
-        report,
+    test, epochs = Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv")
+    write_page(
+        run_dir / "report.html",
         title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
-        results=results,
-        figures=_draw(
-            Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv"), run_dir / "figures"
-        ),
-        facts=_facts(record.facts),
+        tiles=tiles(results),
+        sections=sections(results, draw(results, test, run_dir / "figures", epochs)),
+        facts=facts_shown(record.facts),
         notes=notes,
         command=record.facts["command"],
     )
+    write_checklists(run_dir, results, record.facts)
+    tell(results, notes, run_dir)
+
+
+def tell(results: dict[str, Any], notes: Sequence[str], run_dir: Path) -> None:
+    """Print the results table, what a reader must know, and where everything lies."""
     console = get_console()
     console.print(results_table(results))
     for note in notes:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
-    places = {"Report": report, "Figures": run_dir / "figures", "Bundle": run_dir / "bundle", "Run": run_dir}
-    for what, path in places.items():
-        if path.exists():
+    for what, name in {"Report": "report.html", "Figures": "figures", "Bundle": "bundle", "Run": ""}.items():
+        if (path := run_dir / name).exists():
             console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _draw(test: Predictions, epochs: pd.DataFrame, folder: Path) -> dict[str, Path]:
-    folder.mkdir(exist_ok=True)
-    drawn = {
-        "Loss curves": figures.loss_curves(epochs),
-        "Confusion matrix (test)": figures.confusion_matrix(test),
-        "ROC curves (test)": figures.roc_curves(test),
-        "Precision–recall curves (test)": figures.pr_curves(test),
-        "Reliability (test)": figures.reliability(test),
-    }
-    names = ("loss_curves", "confusion_matrix", "roc", "pr", "reliability")
-    paths = {title: folder / f"{name}.png" for title, name in zip(drawn, names, strict=True)}
-    for title, figure in drawn.items():
-        figures.save_figure(figure, paths[title])
-    return paths
-
-
-def _facts(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
+def facts_shown(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
     """The run's record as the report shows it."""
-    return {
-        "Data": _texts(facts["data"]),
-        "Model": _texts(facts["model"]),
-        "Training": _texts({"seed": facts["seed"], **facts["training"]}),
-        "Seconds": _texts(facts["seconds"]),
-        "Software": _texts({**facts["versions"], "git": facts["git_sha"] or "unknown"}),
-        "Hardware": _texts(facts["hardware"]),
+    shown = {
+        "Data": facts.get("data", {}),
+        "Model": facts.get("model", {}),
+        "Training": facts.get("training", {}),
+        "Seconds": facts["seconds"],
+        "Software": {**facts["versions"], "git": facts["git_sha"] or "unknown", "seed": facts["seed"]},
+        "Hardware": facts["hardware"],
     }
+    return {heading: _texts(entries) for heading, entries in shown.items() if entries}
 
 
 def _texts(facts: dict[str, Any]) -> dict[str, str]:

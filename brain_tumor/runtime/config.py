@@ -27,10 +27,19 @@ ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "tor
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
 _COMPILE = (None, "default", "reduce-overhead", "max-autotune")
 _PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+_MARGIN: tuple[Callable[[Any], bool], str] = (
+    lambda value: value is None or (isinstance(value, int | float) and value >= 0),
+    "a number from 0, or null",
+)
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda value: isinstance(value, int) and 0 <= value < 2**32, "a whole number from 0"),
     "evaluation.resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
-    "evaluation.turned_away": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share from 0 to 0.5"),
+    **{
+        f"evaluation.{name}": (lambda value: isinstance(value, int | float) and 0 < value < 1, "between 0 and 1")
+        for name in ("sensitivity", "specificity", "prevalence", "coverage")
+    },
+    "evaluation.abstain": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "from 0, below 1"),
+    "gate.turned_away": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share above 0, at most 0.5"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
@@ -45,8 +54,27 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "batch_size": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "calibration": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
+    "resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
+    "level": (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"),
+    "part": (lambda value: value in ("val", "test"), "val or test"),
+    "pool": (lambda value: isinstance(value, bool), "true or false"),
+    "fail_on_gate": (lambda value: isinstance(value, bool), "true or false"),
+    "gates.f1_macro": _MARGIN,
+    "gates.sensitivity": _MARGIN,
+    "gates.ece": _MARGIN,
+    "gates.leakage": (lambda value: isinstance(value, bool), "true or false"),
 }
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""
+
+
+def spelt_out(overrides: Sequence[str], name: str) -> list[str]:
+    """Overrides with what a verb calls otherwise than its configuration does.
+
+    ``evaluate model=RUN`` sets the key ``bundle``: a key named as one of the groups in ``conf/`` Hydra cannot set.
+    """
+    if name != "evaluate":
+        return list(overrides)
+    return [re.sub(r"^model=", "bundle=", override) for override in overrides]
 
 
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", name: str = "train") -> DictConfig:
@@ -63,7 +91,7 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, list(overrides))
+            cfg = hydra.compose(name, spelt_out(overrides, name))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
     cfg.paths.run_dir = str(Path(run_dir).absolute())

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from brain_tumor.callbacks.throughput import Throughput
 from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.config import explain
+from brain_tumor.runtime.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ def fit(
     Raises:
         ConfigError: Lightning finds that the parts do not go together, or nothing was validated.
     """
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     try:
         trainer.fit(classifier, datamodule, ckpt_path=checkpoint, weights_only=True)
     except MisconfigurationException as error:

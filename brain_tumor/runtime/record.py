@@ -27,6 +27,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _OUTPUTS = (
     "bundle",
     "checkpoints",
+    "claim.md",
     "figures",
     "gate.safetensors",
     "metrics.csv",
@@ -35,6 +36,7 @@ _OUTPUTS = (
     "results.json",
     "samples.csv",
     "tensorboard",
+    "tripod_ai.md",
 )
 
 

@@ -1,9 +1,10 @@
 """The bundle: a folder with all that one model needs to answer. Reading it runs no code from it and imports no torch.
 
-``config.json`` (architecture, classes, healthy class, preprocessing, temperature, data digest, version, the SHA-256 of
-each file, what the gate against foreign images was set to, what was exported and checked), ``model.safetensors``,
-``README.md`` (model card), ``gate.safetensors`` where there were scans enough to fit a gate on, and, once exported,
-``model.onnx`` and ``model-int8.onnx``.
+``config.json`` (architecture, classes, healthy class, preprocessing, temperature, operating points, data digest,
+version, the SHA-256 of each file, what the gate against foreign images was set to, what was exported and checked),
+``model.safetensors``, ``gate.safetensors`` where there were scans enough to fit one, ``seen.txt`` (SHA-256 of the files
+that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
+``model-int8.onnx``.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from brain_tumor.errors import BundleError
 from brain_tumor.serving.fields import Fields
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 1
-CONFIG, WEIGHTS, CARD, GATE = "config.json", "model.safetensors", "README.md", "gate.safetensors"
+CONFIG, WEIGHTS, CARD, SEEN = "config.json", "model.safetensors", "README.md", "seen.txt"
+GATE = "gate.safetensors"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Bundle:
     """Per channel."""
     temperature: float
     """Logits are divided by it."""
+    operating_points: dict[str, float]
+    """Name → detection score from which on an image is called a tumour, chosen on validation; may be empty."""
+    abstain_below: float | None
+    """Probability of the top class below which the model abstains, chosen on validation; None: never."""
     data_digest: str
     """Of the data that it was trained and evaluated on."""
     files: dict[str, str]
@@ -73,6 +79,15 @@ class Bundle:
     """Engine → precision → what was exported."""
     gate: GateFacts | None = None
     """None: the model answers for any picture."""
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """SHA-256 of the files it was trained and chosen on; empty where that is not known.
+
+        Raises:
+            BundleError: As `read`.
+        """
+        return frozenset(self.read(SEEN).decode().split()) if SEEN in self.files else frozenset()
 
     def read(self, name: str) -> bytes:
         """The content of a file, verified.
@@ -152,6 +167,8 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         mean=mean,
         std=std,
         temperature=fields.number("temperature", above=0),
+        operating_points=_points(fields),
+        abstain_below=fields.number("abstain_below") if fields.mapping.get("abstain_below") is not None else None,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
         exports={
@@ -161,6 +178,13 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         },
         gate=_gate(fields.inner("gate"), files) if fields.mapping.get("gate") is not None else None,
     )
+
+
+def _points(fields: Fields) -> dict[str, float]:
+    if "operating_points" not in fields.mapping:  # bundles of before
+        return {}
+    points = fields.inner("operating_points")
+    return {name: points.number(name) for name in points.mapping}
 
 
 def _file(fields: Fields, files: Fields) -> str:
@@ -190,6 +214,8 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "healthy_class": bundle.healthy_class,
         "preprocessing": {"image_size": bundle.image_size, "mean": bundle.mean, "std": bundle.std},
         "temperature": bundle.temperature,
+        "operating_points": bundle.operating_points,
+        "abstain_below": bundle.abstain_below,
         "data": {"digest": bundle.data_digest},
         "gate": asdict(bundle.gate) if bundle.gate else None,
         "files": bundle.files,

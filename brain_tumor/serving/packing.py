@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import save
 
 from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.evidence import chosen_in
 from brain_tumor.evaluation.ood.gate import Gate
 from brain_tumor.serving.architectures import architecture_of
-from brain_tumor.serving.bundle import CARD, GATE, WEIGHTS, Bundle, GateFacts, read_bundle, write_config
+from brain_tumor.serving.bundle import CARD, GATE, SEEN, WEIGHTS, Bundle, GateFacts, read_bundle, write_config
 from brain_tumor.serving.card import model_card
 
 _NETWORK = "network."
@@ -48,10 +50,10 @@ def pack(run_dir: Path) -> Bundle:
             f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
             "finished run (brain-tumor train resume=RUN)."
         ) from error
-    contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"})}
+    contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"}), SEEN: _seen(run_dir)}
     if (run_dir / GATE).is_file():
         contents[GATE] = (run_dir / GATE).read_bytes()
-    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, contents)
+    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, results, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
@@ -73,12 +75,20 @@ def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], contents: dict[str, bytes]) -> Bundle:
-    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    architecture = architecture_of(recipe["model"])
+def _seen(run_dir: Path) -> bytes:
+    samples = read_table(run_dir / "samples.csv")
+    digests = sorted(set(samples["sha256"][samples["split"].isin(["train", "val"])]))
+    return "".join(f"{digest}\n" for digest in digests).encode()
+
+
+def _bundle(
+    folder: Path, recipe: dict[str, Any], facts: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
+) -> Bundle:
+    architecture, chosen = architecture_of(recipe["model"]), chosen_in(results)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return Bundle(
         folder=folder,
-        version=f"{facts['versions']['brain-tumor']}+{files[WEIGHTS][:8]}",
+        version=f"{facts['versions']['brain-tumor']}+{digests[WEIGHTS][:8]}",
         architecture=architecture["name"],
         arguments=architecture["arguments"],
         classes=tuple(recipe["classes"]),
@@ -86,9 +96,11 @@ def _bundle(folder: Path, recipe: dict[str, Any], facts: dict[str, Any], content
         image_size=recipe["image_size"],
         mean=tuple(recipe["mean"]),
         std=tuple(recipe["std"]),
-        temperature=1.0,
+        temperature=chosen.temperature,
+        operating_points=chosen.operating_points,
+        abstain_below=chosen.abstain_below,
         data_digest=facts["data"]["digest"],
-        files=files,
+        files=digests,
         gate=_gate_facts(contents[GATE]) if GATE in contents else None,
     )
 

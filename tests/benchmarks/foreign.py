@@ -25,10 +25,10 @@ from brain_tumor.serving.files import assess_all, squares_of
 from brain_tumor.train import train
 
 SET = "nickparvar"
-RUN = [f"data={SET}", "split=grouped", "callbacks=[]", "evaluation.resamples=200"]
+RUN = [f"data={SET}", "split=grouped", "evaluation.resamples=200"]
 MODELS = {
-    "cnn": ["experiment=quick", *RUN],
-    "resnet18": ["experiment=transfer", *RUN, "data.image_size=128", "trainer.max_epochs=3"],
+    "cnn": ["experiment=quick", *RUN, "callbacks=[ema,progressive_resizing]"],
+    "resnet18": ["experiment=transfer", *RUN, "callbacks=[]", "data.image_size=128", "trainer.max_epochs=3"],
 }
 PICTURES = 200
 """Of a set."""
@@ -83,13 +83,13 @@ def tell(found: dict[str, Any]) -> None:
     for name, one in found.items():
         scans = one["scans"]
         print(
-            f"  {name}, test macro-F1 {one['test_f1_macro']:.3f}: of {scans['images']} test scans in {scans['groups']} "
-            f"groups {_show(scans['turned_away'])} are turned away (asked: {one['asked']})"
+            f"  {name}, test macro-F1 {one['test_f1_macro']:.3f}: of {scans['turned_away']['n']} test scans in "
+            f"{scans['groups']} groups {_show(scans['turned_away'])} are turned away (asked: {one['asked']})"
         )
         print(f"    {'':<16}{'images':>7}  {'AUROC':<22}{'FPR95':<22}let through")
         for kind, figures in one["foreign"].items():
             columns = "".join(f"{_show(figures[figure]):<22}" for figure in ("auroc", "fpr95", "let_through"))
-            print(f"    {kind:<16}{figures['images']:>7}  {columns.rstrip()}")
+            print(f"    {kind:<16}{figures['auroc']['n']:>7}  {columns.rstrip()}")
 
 
 def _show(estimate: dict[str, float]) -> str:

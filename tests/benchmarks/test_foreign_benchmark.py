@@ -9,7 +9,7 @@ def test_gate_of_a_run_is_measured_and_told(gated, capsys):
     foreign.tell({"cnn": found})
 
     assert set(found["foreign"]) >= {"photos", "anatomy", "noise", "blank", "text", "inverted", "all sets"}
-    assert found["foreign"]["photos"]["images"] == 10
+    assert found["foreign"]["photos"]["auroc"]["n"] == 10
     shown = capsys.readouterr().out
     assert "are turned away (asked: 0.05)" in shown
     assert "FPR95" in shown

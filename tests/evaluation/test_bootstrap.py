@@ -1,11 +1,13 @@
 import time
+from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score
+from scipy.stats import binomtest, bootstrap
 from test_metrics import predictions
 
-from brain_tumor.evaluation.bootstrap import group_weights, intervals
+from brain_tumor.evaluation.bootstrap import group_weights, intervals, left_out
+from brain_tumor.evaluation.metrics import metric_values
 from brain_tumor.evaluation.results import evaluate, results_document
 
 
@@ -41,24 +43,46 @@ def test_chunks_are_the_same_draws(monkeypatch):
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_interval_of_accuracy_equals_the_plain_bootstrap():
-    table = simulated()
-    found = table.probabilities.argmax(axis=1)
-    rng = np.random.default_rng(7)
-    plain = []
-    for _ in range(2000):
-        rows = rng.integers(0, 200, 200)
-        plain.append(accuracy_score(table.labels[rows], found[rows]))
+def spans(table, **options):
+    return intervals(partial(metric_values, table), table.groups, **options)
 
-    low, high = intervals(table, resamples=2000)["accuracy"]
 
-    assert (low, high) == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.012)
+@pytest.mark.parametrize(("name", "seed"), [("accuracy", 0), ("accuracy", 1), ("brier", 2)])
+def test_intervals_equal_those_of_scipy(name, seed):
+    table = simulated(150, seed=seed)
+    right = table.found == table.labels
+    values = right if name == "accuracy" else np.where(right, 2 * 0.1**2, 2 * 0.9**2)
+    wanted = bootstrap((values,), np.mean, n_resamples=9999, method="BCa", random_state=0).confidence_interval
+
+    low, high = spans(table, resamples=9999)[name]
+
+    assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=0.0068)  # one image of 150
+
+
+def test_skewed_statistics_are_corrected():
+    """An accuracy of 0.97 has more room below than above."""
+    table = simulated(100, seed=11)
+    labels = table.found.copy()
+    labels[:3] = 1 - labels[:3]
+
+    low, high = spans(predictions(labels, table.probabilities, names=table.classes))["accuracy"]
+
+    assert 0.97 - low > 1.3 * (high - 0.97)
 
 
 def test_grouped_data_have_wider_intervals():
-    alone, grouped = (intervals(simulated(group_size=size))["accuracy"] for size in (1, 10))
+    alone, grouped = (spans(simulated(group_size=size))["accuracy"] for size in (1, 10))
 
     assert np.ptp(grouped) > 1.8 * np.ptp(alone)
+
+
+def test_the_jackknife_leaves_each_group_out_once():
+    few, many = np.array([0, 0, 1, 2]), np.repeat(np.arange(1000), 2)
+
+    assert left_out(few)[left_out(few)[:, 0] == 0][0].tolist() == [0, 0, 1, 1]
+    assert (left_out(few) == 0).sum(axis=0).tolist() == [1, 1, 1, 1]
+    assert left_out(many).shape == (200, 2000)
+    np.testing.assert_array_equal((left_out(many) == 0).sum(axis=0), 1)
 
 
 def test_undefined_metrics_are_null():
@@ -66,8 +90,32 @@ def test_undefined_metrics_are_null():
 
     results = evaluate(table, resamples=20)
 
-    assert results["auroc"] == {"value": None, "ci_low": None, "ci_high": None}
-    assert results["accuracy"] == {"value": 1.0, "ci_low": 1.0, "ci_high": 1.0}
+    assert results["auroc"] == {"value": None, "ci_low": None, "ci_high": None, "n": 4}
+
+
+@pytest.mark.parametrize(("right", "size"), [(True, 1), (False, 1), (True, 4)])
+def test_all_or_nothing_gets_an_exact_interval_by_groups(right, size):
+    """Twenty images of twenty, or of five, patients: what no resample can move is still not certain."""
+    labels = np.full(20, 0 if right else 1)
+    groups = [f"g{n // size}" for n in range(20)]
+    table = predictions(labels, np.tile([0.9, 0.1], (20, 1)), names=("no_tumor", "tumor"), groups=groups)
+    n = 20 // size
+    wanted = binomtest(n if right else 0, n).proportion_ci(0.95, method="exact")
+
+    found = evaluate(table, resamples=20)["accuracy"]
+
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((wanted.low, wanted.high))
+    assert found["value"] == float(right)
+
+
+def test_n_is_what_a_share_is_of():
+    table = predictions(np.array([0, 0, 0, 1]), np.eye(2)[[0, 0, 1, 1]], names=("no_tumor", "tumor"))
+
+    results = evaluate(table, resamples=20)
+
+    assert results["sensitivity/no_tumor"]["n"] == results["specificity/tumor"]["n"] == 3
+    assert results["ppv/tumor"]["n"] == results["detection/ppv"]["n"] == 2
+    assert results["f1_macro"]["n"] == 4
 
 
 def test_document_counts_images_groups_and_classes():
@@ -85,6 +133,6 @@ def test_two_thousand_resamples_of_two_thousand_images_take_seconds():
     table = predictions(rng.integers(0, 4, 2000), rng.dirichlet(np.ones(4), 2000))
 
     start = time.perf_counter()
-    intervals(table, resamples=2000)
+    spans(table, resamples=2000)
 
     assert time.perf_counter() - start < 15  # 2 s alone; tests share the machine

@@ -5,8 +5,8 @@ from test_metrics import predictions
 
 from brain_tumor.evaluation import figures
 from brain_tumor.evaluation.curves import points_table, pr_points, reliability_points, roc_points, sides
-from brain_tumor.evaluation.metrics import ece
 from brain_tumor.evaluation.mistakes import surest_mistakes
+from brain_tumor.evaluation.probability import ece
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_reliability_points_give_the_ece(table):
     )
     _, text = figures.reliability(table).axes[0].get_legend().get_texts()
     error = (share * (points["accuracy"] - points["confidence"]).abs()).sum()
-    assert text.get_text() == f"model: ECE {error:.3f}"
+    assert text.get_text() == f"as trained: ECE {error:.3f}"
 
 
 def test_thinned_curves_keep_their_area_and_ends(table):

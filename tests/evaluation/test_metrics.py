@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from sklearn.linear_model import LogisticRegression
 
-from brain_tumor.evaluation.metrics import ECE_BINS, metric_values
+from brain_tumor.evaluation.metrics import metric_values
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.probability import ECE_BINS, recalibration
 
 NAMES = ("glioma", "meningioma", "no_tumor", "pituitary")
 
@@ -44,11 +46,11 @@ def expected(labels, p, weights, names):
         "f1_macro": reference.f1_score(labels, found, average="macro", sample_weight=w, zero_division=0),
         "balanced_accuracy": reference.balanced_accuracy_score(labels, found, sample_weight=w),
         "mcc": reference.matthews_corrcoef(labels, found, sample_weight=w),
+        "kappa": reference.cohen_kappa_score(labels, found, sample_weight=w),
         "nll": reference.log_loss(labels, p, sample_weight=w, labels=list(every)),
         "brier": np.average(((p - one_hot) ** 2).sum(axis=1), weights=w),
     }
     values["loss"] = values["nll"]
-    areas = []
     for c in every:
         positive, said, name = labels == c, found == c, names[c]
         tp, fp = w[positive & said].sum(), w[~positive & said].sum()
@@ -60,15 +62,21 @@ def expected(labels, p, weights, names):
             f"npv/{name}": tn / (tn + fn) if tn + fn else np.nan,
             f"f1/{name}": 2 * tp / (2 * tp + fp + fn) if 2 * tp + fp + fn else np.nan,
             f"auroc/{name}": area(positive, p[:, c], w),
+            f"auprc/{name}": precision(positive, p[:, c], w),
         }
-        areas.append(values[f"auroc/{name}"])
-    values["auroc"] = np.nanmean(areas) if np.isfinite(areas).any() else np.nan
+    for kind in ("auroc", "auprc"):
+        each = [values[f"{kind}/{names[c]}"] for c in every]
+        values[kind] = np.nanmean(each) if np.isfinite(each).any() else np.nan
     return values
 
 
 def area(positive, score, w):
     both = positive.any() and not positive.all()
     return reference.roc_auc_score(positive, score, sample_weight=w) if both else np.nan
+
+
+def precision(positive, score, w):
+    return reference.average_precision_score(positive, score, sample_weight=w) if positive.any() else np.nan
 
 
 @settings(max_examples=150, deadline=None)
@@ -99,11 +107,15 @@ def test_detection_is_tumour_against_healthy(table):
     for name, (up, down) in {
         "sensitivity": (tp, tp + fn),
         "specificity": (tn, tn + fp),
+        "ppv": (tp, tp + fp),
+        "npv": (tn, tn + fn),
+        "accuracy": (tp + tn, tp + tn + fp + fn),
         "f1": (2 * tp, 2 * tp + fp + fn),
     }.items():
         np.testing.assert_allclose(found[f"detection/{name}"][0], up / down if down else np.nan, atol=1e-9)
     kept = w > 0
     np.testing.assert_allclose(found["detection/auroc"][0], area(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9)
+    np.testing.assert_allclose(found["detection/auprc"][0], precision(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9)
 
 
 def test_many_weightings_at_once_equal_each_alone():
@@ -133,3 +145,52 @@ def test_impossible_label_costs_much_but_not_infinity():
     found = metric_values(predictions(np.array([0]), np.array([[0.0, 1.0]])), np.ones((1, 1)))
 
     assert 700 < found["nll"][0] < 800
+
+
+def test_bins_of_equal_mass_by_hand():
+    """Thirty images of thirty confidences: each bin holds two."""
+    top = np.linspace(0.6, 0.89, 30)
+    labels = (np.arange(30) % 3 == 0).astype(int)
+    table = predictions(labels, np.stack([top, 1 - top], axis=1), names=("a", "b"))
+
+    found = metric_values(table, np.ones((1, 30)))
+
+    gaps = ((labels == 0) - top).reshape(15, 2).sum(axis=1)
+    assert found["ece_mass"][0] == pytest.approx(np.abs(gaps).sum() / 30)
+
+
+def test_equal_confidences_share_a_bin():
+    table = predictions(np.array([0] * 15 + [1] * 5), np.tile([0.75, 0.25], (20, 1)), names=("a", "b"))
+
+    assert metric_values(table, np.ones((1, 20)))["ece_mass"][0] == pytest.approx(0)
+
+
+def test_classwise_error_by_hand():
+    """The first class's probability is 0.5 too high, the second's too low, the third is right."""
+    table = predictions(np.array([1, 1]), np.tile([0.5, 0.5, 0.0], (2, 1)))
+
+    assert metric_values(table, np.ones((1, 2)))["ece_classwise"][0] == pytest.approx((0.5 + 0.5 + 0) / 3)
+
+
+@pytest.mark.parametrize("slope", [0.4, 1.0, 2.5])
+def test_recalibration_equals_logistic_regression(slope):
+    rng = np.random.default_rng(0)
+    logit = rng.normal(0.3, 1.5, 400)
+    positive = rng.random(400) < 1 / (1 + np.exp(-slope * logit + 0.4))
+    weights = rng.integers(0, 3, (2, 400)).astype(float)
+    score = 1 / (1 + np.exp(-logit))
+
+    slopes, intercepts = recalibration(positive, score, weights)
+
+    for row in range(2):
+        fitted = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], positive, sample_weight=weights[row])
+        assert slopes[row] == pytest.approx(fitted.coef_[0, 0], rel=1e-4)
+        shifted = 1 / (1 + np.exp(-logit - intercepts[row]))  # at the best shift the mean is right
+        assert np.average(shifted, weights=weights[row]) == pytest.approx(np.average(positive, weights=weights[row]))
+
+
+@pytest.mark.parametrize("positive", [[True] * 6, [False] * 6, [False] * 3 + [True] * 3])
+def test_recalibration_is_undefined_where_no_slope_is_best(positive):
+    slope, _ = recalibration(np.array(positive), np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8]), np.ones((1, 6)))
+
+    assert np.isnan(slope[0])

@@ -33,7 +33,7 @@ def rewrite(folder, change):
 class TestOfARun:
     def test_holds_what_the_contract_names(self, trained):
         assert {path.name for path in (trained / "bundle").iterdir()} == {
-            "config.json", "model.safetensors", "README.md",
+            "config.json", "model.safetensors", "README.md", "seen.txt",
         }  # fmt: skip
         config = config_of(trained)
         assert config["architecture"] == {

@@ -121,11 +121,7 @@ class TestRefusal:
 
         with pytest.raises(BundleError, match=r"onnxruntime at fp32 is refused: its probabilities differ .* by up to"):
             export_of(run_copy)
-        assert {path.name for path in (run_copy / "bundle").iterdir()} == {
-            "config.json",
-            "model.safetensors",
-            "README.md",
-        }
+        assert not list((run_copy / "bundle").glob("*.onnx"))
 
     def test_of_a_lower_f1_with_both_figures(self, exported_copy, monkeypatch):
         wrong = shuffled(read_bundle(exported_copy))

@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
-from brain_tumor.evaluation.bootstrap import group_weights
-from brain_tumor.evaluation.metrics import auroc
+from brain_tumor.evaluation.bootstrap import Statistics, intervals
+from brain_tumor.evaluation.confusion import ratio
+from brain_tumor.evaluation.proportions import exact
+from brain_tumor.evaluation.ranking import auroc
+from brain_tumor.evaluation.results import Estimate
 
 Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int64]
 KEPT = 0.95
 """Share of scans that FPR95 lets pass."""
 ALL = "all sets"
 
 
 def evaluate_gate(
-    scans: Floats, groups: npt.NDArray[np.int64], foreign: Mapping[str, Floats], *, resamples: int = 1000, seed: int = 0
+    scans: Floats, groups: Groups, foreign: Mapping[str, Floats], *, resamples: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Figures of a gate, each with a 95 % interval.
+    """Figures of a gate.
 
     Args:
         scans: Foreignness of N scans that the gate was not fitted on.
@@ -33,72 +36,70 @@ def evaluate_gate(
         seed: Of the bootstrap.
 
     Returns:
-        ``scans``: ``images, groups, turned_away``; ``foreign``: for each set, and for `ALL` together, ``images, auroc,
-        fpr95, let_through``. Each figure is ``value, ci_low, ci_high``. ``auroc`` in [0, 1]: how often a foreign
-        picture is more foreign than a scan. ``fpr95``: share of foreign pictures that pass where 95 % of scans do
-        (Hendrycks 2017); lower is better. ``let_through``: share that passes this gate (interval of Wilson 1927).
+        ``scans``: ``groups`` and ``turned_away``; ``foreign``: for each set, and for `ALL` together, ``auroc, fpr95,
+        let_through``. Each figure is ``value, ci_low, ci_high, n``. ``auroc`` in [0, 1]: how often a foreign picture is
+        more foreign than a scan. ``fpr95``: share of foreign pictures that pass where 95 % of scans do (Hendrycks
+        2017); lower is better. ``let_through``: share that passes this gate.
     """
-    weights = np.concatenate([np.ones((1, len(scans))), *group_weights(groups, resamples, seed)])
     sets = {**foreign, ALL: np.concatenate(list(foreign.values()))}
+    own = {"groups": int(groups.max()) + 1, "turned_away": turned_away(scans, groups, resamples=resamples, seed=seed)}
     return {
-        "scans": {
-            "images": len(scans),
-            "groups": int(groups.max()) + 1,
-            "turned_away": _estimate(_mean(scans > 0, weights)),
-        },
-        "foreign": {name: _set(scans, weights, scores, seed) for name, scores in sets.items()},
+        "scans": own,
+        "foreign": {name: _set(scans, groups, found, resamples, seed) for name, found in sets.items()},
     }
 
 
-def turned_away(
-    foreignness: Floats, groups: npt.NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
-) -> dict[str, Any]:
-    """Share of scans that a gate turns away, with its interval by group: ``images, value, ci_low, ci_high``."""
-    weights = np.concatenate([np.ones((1, len(groups))), *group_weights(groups, resamples, seed)])
-    return {"images": len(groups), **_estimate(_mean(foreignness > 0, weights))}
+def turned_away(foreignness: Floats, groups: Groups, *, resamples: int = 2000, seed: int = 0) -> Estimate:
+    """Share of scans that a gate turns away, with a 95 % interval by group."""
+
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        return {"share": _share(foreignness > 0, weights)}
+
+    return _estimates(statistics, groups, int(groups.max()) + 1, len(groups), resamples, seed)["share"]
 
 
-def fpr95(scans: Floats, weights: Floats, foreign: Floats, foreign_weights: Floats) -> Floats:
-    """Share of foreign pictures at most as foreign as 95 % of the scans are, for B weightings of both: [B] in [0, 1].
+def fpr95(scans: Floats, foreign: Floats, weights: Floats) -> Floats:
+    """Share of foreign pictures at most as foreign as 95 % of the scans are: [B] in [0, 1].
 
     Args:
-        scans: [N].
-        weights: [B, N].
-        foreign: [M].
-        foreign_weights: [B, M].
+        scans: [N]
+        foreign: [M]
+        weights: [B, N + M], of scans, then of foreign pictures.
     """
-    order = np.argsort(scans, kind="stable")
-    reached = np.cumsum(weights[:, order], axis=1) >= KEPT * weights.sum(axis=1, keepdims=True) - 1e-9
+    order, own = np.argsort(scans, kind="stable"), weights[:, : len(scans)]
+    reached = np.cumsum(own[:, order], axis=1) >= KEPT * own.sum(axis=1, keepdims=True) - 1e-9
     limits = scans[order][reached.argmax(axis=1)]
-    return _mean(foreign <= limits[:, None], foreign_weights)
+    return _share(foreign <= limits[:, None], weights[:, len(scans) :])
 
 
-def _set(scans: Floats, weights: Floats, foreign: Floats, seed: int) -> dict[str, Any]:
-    drawn = np.concatenate(
-        [np.ones((1, len(foreign))), *group_weights(np.arange(len(foreign)), len(weights) - 1, seed + 1)]
-    )
-    area = auroc(
-        np.arange(len(scans) + len(foreign)) >= len(scans),
-        np.concatenate([scans, foreign]),
-        np.concatenate([weights, drawn], axis=1),
-    )
-    passed = binomtest(int((foreign <= 0).sum()), len(foreign))
-    low, high = passed.proportion_ci(method="wilson")
-    return {
-        "images": len(foreign),
-        "auroc": _estimate(area),
-        "fpr95": _estimate(fpr95(scans, weights, foreign, drawn)),
-        "let_through": {"value": passed.statistic, "ci_low": float(low), "ci_high": float(high)},
-    }
+def _set(scans: Floats, groups: Groups, foreign: Floats, resamples: int, seed: int) -> dict[str, Estimate]:
+    scores, first = np.concatenate([scans, foreign]), int(groups.max()) + 1
+    is_foreign = np.arange(len(scores)) >= len(scans)
+
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        return {
+            "auroc": auroc(is_foreign, scores, weights),
+            "fpr95": fpr95(scans, foreign, weights),
+            "let_through": _share(foreign <= 0, weights[:, len(scans) :]),
+        }
+
+    everyone = np.concatenate([groups, first + np.arange(len(foreign))])
+    return _estimates(statistics, everyone, min(first, len(foreign)), len(foreign), resamples, seed)
 
 
-def _mean(flags: npt.NDArray[np.bool_], weights: Floats) -> Floats:
+def _share(flags: npt.NDArray[np.bool_], weights: Floats) -> Floats:
     """Weighted share of flags [N] or [B, N]: [B]."""
-    share: Floats = (flags * weights).sum(axis=1) / weights.sum(axis=1)
-    return share
+    return ratio((flags * weights).sum(axis=1), weights.sum(axis=1))
 
 
-def _estimate(values: Floats) -> dict[str, float]:
-    """The first value, and the middle 95 % of the others."""
-    low, high = np.quantile(values[1:], [0.025, 0.975])
-    return {"value": float(values[0]), "ci_low": float(low), "ci_high": float(high)}
+def _estimates(
+    statistics: Statistics, groups: Groups, trials: int, images: int, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Values with intervals; where a 0 or 1 cannot move in a resample, exact ones for so many independent trials."""
+    point, spans = statistics(np.ones((1, len(groups)))), intervals(statistics, groups, resamples, seed)
+    found: dict[str, Estimate] = {}
+    for name, (value,) in point.items():
+        stuck = value in (0.0, 1.0) and spans[name][0] == spans[name][1]
+        low, high = exact(value, trials) if stuck else spans[name]
+        found[name] = {"value": float(value), "ci_low": low, "ci_high": high, "n": images}
+    return found

@@ -4,14 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.curves import points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.mistakes import surest_mistakes
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.saliency import overlay, saliency
+from brain_tumor.evaluation.saliency import heat_maps, overlay
 from brain_tumor.models.classifier import Classifier
 
 _CURVES = "wandb/area-under-curve/v0"
@@ -70,20 +68,10 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
         return wandb.Table(columns=_COLUMNS, data=rows)
     places = datamodule.samples["sample_id"].tolist()
     pictures = datamodule.images[[places.index(name) for name in wrong["sample_id"]]]
-    heats = _heats(pictures, [test.classes.index(name) for name in wrong["prediction"]], datamodule, classifier)
+    found = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
+    heats = heat_maps(classifier.network, datamodule.normalize, pictures, found)
     shown = [
         [*row, wandb.Image(picture), wandb.Image(overlay(picture, heat))]
         for row, picture, heat in zip(rows, pictures, heats, strict=True)
     ]
     return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=shown)
-
-
-def _heats(
-    pictures: npt.NDArray[np.uint8], found: list[int], datamodule: ScanDataModule, classifier: Classifier
-) -> npt.NDArray[np.float32]:
-    device = next(classifier.network.parameters()).device
-    batch = datamodule.normalize(torch.from_numpy(np.array(pictures))[:, None].to(device))
-    maps: npt.NDArray[np.float32] = (
-        saliency(classifier.network, batch, torch.tensor(found, device=device)).cpu().numpy()
-    )
-    return maps

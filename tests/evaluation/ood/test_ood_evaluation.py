@@ -36,23 +36,28 @@ class TestFigures:
         scans, same = np.linspace(-2, -1, 50), np.linspace(-2, -1, 50)
         found = evaluate_gate(scans, alone(scans), {"far": scans + 5, "same": same}, resamples=20)["foreign"]
 
-        assert found["far"]["auroc"] == {"value": 1.0, "ci_low": 1.0, "ci_high": 1.0}
+        assert found["far"]["auroc"]["value"] == found["far"]["auroc"]["ci_high"] == 1
+        assert 0.9 < found["far"]["auroc"]["ci_low"] < 1  # 50 of each cannot prove more
         assert found["far"]["fpr95"]["value"] == found["far"]["let_through"]["value"] == 0
         assert found["same"]["auroc"]["value"] == pytest.approx(0.5)
         assert found["same"]["fpr95"]["value"] == pytest.approx(0.96)  # 48 of 50 are the first share from 95 %
 
-    def test_wilsons_interval(self):
-        """By hand: of 20 none passes, so the upper end is z² / (n + z²)."""
-        found = evaluate_gate(np.array([-1.0, -2]), np.arange(2), {"a": np.ones(20)}, resamples=5)["foreign"]["a"]
+    def test_where_none_passes_the_interval_is_clopper_and_pearsons(self):
+        scans = -np.arange(1.0, 31)
+        found = evaluate_gate(scans, alone(scans), {"a": np.ones(20)}, resamples=20)["foreign"]["a"]
 
-        assert found["let_through"]["ci_low"] == pytest.approx(0, abs=1e-12)
-        assert found["let_through"]["ci_high"] == pytest.approx(1.959964**2 / (20 + 1.959964**2), rel=1e-5)
+        assert found["let_through"] == {
+            "value": 0,
+            "ci_low": 0,
+            "ci_high": pytest.approx(1 - 0.025 ** (1 / 20)),
+            "n": 20,
+        }
 
     def test_all_sets_together(self):
         scans = np.array([-1.0, -2, -3])
         found = evaluate_gate(scans, alone(scans), {"a": np.array([1.0, -5]), "b": np.array([2.0])}, resamples=5)
 
-        assert found["foreign"][ALL]["images"] == 3
+        assert found["foreign"][ALL]["let_through"]["n"] == 3
         assert found["foreign"][ALL]["let_through"]["value"] == pytest.approx(1 / 3)
         json.dumps(found, allow_nan=False)
 
@@ -61,10 +66,9 @@ class TestFigures:
         scans, foreign = rng.normal(size=30), rng.normal(1, 1, 20)
         copies, more = rng.integers(0, 4, 30), rng.integers(0, 4, 20)
 
-        weighted = fpr95(scans, copies[None].astype(float), foreign, more[None].astype(float))
+        weighted = fpr95(scans, foreign, np.concatenate([copies, more])[None].astype(float))
 
-        repeated = np.repeat(scans, copies), np.repeat(foreign, more)
-        plain = fpr95(repeated[0], np.ones((1, copies.sum())), repeated[1], np.ones((1, more.sum())))
+        plain = fpr95(np.repeat(scans, copies), np.repeat(foreign, more), np.ones((1, copies.sum() + more.sum())))
         assert weighted == pytest.approx(plain)
 
 
@@ -72,8 +76,7 @@ class TestScansTurnedAway:
     def test_share_and_numbers(self):
         found = turned_away(np.array([-1.0, 1, -1, -1]), np.array([0, 1, 2, 2]), resamples=50)
 
-        assert found["images"] == 4
-        assert found["value"] == 0.25
+        assert (found["n"], found["value"]) == (4, 0.25)
         assert found["ci_low"] <= 0.25 <= found["ci_high"]
 
     def test_groups_widen_the_interval(self):

@@ -1,0 +1,129 @@
+"""Paired bootstrap of whole groups: every candidate meets the same patients in the same resample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_tumor.data.progress import progress
+from brain_tumor.evaluation.bootstrap import group_weights
+from brain_tumor.evaluation.comparison.candidates import Candidate
+from brain_tumor.evaluation.metrics import metric_values
+
+Floats = npt.NDArray[np.float64]
+LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """One metric of one candidate."""
+
+    values: Floats
+    """[S], one a seed, on the images as they are."""
+    draws: Floats
+    """[B], of a mean over seeds in each resample; NaN where the metric is undefined there."""
+
+    @property
+    def value(self) -> float:
+        """Mean over seeds."""
+        return float(self.values.mean())
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds (n − 1); None of one."""
+        return _defined(float(self.values.std(ddof=1))) if len(self.values) > 1 else None
+
+    def interval(self, level: float) -> dict[str, float | None]:
+        """``ci_low`` and ``ci_high``: percentiles of the draws."""
+        return _percentiles(self.draws, level)
+
+
+def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list[dict[str, Resampled]]:
+    """Every metric of every candidate, in the same resamples of whole groups.
+
+    Of a candidate with S seeds, each resample averages S − 1 of them, drawn with replacement: that many, because S
+    would make the variance over seeds too small by (S − 1) / S (Rao & Wu 1988). So its draws speak of other patients
+    and of training again; those of a single run speak of its weights on other patients.
+
+    Args:
+        candidates: With aligned tables.
+        resamples: B.
+        seed: Same seed, same resamples, and the same as of `brain_tumor.evaluation.bootstrap.intervals`.
+
+    Returns:
+        One mapping a candidate: metric → values and draws.
+    """
+    tables = [table for candidate in candidates for table in candidate.tables]
+    whole = np.ones((1, len(tables[0].labels)))
+    points = [metric_values(table, whole) for table in tables]
+    chunks: list[list[dict[str, Floats]]] = [[] for _ in tables]
+    for weights in group_weights(tables[0].groups, resamples, seed):
+        for found, table in progress(list(zip(chunks, tables, strict=True)), "Resampling"):
+            found.append(metric_values(table, weights))
+    draws = [{name: np.concatenate([chunk[name] for chunk in found]) for name in found[0]} for found in chunks]
+    results, start = [], 0
+    for number, candidate in enumerate(candidates):
+        mine = slice(start, start := start + len(candidate.tables))
+        shares = _seed_shares(len(candidate.tables), resamples, np.random.default_rng([seed, number]))
+        results.append(
+            {
+                name: Resampled(
+                    np.concatenate([point[name] for point in points[mine]]),
+                    (np.stack([draw[name] for draw in draws[mine]]) * shares).sum(axis=0),
+                )
+                for name in points[0]
+            }
+        )
+    return results
+
+
+def _seed_shares(seeds: int, resamples: int, rng: np.random.Generator) -> Floats:
+    """Weight of each seed in each resample, [S, B]; columns sum to 1."""
+    if seeds == 1:
+        return np.ones((1, resamples))
+    return rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples).T / (seeds - 1)
+
+
+def difference(first: Resampled, second: Resampled, level: float) -> dict[str, Any]:
+    """First − second, paired by resample.
+
+    Returns:
+        ``value``, ``ci_low`` and ``ci_high`` (percentiles), and ``p``: twice the smaller share of resamples on either
+        side of 0, counted with one more on each, so that it is never 0. None where undefined.
+    """
+    draws = first.draws - second.draws
+    draws = draws[np.isfinite(draws)]
+    p = None
+    if len(draws):
+        tail = min((draws <= 0).sum(), (draws >= 0).sum())
+        p = min(2 * (float(tail) + 1) / (len(draws) + 1), 1.0)
+    return {"value": _defined(first.value - second.value), **_percentiles(draws, level), "p": p}
+
+
+def best_shares(contenders: Sequence[Resampled], *, lower_is_better: bool) -> list[float | None]:
+    """In which share of the resamples each is best; equals share a resample. None if all are undefined."""
+    draws = np.stack([one.draws for one in contenders]) * (-1 if lower_is_better else 1)
+    draws = draws[:, np.isfinite(draws).all(axis=0)]
+    if not draws.shape[1]:
+        return [None] * len(contenders)
+    best = np.isclose(draws, draws.max(axis=0), rtol=0, atol=1e-12)
+    return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
+
+
+def is_lower_better(metric: str) -> bool:
+    """Is less of this metric better?"""
+    return metric.partition("/")[0] in LOWER_IS_BETTER
+
+
+def _percentiles(draws: Floats, level: float) -> dict[str, float | None]:
+    draws = draws[np.isfinite(draws)]
+    if not len(draws):
+        return {"ci_low": None, "ci_high": None}
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return {"ci_low": float(low), "ci_high": float(high)}
+
+
+def _defined(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,95 @@
+"""How far probabilities can be believed, for many weightings float64 [B, N] at once."""
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_tumor.evaluation.confusion import Floats, ratio
+
+ECE_BINS = 15
+_SMALLEST = float(np.finfo(float).tiny)
+_STEPS, _DONE, _LARGEST = 30, 1e-8, 50.0
+
+
+def ece(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
+    """Expected calibration error of the top class, 15 equal bins (Guo 2017), [B] in [0, 1]; lower is better."""
+    confidence = p.max(axis=1)
+    return _gap(p.argmax(axis=1) == labels, confidence, equal_width(confidence), weights)
+
+
+def ece_mass(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
+    """The same in 15 bins of equally many images (Nixon 2019), [B] in [0, 1]; equal confidences share a bin."""
+    confidence = p.max(axis=1)
+    edges = np.quantile(confidence, np.arange(1, ECE_BINS) / ECE_BINS)
+    return _gap(p.argmax(axis=1) == labels, confidence, np.searchsorted(edges, confidence, side="left"), weights)
+
+
+def ece_classwise(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
+    """Mean over classes of the error of each class's probability, 15 equal bins (Kull 2019), [B] in [0, 1]."""
+    gaps = [_gap(labels == c, p[:, c], equal_width(p[:, c]), weights) for c in range(p.shape[1])]
+    return np.mean(gaps, axis=0)  # type: ignore[no-any-return]
+
+
+def brier(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
+    """Squared distance of probabilities from the truth, summed over classes (Brier 1950), [B] in [0, 2]."""
+    return weighted_mean(((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1), weights)
+
+
+def nll(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
+    """Mean negative logarithm of the true class's probability, [B] from 0; lower is better."""
+    return weighted_mean(-np.log(np.clip(p[np.arange(len(p)), labels], _SMALLEST, None)), weights)
+
+
+def recalibration(positive: npt.NDArray[np.bool_], score: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Slope and intercept of a logistic regression of the truth on the logit of a probability (Cox 1958).
+
+    The slope is 1 where the probability is as spread as it should be, below where it is too extreme. The intercept is
+    taken with the slope held at 1 (calibration in the large, Van Calster 2019): 0 where the mean is right, above where
+    positives are more frequent than it says.
+
+    Args:
+        positive: bool [N].
+        score: Probability of a positive, float64 [N].
+        weights: float64 [B, N].
+
+    Returns:
+        Each [B]; NaN where one side has no weight, or where the score parts both sides, so that no slope is the best.
+    """
+    logit = np.log(np.clip(score, 1e-12, None)) - np.log(np.clip(1 - score, 1e-12, None))
+    design = np.stack([np.ones_like(logit), logit], axis=1)
+    both = _newton(design, np.zeros_like(logit), positive, weights)
+    shift = _newton(design[:, :1], logit, positive, weights)
+    return both[:, 1], shift[:, 0]
+
+
+def equal_width(p: Floats) -> npt.NDArray[np.int64]:
+    """The bin of each probability, from 0 to 14; a limit belongs to the bin below it."""
+    return np.clip(np.ceil(p * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+
+
+def weighted_mean(values: Floats, weights: Floats) -> Floats:
+    """Means of values [N], [B]."""
+    return ratio(weights @ values, weights.sum(axis=1))
+
+
+def _gap(right: npt.NDArray[np.bool_], p: Floats, bins: npt.NDArray[np.int64], weights: Floats) -> Floats:
+    gap = (right - p)[:, None] * np.eye(ECE_BINS)[bins]
+    return ratio(np.abs(weights @ gap).sum(axis=1), weights.sum(axis=1))
+
+
+def _newton(design: Floats, offset: Floats, positive: npt.NDArray[np.bool_], weights: Floats) -> Floats:
+    """Coefficients [B, K] of logistic regressions on ``design`` [N, K]; NaN where the search leads nowhere."""
+    products = np.einsum("ni,nj->nij", design, design).reshape(len(design), -1)
+    found = np.zeros((len(weights), design.shape[1]))
+    ridge = 1e-12 * np.eye(design.shape[1])
+    step = np.full_like(found, np.inf)
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(offset + found @ design.T, -700, 700)))
+        slope = (weights * (positive - p)) @ design
+        curve = ((weights * p * (1 - p)) @ products).reshape(len(found), *ridge.shape)
+        step = np.linalg.solve(curve + ridge * (1 + np.trace(curve, axis1=1, axis2=2)[:, None, None]), slope[..., None])
+        step = np.clip(step[..., 0], -2, 2)
+        found = np.clip(found + step, -2 * _LARGEST, 2 * _LARGEST)
+        if np.abs(step).max() < _DONE:
+            break
+    good = (np.abs(step).max(axis=1) < 1e-4) & (np.abs(found).max(axis=1) < _LARGEST)
+    return np.where(good[:, None], found, np.nan)

@@ -1,0 +1,128 @@
+"""What scanners, patients and archives do to a slice: grey uint8 [H, W] in and out, as strong as ``level`` says.
+
+Lengths are shares of the longer side, so that a level means the same at every image size.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.complex128]
+Generator = np.random.Generator
+
+
+def rician_noise(picture: Picture, level: float, rng: Generator) -> Picture:
+    """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in greys."""
+    real, imaginary = level * rng.standard_normal((2, *picture.shape), np.float32)
+    return _grey(np.hypot(picture + real, imaginary))
+
+
+def gaussian_blur(picture: Picture, level: float, _: Generator) -> Picture:
+    """Level: σ as a share of the side."""
+    sigma = level * max(picture.shape)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def motion(picture: Picture, level: float, rng: Generator) -> Picture:
+    """The head moves between groups of phase-encoding lines, so that each was measured somewhere else.
+
+    The lines in the middle of k-space hold most of the picture and stay where they are: else it would just be shifted.
+    Level: deviation of the positions, as a share of the side.
+    """
+    groups = 9
+
+    def move(spectrum: Spectrum) -> Spectrum:
+        line, column = (np.fft.fftfreq(side) for side in spectrum.shape)
+        place = rng.standard_normal((groups, 2)) * level * max(picture.shape)
+        place[groups // 2] = 0
+        along, across = place[((line + 0.5) * groups).astype(int)].T[..., None]
+        phase: Floats = line[:, None] * along + column * across
+        return np.asarray(spectrum * np.exp(-2j * np.pi * phase))
+
+    return _in_k_space(picture, rng, move)
+
+
+def ghosting(picture: Picture, level: float, rng: Generator) -> Picture:
+    """Every n-th phase-encoding line is weaker: faint copies lie over the head; level: share of its signal lost."""
+    every = int(rng.integers(2, 5))
+
+    def weaken(spectrum: Spectrum) -> Spectrum:
+        gain = np.ones(len(spectrum))
+        gain[every - 1 :: every] -= level  # line 0, the mean of the picture, stays
+        return spectrum * gain[:, None]
+
+    return _in_k_space(picture, rng, weaken)
+
+
+def rotation(picture: Picture, level: float, rng: Generator) -> Picture:
+    """About the centre, to either side; level: degrees."""
+    height, width = picture.shape
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), _either(rng) * level, 1)
+    return np.asarray(cv2.warpAffine(picture, turn, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def zoom(picture: Picture, level: float, rng: Generator) -> Picture:
+    """Cut out a window somewhere and enlarge it; level: share of the side that is cut away."""
+    height, width = picture.shape
+    rows, columns = max(2, round(height * (1 - level))), max(2, round(width * (1 - level)))
+    top, left = (rng.random(2) * (height - rows, width - columns)).round().astype(int)
+    window = picture[top : top + rows, left : left + columns]
+    return np.asarray(cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def bias_field(picture: Picture, level: float, rng: Generator) -> Picture:
+    """Brightness that drifts across the head: the exponential of a smooth polynomial (Van Leemput 1999).
+
+    Level: largest log-gain, either way; cut off at white.
+    """
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in picture.shape), indexing="ij")
+    terms = np.stack([x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3])
+    field = np.tensordot(rng.standard_normal(5), terms, axes=1)
+    field -= np.average(field, weights=picture + 1.0)  # the head keeps its brightness, as far as it can
+    return _grey(picture * np.exp(level * field / np.abs(field).max()))
+
+
+def gamma(picture: Picture, level: float, rng: Generator) -> Picture:
+    """Contrast bent to the dark or to the bright; level: log of the exponent."""
+    return _by_table(picture, 255 * (np.arange(256) / 255) ** np.exp(_either(rng) * level))
+
+
+def brightness(picture: Picture, level: float, rng: Generator) -> Picture:
+    """All greys scaled, cut off at white; level: log of the factor, either way."""
+    return _by_table(picture, np.arange(256) * np.exp(_either(rng) * level))
+
+
+def jpeg(picture: Picture, level: float, _: Generator) -> Picture:
+    """Stored lossily once more; level: 100 − quality."""
+    stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])[1]
+    return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def downsampling(picture: Picture, level: float, _: Generator) -> Picture:
+    """Shrunk and enlarged again; level: how many pixels become one, along each side."""
+    height, width = picture.shape
+    small = cv2.resize(picture, (round(width / level), round(height / level)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _either(rng: Generator) -> int:
+    return 1 if rng.random() < 0.5 else -1
+
+
+def _grey(values: npt.NDArray[np.floating]) -> Picture:
+    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
+
+
+def _by_table(picture: Picture, table: Floats) -> Picture:
+    return _grey(table)[picture]
+
+
+def _in_k_space(picture: Picture, rng: Generator, change: Callable[[Spectrum], Spectrum]) -> Picture:
+    """Change the spectrum of a picture whose phase-encoding lines, its rows, run left–right or up–down."""
+    upright = rng.random() < 0.5
+    changed = np.abs(np.fft.ifft2(change(np.fft.fft2(picture if upright else picture.T))))
+    return _grey(changed if upright else changed.T)

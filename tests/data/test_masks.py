@@ -1,0 +1,113 @@
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from data.sets.layouts import write_mat
+from PIL import Image
+
+from brain_tumor.data.decoding import fit_square
+from brain_tumor.data.masks import head_mask, read_masks
+from brain_tumor.data.phantom.store import phantom
+from brain_tumor.data.reading import read_grey
+from brain_tumor.errors import DataError
+
+
+def stored(tmp_path, picture, mask, suffix="png"):
+    paths = tmp_path / "picture.png", tmp_path / f"mask.{suffix}"
+    for path, array in zip(paths, (picture, mask), strict=True):
+        Image.fromarray(array).save(path)
+    return pd.DataFrame({"path": ["no", str(paths[0])], "mask_path": ["", str(paths[1])]})
+
+
+@pytest.mark.parametrize("shape", [(200, 160), (90, 120), (31, 64)])
+@pytest.mark.parametrize("size", [64, 96, 160])
+def test_a_mask_lies_where_its_picture_is_bright(tmp_path, shape, size):
+    picture = np.zeros(shape, np.uint8)
+    picture[shape[0] // 4 : shape[0] // 2, shape[1] // 3 : shape[1] // 2] = 255
+
+    rows, masks = read_masks(stored(tmp_path, picture, picture), size)
+
+    assert rows.tolist() == [1]
+    fitted = fit_square(picture, size)
+    assert masks[0][fitted > 200].all()
+    assert not masks[0][fitted < 55].any()
+
+
+def test_any_label_is_inside_and_lossy_dirt_is_not(tmp_path):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:30, 10:30] = 1  # a label map
+
+    _, [labelled] = read_masks(stored(tmp_path, mask, mask), 64)
+    _, [lossy] = read_masks(stored(tmp_path, mask, 255 * mask, "jpg"), 64)
+
+    np.testing.assert_array_equal(labelled, mask > 0)
+    np.testing.assert_array_equal(lossy, mask > 0)
+
+
+def test_other_proportions_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"has 64 × 32 pixels and its picture 64 × 64"):
+        read_masks(stored(tmp_path, np.zeros((64, 64), np.uint8), np.zeros((32, 64), np.uint8)), 64)
+
+
+def test_a_mask_of_another_resolution_fits_too(tmp_path):
+    picture = np.zeros((128, 96), np.uint8)
+    picture[32:64, 24:48] = 200
+
+    _, [mask] = read_masks(stored(tmp_path, picture, picture[::2, ::2]), 64)
+
+    np.testing.assert_array_equal(mask, fit_square(picture, 64) > 100)
+
+
+def test_slices_of_volumes_have_masks(tmp_path):
+    volume = np.zeros((20, 24, 6), np.int16)
+    volume[5:9, 6:12, 3] = 1
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / "mask.nii.gz")
+    reference = f"{tmp_path / 'mask.nii.gz'}#axial:3"
+
+    _, [mask] = read_masks(pd.DataFrame({"path": [reference], "mask_path": [reference]}), 24)
+
+    assert mask.sum() == 24
+
+
+def test_phantoms_have_masks_of_bright_or_dark_lesions(tmp_path):
+    samples = phantom(tmp_path, patients=12, slices=1, size=64, jobs=1)
+
+    rows, masks = read_masks(samples, 64)
+
+    assert (samples["label"].iloc[rows] != "no_tumor").all()
+    assert len(rows) == (samples["label"] != "no_tumor").sum()
+    assert masks.mean(axis=(1, 2)).min() > 0
+    for row, mask in zip(rows, masks, strict=True):
+        head = head_mask(read_grey(samples["path"].iloc[row]))
+        assert (mask & head).sum() > 0.5 * mask.sum()
+        assert 0.15 < head.mean() < 0.9
+
+
+def test_matlab_files_hold_their_masks(tmp_path):
+    inside = np.zeros((24, 32), bool)
+    inside[3:9, 20:30] = True
+    file = write_mat(tmp_path / "7.mat", 2, "100360", np.tile(np.arange(32, dtype=np.int16), (24, 1)), inside)
+
+    _, [mask] = read_masks(pd.DataFrame({"path": [str(file)], "mask_path": [f"{file}#mask"]}), 32)
+
+    np.testing.assert_array_equal(mask[4:28], inside)
+    assert mask.sum() == 60
+
+
+def test_no_masks_are_no_error():
+    rows, masks = read_masks(pd.DataFrame({"path": ["a"], "mask_path": [""]}), 32)
+
+    assert (len(rows), masks.shape) == (0, (0, 32, 32))
+
+
+def test_the_head_is_the_largest_patch_with_its_holes():
+    picture = np.zeros((64, 64), np.uint8)
+    picture[10:50, 12:52] = 130
+    picture[20:30, 20:30] = 0  # a dark ventricle
+    picture[58:61, 2:14] = 255  # a letter
+
+    head = head_mask(picture)
+
+    assert head[15:45, 15:48].all()
+    assert not head[57:].any()
+    assert head_mask(np.zeros((32, 32), np.uint8)).all()

@@ -1,0 +1,138 @@
+"""What people see of a comparison: terminal, figure, page, change record."""
+
+import re
+
+import pytest
+from PIL import Image
+from rich.console import Console
+from rivals import field, table, truth
+
+from brain_tumor.evaluation.comparison.comparing import compare
+from brain_tumor.evaluation.comparison.console import gates_table, ranking_table
+from brain_tumor.evaluation.comparison.figures import forest
+from brain_tumor.evaluation.comparison.gates import Rules, changes
+from brain_tumor.evaluation.comparison.page import write_page
+from brain_tumor.evaluation.comparison.ranking import comparison_document
+from brain_tumor.evaluation.comparison.record import change_record
+from brain_tumor.evaluation.comparison.wording import show_difference, show_p, show_share, signed
+from brain_tumor.evaluation.figures import save_figure
+
+LABELS = truth(200)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(
+        field(
+            **{
+                "<old>": table(LABELS, 0.8),
+                "model=resnet18 [x]": [table(LABELS, 0.9, seed=seed) for seed in (1, 2, 3)],
+                "poor": table(LABELS, 0.5, seed=4),
+            }
+        ),
+        resamples=200,
+    )
+
+
+@pytest.fixture(scope="module")
+def document(comparison):
+    return comparison_document(comparison)
+
+
+@pytest.fixture(scope="module")
+def judged(comparison):
+    return changes(comparison, "<old>", Rules(), {"<old>": 0, "model=resnet18 [x]": 0, "poor": None})
+
+
+def printed(renderable):
+    with open("/dev/null", "w") as sink:  # noqa: PTH123
+        console = Console(width=90, record=True, file=sink)
+        console.print(renderable)
+        return console.export_text()
+
+
+def test_terminal(document, judged):
+    text = printed(ranking_table(document)) + printed(gates_table(judged))
+
+    assert "model=resnet18 [x]" in text
+    assert "3 seeds" in text
+    assert "not a medical device" in text
+    assert text.count("FAIL") == sum(not gate["passed"] for change in judged for gate in change["gates"]) > 0
+
+
+def test_forest_marks_each_candidate(document, tmp_path):
+    figure = forest(document)
+    left, right = figure.axes
+
+    assert [text.get_text() for text in left.get_yticklabels()] == ["model=resnet18 [x]", "<old>", "poor"]
+    assert len(left.texts) == 3
+    assert {text.get_text().strip() for text in right.texts} > {"best"}
+    save_figure(figure, tmp_path / "forest.png")
+    with Image.open(tmp_path / "forest.png") as image:
+        assert image.width > 1000
+
+
+def test_page_stands_alone(document, judged, tmp_path):
+    save_figure(forest(document), tmp_path / "forest.png")
+
+    write_page(
+        tmp_path / "compare.html",
+        document=document,
+        changes=judged,
+        forest=tmp_path / "forest.png",
+        command="brain-tumor compare a b",
+    )
+
+    page = (tmp_path / "compare.html").read_text()
+    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", page)
+    assert page.count("not a medical device") == 2
+    assert "<old>" not in page
+    assert "&lt;old&gt;" in page
+    for text in ("3 candidates compared", "brain-tumor compare a b", "± ", "does not pass", "any tumour", "FAIL"):
+        assert text in page
+
+
+def test_page_without_champion_or_pairs(tmp_path):
+    document = comparison_document(compare(field(a=[table(LABELS), table(LABELS, seed=1)]), resamples=20))
+    save_figure(forest(document), tmp_path / "forest.png")
+
+    write_page(tmp_path / "c.html", document=document, changes=[], forest=tmp_path / "forest.png", command="c")
+
+    page = (tmp_path / "c.html").read_text()
+    assert "Change record" not in page
+    assert "<h2>Pairs" not in page
+
+
+def test_change_record_says_what_and_who(document, judged):
+    runs = {run: {"seed": "0", "commit": "abc"} for candidate in document["candidates"] for run in candidate["runs"]}
+
+    record = change_record(document, judged, runs)
+
+    assert "## poor: does not pass" in record
+    assert "**FAIL**" in record
+    assert "| f1_macro |" in record
+    assert "- `poor0`; seed: 0; commit: abc" in record
+    assert "not a medical device" in record
+    rows = [line for line in record.splitlines() if line.startswith("| f1_macro")]
+    assert all(line.count("|") == 6 for line in rows)
+
+
+def test_what_is_undefined_is_a_dash(tmp_path):
+    """None but the healthy were tested: there is no area under a curve."""
+    healthy = LABELS * 0 + 2
+    rivals = field(a=table(healthy), b=table(healthy, seed=1))
+    document = comparison_document(compare(rivals, "auroc", resamples=20))
+    save_figure(forest(document), tmp_path / "forest.png")
+
+    write_page(tmp_path / "c.html", document=document, changes=[], forest=tmp_path / "forest.png", command="c")
+
+    assert "<span>–</span>" in (tmp_path / "c.html").read_text()
+    assert "–" in printed(ranking_table(document))
+
+
+def test_numbers_in_words():
+    assert [signed(value) for value in (0.0123, -0.0123, -0.0001, 0.0)] == ["+0.012", "−0.012", "0.000", "0.000"]
+    assert [show_p(p) for p in (None, 0.0004, 0.25)] == ["–", "<0.001", "0.250"]
+    assert [show_share(share) for share in (None, 0.625)] == ["–", "62 %"]
+    assert show_difference({"value": -0.5, "ci_low": -0.75, "ci_high": 0.25}) == "−0.500 [−0.750, +0.250]"
+    assert show_difference(None) == "–"

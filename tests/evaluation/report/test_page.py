@@ -1,0 +1,100 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from test_evidence import FAST, table
+
+from brain_tumor.evaluation.evidence import evidence
+from brain_tumor.evaluation.report.drawing import draw
+from brain_tumor.evaluation.report.page import Section, Table, Tile, write_page
+from brain_tumor.evaluation.report.sections import sections, tiles
+from brain_tumor.evaluation.summary import results_table, show
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return {"val": table(80, 0), "test": table(80, 1)}
+
+
+@pytest.fixture(scope="module")
+def results(splits):
+    floor = {"name": "1-NN", **{split: {"f1_macro": 0.4321, "accuracy": 0.5} for split in ("val", "test")}}
+    attributes = splits["test"].frame.assign(plane=["axial", "coronal"] * 40)[["plane"]]
+    return {**evidence(splits, FAST, attributes=attributes), "floor": floor}
+
+
+def page(path, **changes):
+    parts = {"title": "t", "tiles": [], "sections": [], "facts": {}, "notes": [], "command": "c"}
+    write_page(path / "report.html", **(parts | changes))
+    return (path / "report.html").read_text()
+
+
+def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
+    drawn = draw(results, splits["test"], tmp_path / "figures")
+
+    text = page(
+        tmp_path,
+        title="CNN on <scans>",
+        tiles=tiles(results),
+        sections=sections(results, drawn),
+        facts={"Data": {"found": "80"}},
+        notes=["7 images leak"],
+        command="brain-tumor train a=b",
+    )
+
+    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", text)
+    assert text.count("not a medical device") == 2
+    for said in ("CNN on &lt;scans&gt;", "0.432", "7 images leak", "brain-tumor train a=b", "pituitary", "conformal"):
+        assert said in text.replace("Conformal", "conformal")
+    value, _, span = show(results["test"]["f1_macro"]).partition(" ")
+    assert f"<td><span>{value}</span> <span>{span}</span>" in text
+    assert text.count("<img") == len(list((tmp_path / "figures").iterdir())) == sum(map(len, drawn.values()))
+
+
+def test_every_part_of_the_results_has_its_section(results):
+    assert [section.title for section in sections(results, {})] == [
+        "Test", "Test, class by class", "Patient by patient", "Calibration", "Detection: operating points",
+        "Abstaining", "Conformal sets", "Subgroups of the test",
+    ]  # fmt: skip
+
+
+def test_a_table_of_predictions_alone_is_shown_too(tmp_path, splits):
+    results = evidence({"test": splits["test"]}, FAST)
+
+    text = page(tmp_path, tiles=tiles(results), sections=sections(results, {}))
+
+    assert "Calibration" not in text
+    assert "of the floor" not in text
+    assert results_table(results).columns[-1].header == "test (n = 80)"
+
+
+def test_wide_figures_get_the_whole_width(tmp_path):
+    for name, size in {"wide": (40, 20), "square": (20, 20)}.items():
+        Image.fromarray(np.zeros(size[::-1], np.uint8)).save(tmp_path / f"{name}.png")
+    section = Section("s", figures={name: tmp_path / f"{name}.png" for name in ("wide", "square")})
+
+    text = page(tmp_path, sections=[section])
+
+    assert re.findall(r'<figure( class="wide")?><img[^>]*alt="(\w+)"', text) == [
+        (' class="wide"', "wide"),
+        ("", "square"),
+    ]
+
+
+def test_markup_in_cells_is_text(tmp_path):
+    text = page(tmp_path, sections=[Section("s", tables=[Table(["<b>"], [["<i>"]])])], tiles=[Tile("<u>", "1", "")])
+
+    assert not re.search(r"<(b|i|u)>[^<]*<", text.replace("<b>1</b>", ""))
+
+
+def test_table_fits_a_terminal(results):
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(results_table(results))
+
+    shown = console.export_text()
+    assert "…" not in shown
+    assert "1-NN floor" in shown
+    assert f"{results['test']['detection/auroc']['value']:.3f}" in shown
+    console.file.close()

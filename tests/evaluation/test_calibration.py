@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from test_metrics import predictions
+
+from brain_tumor.evaluation.calibration import before_and_after, calibrated, fit_temperature, scaled
+
+
+def sure(temperature, n=4000, seed=0):
+    """Images whose logits are right before they are multiplied by a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1.5, (n, 3))
+    true = softmax(logits, axis=1)
+    labels = (true.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return predictions(labels, softmax(logits * temperature, axis=1))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_was_put_in_is_found(temperature):
+    assert fit_temperature(sure(temperature)) == pytest.approx(temperature, rel=0.06)
+
+
+def test_scaling_is_that_of_logits():
+    logits = np.random.default_rng(0).normal(size=(20, 4))
+
+    np.testing.assert_allclose(scaled(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1), atol=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=5).filter(lambda p: sum(p) > 0.1), st.floats(0.2, 5))
+def test_scaling_keeps_the_order_and_the_sum(values, temperature):
+    p = np.array([values]) / sum(values)
+
+    found = scaled(p, temperature)
+
+    assert found.sum() == pytest.approx(1)
+    assert found[0, p.argmax()] == pytest.approx(found.max())
+
+
+def test_scaling_back_gives_what_was():
+    p = np.random.default_rng(0).dirichlet(np.ones(4), 50)
+
+    np.testing.assert_allclose(scaled(scaled(p, 1.7), 1 / 1.7), p, atol=1e-9)
+
+
+def test_a_table_without_errors_says_nothing():
+    assert fit_temperature(predictions(np.array([0, 1]), np.array([[0.8, 0.2], [0.4, 0.6]]))) == 1.0
+
+
+def test_calibrating_lowers_the_error_and_moves_no_prediction():
+    table = sure(3.0)
+
+    found = before_and_after(table, fit_temperature(table), resamples=50)
+
+    assert found["after"]["ece"]["value"] < 0.4 * found["before"]["ece"]["value"]
+    assert found["after"]["nll"]["value"] < found["before"]["nll"]["value"]
+    assert found["before"]["detection/slope"]["value"] < 0.5 < found["after"]["detection/slope"]["value"]
+    np.testing.assert_array_equal(calibrated(table, 3.0).found, table.found)

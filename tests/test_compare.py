@@ -1,0 +1,165 @@
+"""`brain-tumor compare`, through the front door."""
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+from runtime.comparing.paper_runs import predictions, write_run
+
+from brain_tumor.__main__ import main
+from brain_tumor.compare import compare
+from brain_tumor.errors import BrainTumorError, ConfigError
+
+FEW = "resamples=300"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A good run, a poor one, and a table from elsewhere."""
+    write_run(tmp_path / "good", ["model.name=vit"], accuracy=0.95)
+    write_run(tmp_path / "poor", ["model.name=cnn"], accuracy=0.6, seed=1)
+    predictions(0.8, seed=2).drop(columns="group").to_csv(tmp_path / "other.csv", index=False)
+    return tmp_path
+
+
+def test_leaves_what_it_says(runs):
+    found = compare([str(runs / "poor"), str(runs / "good"), str(runs / "other.csv"), FEW], runs / "out")
+
+    assert {path.name for path in (runs / "out").iterdir()} == {
+        "compare.json", "compare.csv", "pairs.csv", "forest.png", "compare.html",
+    }  # fmt: skip
+    assert json.loads((runs / "out" / "compare.json").read_text()) == found
+    table = pd.read_csv(runs / "out" / "compare.csv")
+    assert table["name"].tolist() == ["good", "other.csv", "poor"]
+    assert table["difference_p_holm"][2] < 0.05
+    pairs = pd.read_csv(runs / "out" / "pairs.csv")
+    assert len(pairs) == 3
+    assert {"difference_p_holm", "mcnemar_only_first", "delong_any tumour_p_holm"} <= set(pairs)
+    assert found["n"] == {"images": 80, "groups": 40, "classes": ["glioma", "no_tumor"]}
+
+
+def test_the_same_seed_the_same_figures(runs):
+    named = [str(runs / "poor"), str(runs / "good"), FEW]
+
+    assert compare(named, runs / "a") == compare(named, runs / "b")
+    assert compare([*named, "seed=1"], runs / "c") != compare(named, runs / "a")
+
+
+def test_a_run_of_a_real_training_against_its_copy(trained, run_copy, tmp_path):
+    """The same training twice is no replicate, but two candidates, of which each may take the place of the other."""
+    found = compare([str(run_copy), f"champion={trained}", FEW], tmp_path / "out")
+
+    assert [one["difference"] and one["difference"]["p"] for one in found["candidates"]] == [None, 1.0]
+    assert [one["best_share"] for one in found["candidates"]] == [0.5, 0.5]
+    (change,) = found["change"]["changes"]
+    assert change["passed"]
+    assert len(change["gates"]) == 5
+    record = (tmp_path / "out" / "change_record.md").read_text()
+    assert "data digest" in record
+
+
+def test_seeds_in_a_folder_are_one_candidate(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path / "sweep" / str(seed), [f"seed={seed}"], seed=seed)
+
+    found = compare([str(tmp_path / "sweep"), FEW], tmp_path / "out")
+
+    (candidate,) = found["candidates"]
+    assert (candidate["name"], candidate["seeds"]) == ("sweep", 3)
+    assert candidate["sd"] > 0
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["metric=f2"], "metric=f2 is not possible; expected loss"),
+        (["part=train"], "part=train is not possible; expected val or test"),
+        (["level=1.5"], "level=1.5 is not possible"),
+        (["resamples=0"], "resamples=0 is not possible"),
+        (["gates.ece=-1"], "gates.ece=-1 is not possible; expected a number from 0, or null"),
+        (["gates.f1_macro=much"], "gates.f1_macro=much is not possible"),
+        (["part=val"], "neither predictions/val.csv nor finished runs"),
+    ],
+)
+def test_wrong_settings(runs, more, sentence):
+    with pytest.raises(BrainTumorError, match=sentence):
+        compare([str(runs / "poor"), str(runs / "good"), *more], runs / "out")
+
+
+def test_no_runs_named(tmp_path):
+    with pytest.raises(ConfigError, match="runs is not set"):
+        compare([], tmp_path)
+
+
+def test_a_champion_is_one_candidate(runs, tmp_path):
+    with pytest.raises(ConfigError, match="champion names 2 candidates"):
+        compare([str(runs / "other.csv"), f"champion={runs}", FEW], tmp_path / "out")
+
+
+def test_a_champion_without_a_challenger(tmp_path):
+    for seed in range(2):
+        write_run(tmp_path / "sweep" / str(seed), [f"seed={seed}"], seed=seed)
+
+    with pytest.raises(ConfigError, match=r"All runs are one candidate, 'sweep'.*pool=false"):
+        compare([str(tmp_path / "sweep"), f"champion={tmp_path / 'sweep' / '0'}", FEW], tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written(runs):
+    (runs / "file").write_text("")
+
+    with pytest.raises(ConfigError, match="cannot be written"):
+        compare([str(runs / "poor"), str(runs / "good"), FEW], runs / "file")
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, capsys):
+    """Run `brain-tumor compare` in this process: (exit code, stdout, stderr)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(
+            sys, "argv", ["brain-tumor", "compare", *arguments, f"hydra.run.dir={tmp_path / 'out'}", FEW]
+        )
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_runs_need_no_key(runs, command):
+    code, out, _ = command(str(runs / "good"), str(runs / "poor"))
+
+    assert code == 0
+    assert "not a medical device" in out
+    assert str(runs / "out" / "compare.html") in out
+
+
+def test_a_gate_that_fails_stops_a_pipeline(runs, command):
+    code, out, err = command(str(runs / "poor"), f"champion={runs / 'good'}")
+
+    assert code == 1
+    assert "FAIL" in out
+    assert err.startswith("brain-tumor compare: Not every gate is passed by poor: see change_record.md in ")
+    assert len(err.strip().splitlines()) == 1
+    assert (runs / "out" / "change_record.md").is_file()
+
+
+def test_unless_it_is_only_to_be_written_down(runs, command):
+    assert command(str(runs / "poor"), f"champion={runs / 'good'}", "fail_on_gate=false")[0] == 0
+
+
+def test_a_mistake_is_one_sentence(runs, command):
+    predictions(n=60).to_csv(runs / "fewer.csv", index=False)
+
+    code, _, err = command(str(runs / "good"), str(runs / "fewer.csv"))
+
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert (
+        "good and fewer.csv were tested on different images: 60 in common, 20 only in good, 0 only in fewer.csv" in err
+    )

@@ -1,0 +1,245 @@
+"""A frozen model, and tables of other frameworks, judged through the front door."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CENTRES, save
+
+from brain_tumor.__main__ import main
+from brain_tumor.errors import BrainTumorError, ConfigError, DataError
+from brain_tumor.evaluate import evaluate
+from brain_tumor.evaluation.calibration import scaled
+
+FAST = ["evaluation.resamples=50"]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Pictures that no model has seen, eight of each class. Read only."""
+    root = tmp_path_factory.mktemp("elsewhere")
+    for label in CENTRES:
+        for number in range(100, 108):
+            save(root / label / f"{number}.png", label, number)
+    return root
+
+
+@pytest.fixture(scope="module")
+def tables(trained, tmp_path_factory):
+    """A run's tables as another framework would write them: bare, with its own names of classes."""
+    folder = tmp_path_factory.mktemp("tables")
+    for split in ("val", "test"):
+        table = pd.read_csv(trained / "predictions" / f"{split}.csv")
+        bare = table[["sample_id", "label", *(name for name in table if name.startswith("p_"))]]
+        bare = bare.rename(columns={"p_no_tumor": "p_Healthy", "p_glioma": "p_Glioma_Tumor"})
+        bare = bare.replace({"label": {"no_tumor": "Healthy", "glioma": "Glioma_Tumor"}})
+        bare.to_csv(folder / f"{split}.csv", index=False)
+    return folder
+
+
+def written(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+class TestRun:
+    def test_says_of_its_own_test_what_training_said(self, trained, tmp_path):
+        results = evaluate([f"model={trained}", *FAST], tmp_path)
+
+        before = written(trained)
+        assert {name: results[name] for name in ("val", "test", "n", "calibration", "floor", "leakage")} == {
+            name: before[name] for name in ("val", "test", "n", "calibration", "floor", "leakage")
+        }
+        assert {"results.json", "report.html", "run.json", "claim.md", "tripod_ai.md", "figures", "predictions"} <= {
+            path.name for path in tmp_path.iterdir()
+        }
+        assert written(tmp_path) == results
+
+    def test_a_second_evaluation_in_the_same_place_is_refused(self, trained, tmp_path):
+        evaluate([f"model={trained}", *FAST], tmp_path)
+
+        with pytest.raises(ConfigError, match="holds a finished run"):
+            evaluate([f"model={trained}", *FAST], tmp_path)
+        evaluate([f"model={trained}", *FAST, "overwrite=true"], tmp_path)
+
+    def test_the_run_itself_is_not_touched(self, trained, tmp_path):
+        before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+
+        evaluate([f"model={trained}", *FAST], tmp_path)
+
+        assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+
+class TestElsewhere:
+    def test_predicts_all_with_what_was_chosen_before(self, trained, elsewhere, tmp_path):
+        results = evaluate([f"model={trained}", "data=folder", f"data.root={elsewhere}", *FAST], tmp_path)
+
+        bundle = json.loads((trained / "bundle" / "config.json").read_text())
+        assert results["n"]["test"]["images"] == 32
+        assert results["calibration"]["temperature"] == bundle["temperature"]
+        found = {point["name"]: point["threshold"] for point in results["operating_points"]["points"]}
+        assert found == bundle["operating_points"]
+        assert results["abstention"]["below"] == bundle["abstain_below"]
+        assert "conformal" not in results
+        assert results["overlap"] == {"looked_for": "copies", "files": 0, "copies": 0, "left_out": 0}
+
+    def test_table_holds_the_network_s_own_probabilities(self, trained, elsewhere, tmp_path):
+        from brain_tumor import Predictor
+
+        evaluate([f"model={trained}", "data=folder", f"data.root={elsewhere}", *FAST], tmp_path)
+
+        table = pd.read_csv(tmp_path / "predictions" / "test.csv")
+        predictor = Predictor.load(trained)
+        p = table[[f"p_{name}" for name in predictor.bundle.classes]].to_numpy()
+        answers = predictor.batch(table["path"].tolist())
+        asked = np.array([list(answer.probabilities.values()) for answer in answers])
+        np.testing.assert_allclose(scaled(p, predictor.bundle.temperature), asked, atol=1e-6)
+
+    def test_what_was_trained_on_is_refused(self, trained, flat_folder, tmp_path):
+        with pytest.raises(DataError, match=r"of 48 images show what the model was trained or chosen on.*leave_out"):
+            evaluate([f"model={trained}", "data=folder", f"data.root={flat_folder}", *FAST], tmp_path)
+
+    def test_what_was_trained_on_can_be_left_out(self, trained, flat_folder, tmp_path):
+        samples = pd.read_csv(trained / "samples.csv")
+
+        results = evaluate(
+            [f"model={trained}", "data=folder", f"data.root={flat_folder}", "overlap=leave_out", *FAST], tmp_path
+        )
+
+        assert results["n"]["test"]["images"] == (samples["split"] == "test").sum()
+        assert results["overlap"]["left_out"] == (samples["split"] != "test").sum()
+
+    def test_what_was_trained_on_can_be_allowed_and_is_told(self, trained, flat_folder, tmp_path):
+        evaluate([f"model={trained}", "data=folder", f"data.root={flat_folder}", "overlap=allow", *FAST], tmp_path)
+
+        assert "The figures are inflated" in (tmp_path / "report.html").read_text()
+
+    def test_a_mirrored_copy_is_found_while_the_training_images_are_at_hand(self, trained, elsewhere, tmp_path):
+        from PIL import Image, ImageOps
+
+        samples = pd.read_csv(trained / "samples.csv")
+        shown = samples[(samples["split"] == "train") & (samples["label"] == "glioma")]["path"].iloc[0]
+        root = shutil.copytree(elsewhere, tmp_path / "scans")
+        with Image.open(shown) as image:
+            ImageOps.mirror(image).save(root / "glioma" / "new.png")
+
+        with pytest.raises(DataError, match=r"1 of 33 images.*'glioma/new.png'"):
+            evaluate([f"model={trained}", "data=folder", f"data.root={root}", *FAST], tmp_path / "out")
+
+    def test_a_bundle_alone_knows_its_files(self, trained, flat_folder, elsewhere, tmp_path):
+        bundle = shutil.copytree(trained / "bundle", tmp_path / "model")
+
+        with pytest.raises(DataError, match="trained or chosen on"):
+            evaluate([f"model={bundle}", "data=folder", f"data.root={flat_folder}", *FAST], tmp_path / "out")
+        results = evaluate([f"model={bundle}", "data=folder", f"data.root={elsewhere}", *FAST], tmp_path / "other")
+
+        assert results["overlap"]["looked_for"] == "files"
+        assert "no near copies" in (tmp_path / "other" / "report.html").read_text()
+
+    def test_tumour_or_not(self, trained, elsewhere, tmp_path):
+        root = tmp_path / "binary"
+        for label in CENTRES:
+            for path in (elsewhere / label).iterdir():
+                (root / ("no" if label == "no_tumor" else "yes")).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, root / ("no" if label == "no_tumor" else "yes") / f"{label}{path.name}")
+
+        with pytest.raises(DataError, match="class_map=binary"):
+            evaluate([f"model={trained}", "data=folder", f"data.root={root}", *FAST], tmp_path / "no")
+        options = ["data=folder", f"data.root={root}", "class_map=binary", *FAST]
+        results = evaluate([f"model={trained}", *options], tmp_path / "out")
+
+        assert results["n"]["test"]["per_class"] == {"no_tumor": 8, "tumor": 24}
+        assert results["operating_points"]["points"][0]["test"]["sensitivity"]["n"] == 24
+
+    def test_one_side_of_published_data(self, trained, parted_folder, tmp_path):
+        options = [f"model={trained}", "data=folder", f"data.root={parted_folder}", "overlap=allow", *FAST]
+
+        results = evaluate([*options, "part=test"], tmp_path)
+
+        assert results["n"]["test"]["images"] == 16
+        with pytest.raises(DataError, match="no side part=val; they are published with test, train"):
+            evaluate([*options, "part=val"], tmp_path / "no")
+
+
+class TestTables:
+    def test_a_bare_table(self, trained, tables, tmp_path):
+        results = evaluate([f"predictions={tables / 'test.csv'}", *FAST], tmp_path)
+
+        before = written(trained)
+        assert results["test"]["f1_macro"]["value"] == before["test"]["f1_macro"]["value"]
+        assert results["test"]["detection/auroc"]["value"] == before["test"]["detection/auroc"]["value"]
+        assert set(results) == {"test", "n"}
+        assert "names no groups" in (tmp_path / "report.html").read_text()
+
+    def test_with_validation_everything_is_chosen_there(self, trained, tables, tmp_path):
+        results = evaluate([f"predictions={tables / 'test.csv'}", f"val={tables / 'val.csv'}", *FAST], tmp_path)
+
+        before = written(trained)
+        assert results["calibration"]["temperature"] == pytest.approx(before["calibration"]["temperature"])
+        assert results["conformal"]["asked"] == 0.9
+
+    @pytest.mark.parametrize(
+        ("spoil", "words"),
+        [
+            (lambda table: table.drop(columns="label"), "has no column label"),
+            (lambda table: table.assign(label="ependymoma"), "label that is none of the classes"),
+            (lambda table: table.assign(p_pituitary=7.0), "probabilities that are not numbers"),
+            (lambda table: table.assign(p_pituitary="x"), "probabilities that are not numbers"),
+            (lambda table: table.assign(sample_id="a"), "repeat a sample_id"),
+            (lambda table: table.iloc[:0], "has no rows"),
+        ],
+    )
+    def test_malformed_tables_end_with_one_sentence(self, tables, tmp_path, monkeypatch, capsys, spoil, words):
+        file = tmp_path / "bad.csv"
+        spoil(pd.read_csv(tables / "test.csv")).to_csv(file, index=False)
+        command = ["brain-tumor", "evaluate", f"predictions={file}", f"hydra.run.dir={tmp_path / 'out'}"]
+        monkeypatch.setattr(sys, "argv", command)
+
+        with pytest.raises(SystemExit) as stop:
+            main()
+
+        said = capsys.readouterr().err
+        assert stop.value.code == 2
+        assert words in said
+        assert str(file) in said
+        assert "Traceback" not in said
+
+    def test_the_same_image_on_both_sides_is_refused(self, tables, tmp_path):
+        with pytest.raises(ConfigError, match="images stand in both"):
+            evaluate([f"predictions={tables / 'test.csv'}", f"val={tables / 'test.csv'}"], tmp_path)
+
+    def test_other_classes_in_validation_are_refused(self, tables, tmp_path):
+        other = pd.read_csv(tables / "val.csv").rename(columns={"p_pituitary": "p_other"})
+        other[other["label"] != "pituitary"].to_csv(tmp_path / "val.csv", index=False)
+
+        with pytest.raises(ConfigError, match="both tables need the same ones"):
+            evaluate([f"predictions={tables / 'test.csv'}", f"val={tmp_path / 'val.csv'}"], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "Name what is to be evaluated"),
+        (["model=a", "predictions=b"], "Name what is to be evaluated, one of them"),
+        (["model=/no/such"], "is no finished run"),
+        (["model=/no/such", "data=folder", "data.root=/no/such"], "holds no bundle"),
+        (["predictions=/no/such.csv"], "was not found"),
+        (["predictions=a", "data=folder", "data.root=b"], "goes with model"),
+        (["model=a", "val=b"], "goes with predictions"),
+        (["model=a", "overlap=maybe"], "overlap=maybe is not possible; expected refuse or leave_out or allow"),
+        (
+            ["predictions=a", "evaluation.prevalence=2"],
+            "prevalence=2 is not possible; expected between 0 and 1",
+        ),
+    ],
+)
+def test_mistakes_end_with_one_sentence(options, words, tmp_path):
+    with pytest.raises(BrainTumorError, match=words):
+        evaluate(options, tmp_path)
+
+
+def test_class_map_without_other_data(trained, tmp_path):
+    with pytest.raises(ConfigError, match="class_map=binary without data=… is not possible"):
+        evaluate([f"model={trained}", "class_map=binary"], tmp_path)
