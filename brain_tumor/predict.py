@@ -31,7 +31,8 @@ def predict(overrides: Sequence[str] = (), run_dir: str | Path = "runs/predict")
         run_dir: Where ``predictions.csv`` goes, unless ``output`` says otherwise.
 
     Returns:
-        The predictions table, see `brain_tumor.evaluation.predictions`; its labels are empty.
+        The predictions table, see `brain_tumor.evaluation.predictions`, with the columns of
+        `brain_tumor.evaluation.ood.columns`; its labels are empty.
 
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
@@ -48,7 +49,7 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     from brain_tumor.errors import DataError
     from brain_tumor.serving.files import find_images, predict_table
     from brain_tumor.serving.predictor import Predictor
-    from brain_tumor.serving.summary import predictions_summary
+    from brain_tumor.serving.summary import foreign_warning, predictions_summary
 
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads)
     samples = find_images(cfg.input, Slicing.parse(cfg.data.slices, cfg.data.plane, cfg.paths.cache_dir))
@@ -62,6 +63,8 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     write_table(table, output)
     console = get_console()
     console.print(predictions_summary(table, predictor.bundle))
+    if warning := foreign_warning(table):
+        console.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
     console.print(f"Predictions: {output}", soft_wrap=True, highlight=False, markup=False)
     return table
 

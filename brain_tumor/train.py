@@ -73,6 +73,7 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.runtime.data import same_data
     from brain_tumor.runtime.facts import data_facts, model_facts
     from brain_tumor.runtime.fitting import fit
+    from brain_tumor.runtime.gating import gate_of, write_predictions
     from brain_tumor.runtime.launch import other_ranks
     from brain_tumor.runtime.loggers import open_loggers, resumable_wandb_id, wandb_id
     from brain_tumor.runtime.noise import without_noise
@@ -119,10 +120,12 @@ def run(cfg: DictConfig) -> TrainedRun:
         record.note(training=best.facts)
         with record.stage("predict"):
             trainer = assemble.fresh_trainer(cfg)
-            tables = predict(trainer, classifier, datamodule, best.checkpoint, run_dir / "predictions")
+            predicted = predict(trainer, classifier, datamodule, best.checkpoint)
+            gate, notes = gate_of(predicted, run_dir, cfg.gate.turned_away, cfg.seed)
+            tables = write_predictions(predicted, gate, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
-        record.note(notes=conclusion.notes(datamodule, cfg))
+        record.note(notes=[*conclusion.notes(datamodule, cfg), *notes])
         with record.stage("bundle"):
             conclusion.bundle(run_dir)
         with record.stage("report"):

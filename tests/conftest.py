@@ -112,10 +112,39 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture(scope="session")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run directory of a training with scans enough to fit a gate on, exported at fp32 for each engine. Read only."""
+    from test_train import SHORT
+
+    from brain_tumor.export import export
+    from brain_tumor.train import train
+
+    root = tmp_path_factory.mktemp("many")
+    for label in CENTRES:
+        for number in range(80):
+            save(root / label / f"{number:02d}.png", label, number)
+    run = train(
+        ["data=folder", f"data.root={root}", "split=grouped", "split.val=0.25", *SHORT, "optimizer.lr=5e-3"],
+        tmp_path_factory.mktemp("gated"),
+    ).run_dir
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brain_tumor.serving.exporting.SECONDS", 0.0)
+        for engine in ("onnxruntime", "openvino"):
+            export([f"bundle={run}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
+    return run
+
+
 @pytest.fixture
 def run_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture
+def gated_copy(gated: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return shutil.copytree(gated, tmp_path / "run")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 
 from brain_tumor.errors import BrainTumorError
+from brain_tumor.models.network import features_and_logits
 from brain_tumor.models.scores import ValidationScores
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -108,10 +109,11 @@ class Classifier(L.LightningModule):
         for name, score in scores.items():  # the same on all ranks by now
             self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self._monitor)
 
-    def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor]:
-        """Rows int64 [B] and logits float32 [B, classes]."""
+    def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
         images, _, rows = batch
-        return rows, self(images).float()
+        features, logits = features_and_logits(self.network, images.contiguous(memory_format=torch.channels_last))
+        return rows, logits.float(), features.float()
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

@@ -51,13 +51,29 @@ class SmallCNN(nn.Module):
             inputs = outputs
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], num_classes)
-        self.feature_info = [{"module": "stages", "num_chs": widths[-1]}]  # the last feature map, as timm names its own
+        self.feature_info = [
+            {"module": f"stages.{len(widths) - 1}", "num_chs": widths[-1]}
+        ]  # the last map, as timm does
 
     def forward(self, images: Tensor) -> Tensor:
         """Grey float [B, 1, H, W] → logits float [B, num_classes]."""
-        features = self.stages(self.stem(images))
-        pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
-        return self.head(self.dropout(pooled))  # type: ignore[no-any-return]
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Grey float [B, 1, H, W] → the last feature map float [B, widths[-1], h, w]."""
+        return self.forward_intermediates(images)[0]
+
+    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Grey float [B, 1, H, W] → the last feature map float [B, widths[-1], h, w], and the maps of all stages."""
+        maps = [self.stem(images)]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps[-1], maps[1:]
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """The last feature map → logits, or what they are made of: float [B, 2 × widths[-1]]."""
+        pooled = self.dropout(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
+        return pooled if pre_logits else self.head(pooled)  # type: ignore[no-any-return]
 
     def get_classifier(self) -> nn.Module:
         """The last linear layer."""

@@ -1,9 +1,14 @@
 """What every backbone in this package offers to training, whoever wrote it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
+
+STAGES = 5
+"""Feature maps that features are made of, at most."""
 
 
 @runtime_checkable
@@ -16,6 +21,15 @@ class Network(Protocol):
     def __call__(self, images: Tensor) -> Tensor:
         """float [B, C, H, W] → logits float [B, classes]."""
 
+    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """float [B, C, H, W] → what the head takes, and the maps float [B, c, h, w] of all stages on the way."""
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """float [B, C, H, W] → what the head takes."""
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """What the head takes → logits float [B, classes], or what its last linear layer takes."""
+
     def get_classifier(self) -> nn.Module:
         """The head: the last linear layer."""
 
@@ -26,3 +40,19 @@ class Network(Protocol):
 def channel_statistics(network: Network) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and deviation per channel that the network was made for, of pictures scaled to [0, 1]."""
     return tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"])
+
+
+def features_and_logits(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Features float [B, D] and logits float [B, classes], in one pass; in evaluation logits are ``network(images)``.
+
+    Features are the mean of each channel over the last feature map of each stage (of deep stacks of equal blocks, of at
+    most `STAGES`, evenly spaced). Early stages know textures and late ones shapes: to tell foreign pictures, all help.
+
+    Args:
+        network: See `Network`.
+        images: float [B, C, H, W], normalised.
+    """
+    last, maps = network.forward_intermediates(images)  # type: ignore[operator]
+    chosen: list[Tensor] = maps[:: -math.ceil(len(maps) / STAGES)]
+    logits: Tensor = network.forward_head(last)  # type: ignore[operator]
+    return torch.cat([one.mean((2, 3)) for one in chosen], dim=1), logits

@@ -40,7 +40,25 @@ class SeedCNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """float [B, 3, image_size, image_size] → logits float [B, num_classes]."""
-        return self.head(self.hidden(self.features(images)))  # type: ignore[no-any-return]
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """float [B, 3, image_size, image_size] → the last feature map, flattened: float [B, F]."""
+        return self.forward_intermediates(images)[0]
+
+    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """float [B, 3, image_size, image_size] → the last feature map, flattened, and the maps after each pooling."""
+        maps, x = [], images
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(x)
+        return x, maps
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """The last feature map, flattened → logits, or what they are made of: float [B, 100]."""
+        hidden = self.hidden(x)
+        return hidden if pre_logits else self.head(hidden)  # type: ignore[no-any-return]
 
     def get_classifier(self) -> nn.Module:
         """The last linear layer."""

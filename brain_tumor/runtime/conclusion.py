@@ -15,6 +15,8 @@ from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.floor import FLOOR, asked, cached_nearest, floor_scores
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import Settings, evidence
+from brain_tumor.evaluation.ood.columns import foreignness_of
+from brain_tumor.evaluation.ood.evaluation import turned_away
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.drawing import draw
@@ -29,14 +31,26 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
-    """Write ``results.json``: the evidence of val and test, and the floor beside it."""
+    """Write ``results.json``: the evidence of val and test, what the gate turns away, and the floor beside it."""
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
     parts = attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test"))
     results: dict[str, Any] = evidence(splits, Settings(**plain(cfg.evaluation)), cfg.seed, attributes=parts)
     results["leakage"] = {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)}
     results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
+    results |= _turned_away(splits, cfg)
     write_json(results, Path(cfg.paths.run_dir) / "results.json")
     return results
+
+
+def _turned_away(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
+    """Shares of scans that the gate turns away, and the share it was asked for; nothing without a gate."""
+    scores = {split: foreignness_of(predictions.frame) for split, predictions in splits.items()}
+    shares = {
+        split: turned_away(found, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+        for split, found in scores.items()
+        if found is not None
+    }
+    return {"turned_away": {"asked": cfg.gate.turned_away, **shares}} if shares else {}
 
 
 def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:

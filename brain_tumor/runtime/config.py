@@ -39,6 +39,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         for name in ("sensitivity", "specificity", "prevalence", "coverage")
     },
     "evaluation.abstain": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "from 0, below 1"),
+    "gate.turned_away": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share above 0, at most 0.5"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),

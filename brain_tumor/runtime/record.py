@@ -29,6 +29,7 @@ _OUTPUTS = (
     "checkpoints",
     "claim.md",
     "figures",
+    "gate.safetensors",
     "metrics.csv",
     "predictions",
     "report.html",

@@ -1,8 +1,9 @@
 """The bundle: a folder with all that one model needs to answer. Reading it runs no code from it and imports no torch.
 
 ``config.json`` (architecture, classes, healthy class, preprocessing, temperature, operating points, data digest,
-version, the SHA-256 of each file, what was exported and checked), ``model.safetensors``, ``seen.txt`` (SHA-256 of the
-files that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
+version, the SHA-256 of each file, what the gate against foreign images was set to, what was exported and checked),
+``model.safetensors``, ``gate.safetensors`` where there were scans enough to fit one, ``seen.txt`` (SHA-256 of the files
+that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
 ``model-int8.onnx``.
 """
 
@@ -18,6 +19,7 @@ from brain_tumor.serving.fields import Fields
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 1
 CONFIG, WEIGHTS, CARD, SEEN = "config.json", "model.safetensors", "README.md", "seen.txt"
+GATE = "gate.safetensors"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,19 @@ class Export:
     file: str
     """In the bundle."""
     checks: dict[str, Any]
-    """What was found: ``images, max_difference, f1_macro_before, f1_macro_after``."""
+    """What was found, see `brain_tumor.serving.exporting.compare`."""
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """What there is to know of the gate against foreign images without opening it."""
+
+    file: str
+    """In the bundle: a `brain_tumor.evaluation.ood.gate.Gate`."""
+    turned_away: float
+    """Share of validation scans that it was set to turn away, in (0, 1)."""
+    images: int
+    """Validation scans that it was fitted on."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,8 @@ class Bundle:
     """File name → SHA-256."""
     exports: dict[str, dict[str, Export]] = field(default_factory=dict)
     """Engine → precision → what was exported."""
+    gate: GateFacts | None = None
+    """None: the model answers for any picture."""
 
     @property
     def seen(self) -> frozenset[str]:
@@ -160,6 +176,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
             for engine in fields.inner("exports").mapping
             for kind in [fields.inner("exports").inner(engine)]
         },
+        gate=_gate(fields.inner("gate"), files) if fields.mapping.get("gate") is not None else None,
     )
 
 
@@ -170,10 +187,20 @@ def _points(fields: Fields) -> dict[str, float]:
     return {name: points.number(name) for name in points.mapping}
 
 
+def _file(fields: Fields, files: Fields) -> str:
+    name = fields.text("file")
+    fields.require(name in files.mapping and Path(name).name == name, "file", "the name of a file in the bundle")
+    return name
+
+
+def _gate(fields: Fields, files: Fields) -> GateFacts:
+    share = fields.number("turned_away", above=0)
+    fields.require(share < 1, "turned_away", "a number below 1")
+    return GateFacts(_file(fields, files), share, int(fields.number("images", at_least=1)))
+
+
 def _export(fields: Fields, files: Fields) -> Export:
-    file = fields.text("file")
-    fields.require(file in files.mapping and Path(file).name == file, "file", "the name of a file in the bundle")
-    return Export(file, fields.inner("checks").mapping)
+    return Export(_file(fields, files), fields.inner("checks").mapping)
 
 
 def write_config(bundle: Bundle, folder: Path | None = None) -> None:
@@ -190,6 +217,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "operating_points": bundle.operating_points,
         "abstain_below": bundle.abstain_below,
         "data": {"digest": bundle.data_digest},
+        "gate": asdict(bundle.gate) if bundle.gate else None,
         "files": bundle.files,
         "exports": {
             engine: {precision: asdict(export) for precision, export in kinds.items()}

@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.progress import progress
 from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BundleError, DataError, require
 from brain_tumor.evaluation.metrics import metric_values
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
 from brain_tumor.serving.engines import REFERENCE, Engine, open_engine, open_model, require_possible
-from brain_tumor.serving.files import squares_of
+from brain_tumor.serving.files import assess_all, squares_of
 from brain_tumor.serving.onnx_graph import onnx_model
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.serving.quantizing import quantized
@@ -25,11 +24,12 @@ TOLERANCE = 1e-4
 """Largest difference of a probability that an fp32 export may have from eager PyTorch's."""
 F1_DROP = 0.002
 """What macro-F1 on validation may lose at a lower precision."""
+TURNED_AWAY_MORE = 0.02
+"""How much larger or smaller the share of validation scans that the gate turns away may be."""
 FILES = {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model-int8.onnx"}
 """Precision → file in the bundle. In bfloat16 the engine computes, the file is the same."""
 SECONDS = 3.0
 """Spent on latencies."""
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def export(
     """Export a bundle's network, check it on all validation images, and write it into the bundle.
 
     An fp32 export must give the probabilities of eager PyTorch within `TOLERANCE`; at a lower precision macro-F1 may
-    fall by `F1_DROP`. Otherwise nothing is written.
+    fall by `F1_DROP`. The gate must turn about the same share of scans away (`TURNED_AWAY_MORE`). Otherwise nothing is
+    written.
 
     Args:
         bundle: Of the model.
@@ -123,21 +124,22 @@ def compare(
         ours: The second.
 
     Returns:
-        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``.
+        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``; of a model with a
+        gate also the shares of these scans that it turns away, ``turned_away_before`` and ``turned_away_after``.
     """
-    both = [Predictor(bundle, engine) for engine in (reference, ours)]
-    starts = range(0, len(squares), _BATCH)
-    found = [
-        [predictor.probabilities(squares[start : start + _BATCH]) for predictor in both]
-        for start in progress(starts, "Comparing with eager PyTorch")
-    ]
-    before, after = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return {
+    before, after = (
+        assess_all(Predictor(bundle, engine), squares, "Comparing with eager PyTorch") for engine in (reference, ours)
+    )
+    checks = {
         "images": len(squares),
-        "max_difference": float(np.abs(after - before).max()),
-        "f1_macro_before": _f1_macro(bundle, val, before),
-        "f1_macro_after": _f1_macro(bundle, val, after),
+        "max_difference": float(np.abs(after.probabilities - before.probabilities).max()),
+        "f1_macro_before": _f1_macro(bundle, val, before.probabilities),
+        "f1_macro_after": _f1_macro(bundle, val, after.probabilities),
     }
+    if before.foreignness is None or after.foreignness is None:
+        return checks
+    shares = [float((foreignness > 0).mean()) for foreignness in (before.foreignness, after.foreignness)]
+    return checks | dict(zip(("turned_away_before", "turned_away_after"), shares, strict=True))
 
 
 def _f1_macro(bundle: Bundle, val: pd.DataFrame, probabilities: npt.NDArray[np.float64]) -> float:
@@ -157,6 +159,14 @@ def _accept(what: str, precision: str, checks: dict[str, Any]) -> None:
             f"{what} is refused: macro-F1 on {images} validation images falls from {before:.4f} to {after:.4f}, and a "
             f"fall of {F1_DROP} is allowed; take a higher precision, or more calibration images."
         )
+    if "turned_away_before" in checks:
+        was, now = checks["turned_away_before"], checks["turned_away_after"]
+        if not abs(now - was) <= TURNED_AWAY_MORE:
+            raise BundleError(
+                f"{what} is refused: its gate turns {now:.1%} of {images} validation scans away, eager PyTorch's "
+                f"{was:.1%}, and a difference of {TURNED_AWAY_MORE:.0%} is allowed; take a higher precision, or more "
+                "calibration images."
+            )
 
 
 def _write(bundle: Bundle, engine: str, precision: str, export: Export, content: bytes) -> Bundle:

@@ -13,10 +13,11 @@ from brain_tumor.data.reading import source_file
 from brain_tumor.data.samples import samples_table
 from brain_tumor.data.volumes import Slicing, scan_rows
 from brain_tumor.errors import DataError
+from brain_tumor.evaluation.ood.columns import with_foreignness
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.serving.ahead import ahead
 from brain_tumor.serving.pictures import Picture, squares_of_file
-from brain_tumor.serving.predictor import Predictor
+from brain_tumor.serving.predictor import Assessment, Predictor
 
 
 def find_images(place: str, slicing: Slicing) -> pd.DataFrame:
@@ -75,6 +76,14 @@ def squares_of(references: Sequence[str], size: int, doing: str) -> Picture:
     return squares
 
 
+def assess_all(predictor: Predictor, squares: Picture, doing: str, batch_size: int = 32) -> Assessment:
+    """Assess pictures uint8 [N, S, S] of the bundle's image size, with a progress bar."""
+    starts = range(0, len(squares), batch_size)
+    parts = [predictor.assess(squares[start : start + batch_size]) for start in progress(starts, doing)]
+    gated = [part.foreignness for part in parts if part.foreignness is not None]
+    return Assessment(np.concatenate([part.probabilities for part in parts]), np.concatenate(gated) if gated else None)
+
+
 def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) -> tuple[pd.DataFrame, list[DataError]]:
     """Predict images, with a progress bar.
 
@@ -86,16 +95,20 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
     Returns:
         The predictions table of those that can be read, and what is wrong with the others.
     """
-    classes = predictor.bundle.classes
-    probabilities = np.full((len(samples), len(classes)), np.nan)
+    probabilities = np.full((len(samples), len(predictor.bundle.classes)), np.nan)
+    foreignness = np.full(len(samples), np.nan)
     faults: list[DataError] = []
     squares = read_squares(samples["path"].tolist(), predictor.bundle.image_size)
     readable = _readable(progress(squares, "Predicting", len(samples)), faults)
     while batch := list(islice(readable, batch_size)):
         positions, pictures = zip(*batch, strict=True)
-        probabilities[list(positions)] = predictor.probabilities(pictures)
+        found = predictor.assess(pictures)
+        probabilities[list(positions)] = found.probabilities
+        if found.foreignness is not None:
+            foreignness[list(positions)] = found.foreignness
     known = ~np.isnan(probabilities[:, 0])
-    return predictions_frame(samples[known], classes, probabilities[known]), faults
+    table = predictions_frame(samples[known], predictor.bundle.classes, probabilities[known])
+    return with_foreignness(table, foreignness[known]), faults
 
 
 def _readable(

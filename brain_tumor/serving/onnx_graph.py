@@ -11,12 +11,14 @@ from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.engines import require_package
 from brain_tumor.serving.engines.eager import network_of
 
-PIXELS, LOGITS = "pixels", "logits"
-"""Names of the model's input and output."""
+PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
+"""Names of the model's input and outputs."""
 
 
 def onnx_model(bundle: Bundle) -> bytes:
     """Export the network with a batch of any size: uint8 [B, 1, S, S] → logits float32 [B, classes].
+
+    A bundle with a gate gets a second output, features float32 [B, D].
 
     Raises:
         BundleError: The bundle is damaged, or the packages for it are not installed.
@@ -31,7 +33,7 @@ def onnx_model(bundle: Bundle) -> bytes:
             network,
             (example,),
             input_names=[PIXELS],
-            output_names=[LOGITS],
+            output_names=[LOGITS, FEATURES] if network.features else [LOGITS],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,

@@ -3,7 +3,7 @@
     from brain_tumor import Predictor
 
     answer = Predictor.load("runs/first")("scan.png")
-    answer.prediction, answer.probabilities, answer.detection
+    answer.prediction, answer.probabilities, answer.detection, answer.foreign
 
 Research use only; not a medical device.
 """
@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.serving.ahead import ahead
 from brain_tumor.serving.bundle import Bundle, read_bundle
-from brain_tumor.serving.engines import AUTO, Engine, open_engine
+from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
+from brain_tumor.serving.gating import measure, open_gate
 from brain_tumor.serving.pictures import ImageLike, Picture, square
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,21 @@ class Answer:
     """Class → probability; they sum to 1."""
     detection: float | None
     """1 − p(healthy class), in [0, 1]: is there a tumour? None for a model without a healthy class."""
+    foreign: bool | None
+    """Is it no scan as the model knows them, so that its prediction is not to be used? None: the model has no gate."""
+    foreignness: float | None
+    """How far above the gate's limit, see `brain_tumor.evaluation.ood.gate`: above 0 is foreign."""
     version: str
     """Of the model."""
+
+
+class Assessment(NamedTuple):
+    """What a model makes of B images."""
+
+    probabilities: Floats
+    """float64 [B, classes], in the order of the bundle's classes."""
+    foreignness: Floats | None
+    """float64 [B], above 0 is foreign; None: the model has no gate."""
 
 
 class Predictor:
@@ -47,7 +63,7 @@ class Predictor:
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        self.bundle, self._engine = bundle, engine
+        self.bundle, self._engine, self._gate = bundle, engine, open_gate(bundle)
 
     @classmethod
     def load(cls, model: str | Path, engine: str = AUTO, precision: str = "fp32", threads: int | None = None) -> Self:
@@ -73,7 +89,7 @@ class Predictor:
         Raises:
             DataError: It cannot be read, or is no picture.
         """
-        return self._answers(self.probabilities(square(image, self.bundle.image_size)[None]))[0]
+        return self._answers(self.assess(square(image, self.bundle.image_size)[None]))[0]
 
     def batch(self, images: Iterable[ImageLike], batch_size: int = 32) -> list[Answer]:
         """Answer for many images, ``batch_size`` at a time; the next are read while these are computed.
@@ -84,34 +100,50 @@ class Predictor:
         answers: list[Answer] = []
         squares = ahead(partial(square, size=self.bundle.image_size), images, 2 * batch_size)
         while ready := list(islice(squares, batch_size)):
-            answers += self._answers(self.probabilities(ready))
+            answers += self._answers(self.assess(ready))
         return answers
 
-    def probabilities(self, squares: Iterable[Picture]) -> npt.NDArray[np.float64]:
+    def probabilities(self, squares: Iterable[Picture]) -> Floats:
         """Probabilities float64 [B, classes], in the order of the bundle's classes.
 
         Args:
             squares: B grey pictures uint8 [S, S] of the bundle's image size, such as `pictures.square` yields.
         """
-        return softmax(self._engine(np.stack(list(squares))[:, None]), self.bundle.temperature)
+        return softmax(self._run(squares).logits, self.bundle.temperature)
 
-    def _answers(self, probabilities: npt.NDArray[np.float64]) -> list[Answer]:
-        return [self._answer(row) for row in probabilities]
+    def assess(self, squares: Iterable[Picture]) -> Assessment:
+        """Probabilities and foreignness of B pictures, as `probabilities` takes them.
 
-    def _answer(self, row: npt.NDArray[np.float64]) -> Answer:
+        Raises:
+            BundleError: The gate was fitted on another network.
+        """
+        outputs = self._run(squares)
+        foreignness = None if self._gate is None else measure(self._gate, outputs, self.bundle)
+        return Assessment(softmax(outputs.logits, self.bundle.temperature), foreignness)
+
+    def _run(self, squares: Iterable[Picture]) -> Outputs:
+        return self._engine(np.stack(list(squares))[:, None])
+
+    def _answers(self, found: Assessment) -> list[Answer]:
+        foreignness = found.foreignness.tolist() if found.foreignness is not None else [None] * len(found.probabilities)
+        return [self._answer(*one) for one in zip(found.probabilities, foreignness, strict=True)]
+
+    def _answer(self, row: Floats, foreignness: float | None) -> Answer:
         by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
         healthy = self.bundle.healthy_class
         return Answer(
             prediction=self.bundle.classes[int(row.argmax())],
             probabilities=by_class,
             detection=None if healthy is None else 1 - by_class[healthy],
+            foreign=None if foreignness is None else foreignness > 0,
+            foreignness=foreignness,
             version=self.bundle.version,
         )
 
 
-def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> Floats:
     """Probabilities float64 [B, C] of logits [B, C] divided by a temperature (Guo 2017)."""
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
     return probabilities

@@ -23,6 +23,7 @@ PARTS = {
     "training": "training beside its floor, timm's loop and a Lightning template (10 min)",
     "time_to_f1": "seconds to macro-F1 0.97 beside the study's recipe (40 min)",
     "inference": "latency and throughput of exported models",
+    "foreign": "what does a gate against foreign images let through? (10 min)",
     "growth_speed": "cost a picture and memory from 1,000 to 100,000 (6 min)",
     "scaling": "samples a second of one and of two processes",
     "coverage": "do 95 % intervals and conformal sets hold what they promise?",

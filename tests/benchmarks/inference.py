@@ -22,8 +22,9 @@ import torch
 from machine import machine
 
 from brain_tumor import Predictor
+from brain_tumor.models.network import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
-from brain_tumor.serving.engines import Engine, cores, open_engine, open_model
+from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.exporting import F1_DROP, TOLERANCE, compare
 from brain_tumor.serving.files import squares_of
@@ -95,9 +96,14 @@ def _exported(bundle: Bundle, calibration: np.ndarray) -> dict[str, Engine]:
 
 def _eager(bundle: Bundle) -> dict[str, Engine]:
     """Eager PyTorch in each memory layout, with one thread and with all."""
-    strided = copy.deepcopy(network_of(bundle).network).to(memory_format=torch.contiguous_format)
     last, normalize = network_of(bundle), network_of(bundle).normalize
-    layouts = {"": lambda pixels: strided(normalize(pixels)), " channels_last": last}
+    strided = copy.deepcopy(last.network).to(memory_format=torch.contiguous_format)
+
+    def plain(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        images = normalize(pixels)
+        return features_and_logits(strided, images)[::-1] if last.features else (strided(images),)
+
+    layouts = {"": plain, " channels_last": last}
     return {
         f"torch{layout} {threads}t": _threaded(network, threads)
         for layout, network in layouts.items()
@@ -105,12 +111,12 @@ def _eager(bundle: Bundle) -> dict[str, Engine]:
     }
 
 
-def _threaded(network: Callable[[torch.Tensor], torch.Tensor], threads: int) -> Engine:
-    def run(pixels: np.ndarray) -> np.ndarray:
+def _threaded(network: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], threads: int) -> Engine:
+    def run(pixels: np.ndarray) -> Outputs:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         with torch.inference_mode():
-            return network(torch.from_numpy(pixels)).numpy()
+            return Outputs(*(part.numpy() for part in network(torch.from_numpy(pixels))))
 
     return run
 

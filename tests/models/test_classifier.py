@@ -17,6 +17,7 @@ from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.models.losses import CrossEntropy
 from brain_tumor.models.mixing import Mixing
+from brain_tumor.models.network import features_and_logits
 from brain_tumor.models.optim import adamw
 from brain_tumor.models.schedule import constant, plateau, warmup_cosine
 from brain_tumor.models.stages import steps_below_head
@@ -64,14 +65,16 @@ class TestClassifier:
             abs=1e-5,
         )
 
-    def test_prediction_yields_rows_and_logits(self, tmp_path):
+    def test_prediction_yields_rows_logits_and_features(self, tmp_path):
         model, data = classifier(), loader()
 
         batches = trainer(tmp_path).predict(model, data)
 
-        np.testing.assert_array_equal(torch.cat([rows for rows, _ in batches]), np.arange(13))
-        logits = torch.cat([logits for _, logits in batches])
+        rows, logits, features = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        np.testing.assert_array_equal(rows, np.arange(13))
         torch.testing.assert_close(logits, model.eval()(data.dataset.tensors[0]), atol=1e-5, rtol=1e-4)
+        expected, _ = features_and_logits(model.network, data.dataset.tensors[0])
+        torch.testing.assert_close(features, expected, atol=1e-5, rtol=1e-4)
 
     def test_checkpoints_load_with_weights_only(self, tmp_path):
         keep = ModelCheckpoint(tmp_path, filename="best", monitor="val/f1_macro", mode="max", save_last=True)

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from brain_tumor.errors import ConfigError, WeightsError
 from brain_tumor.models.backbone import timm_backbone
 from brain_tumor.models.cnn import SmallCNN
-from brain_tumor.models.network import Network, channel_statistics
+from brain_tumor.models.network import Network, channel_statistics, features_and_logits
 from brain_tumor.models.seed_cnn import SeedCNN
 from brain_tumor.models.stages import steps_below_head
 
@@ -126,3 +126,50 @@ def test_real_weights_load(shared, name):
 def test_networks_that_cannot_be(build, sentence):
     with pytest.raises(ConfigError, match=sentence):
         build()
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "width"),
+    [
+        (lambda: SmallCNN(3, widths=(8, 16), dropout=0.5), (1, 33), 8 + 16),
+        (lambda: SeedCNN(3, 48), (3, 48), 8 + 16 + 32 + 64),
+        (lambda: _scratch("resnet18", 64), (3, 64), 64 + 64 + 128 + 256 + 512),
+        (lambda: _scratch("mobilenetv2_100", 64), (3, 64), 16 + 24 + 32 + 96 + 320),
+        (lambda: _scratch("convnext_atto", 64), (3, 64), 40 + 80 + 160 + 320),
+        (lambda: _scratch("vit_tiny_patch16_224", 64), (3, 64), 4 * 192),
+        (lambda: _scratch("swin_tiny_patch4_window7_224", 64), (3, 64), 96 + 192 + 384 + 768),
+        (lambda: _scratch("deit_tiny_distilled_patch16_224", 64), (3, 64), 4 * 192),
+    ],
+    ids=["cnn", "seed_cnn", "resnet", "mobilenetv2", "convnext", "vit", "swin", "distilled"],
+)
+def test_features_are_of_all_stages_and_logits_those_of_the_network(build, shape, width):
+    network = build().eval()
+    channels, size = shape
+    images = torch.rand(2, channels, size, size)
+
+    with torch.inference_mode():
+        features, logits = features_and_logits(network, images)
+        alone = features_and_logits(network, images[:1])[0]
+        expected = network(images)
+
+    assert features.shape == (2, width)
+    torch.testing.assert_close(logits, expected, atol=0, rtol=0)
+    torch.testing.assert_close(features[:1], alone, atol=1e-4, rtol=1e-4)
+    assert not torch.equal(features[0], features[1])
+
+
+@pytest.mark.parametrize(
+    "network", [SmallCNN(3, dropout=0.5), SeedCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)]
+)
+def test_what_the_head_takes_and_what_its_last_layer_takes(network):
+    images = torch.rand(2, next(network.parameters()).shape[1], 48, 48)
+    network.eval()
+
+    with torch.no_grad():
+        before = network.forward_head(network.forward_features(images), pre_logits=True)
+
+        torch.testing.assert_close(network.get_classifier()(before), network(images))
+
+
+def _scratch(name, size):
+    return timm_backbone(name, 3, size, pretrained=False, dropout=0.5)

@@ -33,6 +33,7 @@ def test_every_image_of_a_folder(trained, scans, tmp_path, caplog, capsys):
     classes = ["glioma", "meningioma", "no_tumor", "pituitary"]
     assert table.columns.tolist() == [
         "sample_id", "path", "label", "prediction", *(f"p_{name}" for name in classes), "group", "source", "plane",
+        "foreign", "foreignness",
     ]  # fmt: skip
     assert set(table["label"]) == {""}
     assert table["plane"].tolist() == ["", "", *["axial"] * 4]

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,9 +18,19 @@ from brain_tumor.serving.bundle import Bundle
 
 Pixels = npt.NDArray[np.uint8]
 """Grey pictures uint8 [B, 1, S, S] of the bundle's image size."""
-Logits = npt.NDArray[np.float32]
-"""float32 [B, classes]."""
-Engine = Callable[[Pixels], Logits]
+Floats = npt.NDArray[np.float32]
+
+
+class Outputs(NamedTuple):
+    """What a network makes of B pictures."""
+
+    logits: Floats
+    """float32 [B, classes]."""
+    features: Floats | None = None
+    """float32 [B, D], of all stages; None where the bundle has no gate, which is what they are for."""
+
+
+Engine = Callable[[Pixels], Outputs]
 """Safe to call from several threads."""
 
 

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import BundleError
+from brain_tumor.models.network import features_and_logits
 from brain_tumor.serving.architectures import build_network
 from brain_tumor.serving.bundle import WEIGHTS, Bundle
-from brain_tumor.serving.engines import Engine, Logits, Pixels
+from brain_tumor.serving.engines import Engine, Outputs, Pixels
 
 
 class FromPixels(nn.Module):
@@ -18,18 +19,21 @@ class FromPixels(nn.Module):
     Args:
         network: Takes normalised images.
         normalize: Bytes → normalised images.
+        features: Yield them, too.
     """
 
-    def __init__(self, network: nn.Module, normalize: Normalize) -> None:
+    def __init__(self, network: nn.Module, normalize: Normalize, *, features: bool) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
-        self.normalize = normalize
+        self.normalize, self.features = normalize, features
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [B, 1, H, W] → logits float32 [B, classes]."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """uint8 [B, 1, H, W] → logits float32 [B, classes] and, if asked for, features float32 [B, D]."""
         images = self.normalize(pixels).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.network(images)
-        return logits
+        if not self.features:
+            return (self.network(images),)
+        features, logits = features_and_logits(self.network, images)
+        return logits, features
 
 
 def network_of(bundle: Bundle) -> FromPixels:
@@ -48,7 +52,7 @@ def network_of(bundle: Bundle) -> FromPixels:
         raise BundleError(
             f"{bundle.folder / WEIGHTS} does not hold the weights of this architecture; copy the whole bundle again."
         ) from error
-    return FromPixels(network, Normalize(bundle.mean, bundle.std)).eval()
+    return FromPixels(network, Normalize(bundle.mean, bundle.std), features=bundle.gate is not None).eval()
 
 
 def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
@@ -61,9 +65,8 @@ def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
     if threads is not None:
         torch.set_num_threads(threads)
 
-    def run(pixels: Pixels) -> Logits:
+    def run(pixels: Pixels) -> Outputs:
         with torch.inference_mode():
-            logits: Logits = network(torch.from_numpy(pixels)).float().numpy()
-        return logits
+            return Outputs(*(part.float().numpy() for part in network(torch.from_numpy(pixels))))
 
     return run

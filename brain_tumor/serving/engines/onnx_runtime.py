@@ -3,7 +3,7 @@
 import onnxruntime as ort
 
 from brain_tumor.errors import BundleError
-from brain_tumor.serving.engines import Engine, Logits, Pixels
+from brain_tumor.serving.engines import Engine, Outputs, Pixels
 
 
 def open_model(content: bytes, precision: str, threads: int) -> Engine:  # noqa: ARG001 - as in other engines
@@ -23,11 +23,10 @@ def open_model(content: bytes, precision: str, threads: int) -> Engine:  # noqa:
         raise BundleError(
             f"onnxruntime {ort.__version__} cannot run the exported model ({_reason(error)}); export it again."
         ) from error
-    (source,), (target,) = session.get_inputs(), session.get_outputs()
+    (source,) = session.get_inputs()
 
-    def run(pixels: Pixels) -> Logits:
-        logits: Logits = session.run([target.name], {source.name: pixels})[0]
-        return logits
+    def run(pixels: Pixels) -> Outputs:
+        return Outputs(*session.run(None, {source.name: pixels}))
 
     return run
 

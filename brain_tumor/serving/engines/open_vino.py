@@ -5,7 +5,7 @@ from threading import Lock
 import numpy as np
 
 from brain_tumor.errors import BundleError
-from brain_tumor.serving.engines import Engine, Logits, Pixels
+from brain_tumor.serving.engines import Engine, Outputs, Pixels
 from brain_tumor.serving.hiding import hidden
 
 with hidden("absl"):  # whose log handler closes streams that it does not own, once logging is configured anew
@@ -44,7 +44,7 @@ def open_model(content: bytes, precision: str, threads: int) -> Engine:
         raise BundleError(f"OpenVINO {ov.__version__} cannot run the exported model; export it again.") from error
     lock = Lock()  # a request holds one inference at a time
 
-    def run(pixels: Pixels) -> Logits:
+    def run(pixels: Pixels) -> Outputs:
         count = len(pixels)
         size = 1 << (count - 1).bit_length()
         filled = (
@@ -53,7 +53,7 @@ def open_model(content: bytes, precision: str, threads: int) -> Engine:
         with lock:
             if size not in requests:
                 requests[size] = compiled(size)
-            logits: Logits = requests[size].infer({0: filled}, share_inputs=True)[0][:count].copy()
-        return logits
+            found = requests[size].infer({0: filled}, share_inputs=True)
+            return Outputs(*(part[:count].copy() for part in found.values()))
 
     return run

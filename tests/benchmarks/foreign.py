@@ -1,0 +1,104 @@
+"""What a gate lets through: AUROC and FPR95 against sets of foreign pictures, of models trained on a public set.
+
+python tests/benchmarks/foreign.py
+
+The split is grouped, so that no patient and no picture stands on two sides; the gate is fitted on validation and asked
+about test scans and about pictures that it never saw.
+"""
+
+import json
+import logging
+import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from machine import machine, public_set
+
+from brain_tumor import Predictor
+from brain_tumor.evaluation.ood.columns import foreignness_of
+from brain_tumor.evaluation.ood.evaluation import evaluate_gate
+from brain_tumor.evaluation.ood.foreign import foreign_sets
+from brain_tumor.evaluation.predictions import read_predictions
+from brain_tumor.serving.files import assess_all, squares_of
+from brain_tumor.train import train
+
+SET = "nickparvar"
+RUN = [f"data={SET}", "split=grouped", "evaluation.resamples=200"]
+MODELS = {
+    "cnn": ["experiment=quick", *RUN, "callbacks=[ema,progressive_resizing]"],
+    "resnet18": ["experiment=transfer", *RUN, "callbacks=[]", "data.image_size=128", "trainer.max_epochs=3"],
+}
+PICTURES = 200
+"""Of a set."""
+
+
+def measure(models: dict[str, list[str]] = MODELS) -> dict[str, Any]:
+    """Train each model and ask its gate about all sets."""
+    root = public_set(SET)
+    if root is None:
+        return {"left_out": f"BRAIN_TUMOR_SHARED names no folder with data/{SET}"}
+    weights = root.parents[1] / "weights"
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, overrides in models.items():
+            own = [f"model.weights={weights / name}.safetensors"] if name != "cnn" else []
+            command = [*overrides, f"data.root={root}", *own]
+            print(f"  brain-tumor train {' '.join(overrides)}", flush=True)
+            with redirect_stdout(StringIO()):
+                train(command, Path(folder) / name)
+            found[name] = measure_run(Path(folder) / name)
+    return found
+
+
+def measure_run(run_dir: Path, pictures: int = PICTURES) -> dict[str, Any]:
+    """Ask the gate of a run about its test scans and about all sets.
+
+    Raises:
+        RuntimeError: It has none.
+    """
+    test = read_predictions(run_dir / "predictions" / "test.csv")
+    scores = foreignness_of(test.frame)
+    if scores is None:
+        raise RuntimeError(f"{run_dir} has no gate")
+    predictor = Predictor.load(run_dir, "torch")
+    size = predictor.bundle.image_size
+    scans = squares_of(test.frame["path"].tolist(), size, "Reading")
+    sets = foreign_sets(size, pictures, 0, scans)
+    foreign = {name: assess_all(predictor, squares, name).foreignness for name, squares in sets.items()}
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    return {
+        "test_f1_macro": results["test"]["f1_macro"]["value"],
+        "asked": results["turned_away"]["asked"],
+        **evaluate_gate(scores, test.groups, foreign),
+    }
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print a table for each model."""
+    if "left_out" in found:
+        print(f"  left out: {found['left_out']}.")
+        return
+    for name, one in found.items():
+        scans = one["scans"]
+        print(
+            f"  {name}, test macro-F1 {one['test_f1_macro']:.3f}: of {scans['turned_away']['n']} test scans in "
+            f"{scans['groups']} groups {_show(scans['turned_away'])} are turned away (asked: {one['asked']})"
+        )
+        print(f"    {'':<16}{'images':>7}  {'AUROC':<22}{'FPR95':<22}let through")
+        for kind, figures in one["foreign"].items():
+            columns = "".join(f"{_show(figures[figure]):<22}" for figure in ("auroc", "fpr95", "let_through"))
+            print(f"    {kind:<16}{figures['auroc']['n']:>7}  {columns.rstrip()}")
+
+
+def _show(estimate: dict[str, float]) -> str:
+    return f"{estimate['value']:.3f} [{estimate['ci_low']:.3f}, {estimate['ci_high']:.3f}]"
+
+
+if __name__ == "__main__":
+    logging.disable(logging.INFO)
+    print(json.dumps(machine()))
+    result = measure()
+    tell(result)
+    print(json.dumps(result))

@@ -1,0 +1,28 @@
+"""The benchmark of the gate still runs: on a small run."""
+
+import foreign
+import pytest
+
+
+def test_gate_of_a_run_is_measured_and_told(gated, capsys):
+    found = foreign.measure_run(gated, pictures=10)
+    foreign.tell({"cnn": found})
+
+    assert set(found["foreign"]) >= {"photos", "anatomy", "noise", "blank", "text", "inverted", "all sets"}
+    assert found["foreign"]["photos"]["auroc"]["n"] == 10
+    shown = capsys.readouterr().out
+    assert "are turned away (asked: 0.05)" in shown
+    assert "FPR95" in shown
+
+
+def test_a_run_without_a_gate_is_told(trained):
+    with pytest.raises(RuntimeError, match="has no gate"):
+        foreign.measure_run(trained)
+
+
+def test_it_is_left_out_without_the_set(monkeypatch, capsys):
+    monkeypatch.delenv("BRAIN_TUMOR_SHARED", raising=False)
+
+    foreign.tell(foreign.measure())
+
+    assert "left out: BRAIN_TUMOR_SHARED names no folder with data/nickparvar." in capsys.readouterr().out

@@ -1,0 +1,74 @@
+"""Foreign pictures: what they are said to be, and the same each time."""
+
+import numpy as np
+import pytest
+
+from brain_tumor.evaluation.ood.foreign import ANATOMY, anatomy, foreign_sets
+
+SIZE = 50
+
+
+@pytest.fixture(scope="module")
+def scans():
+    return np.random.default_rng(0).integers(0, 200, (7, SIZE, SIZE), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def sets(scans):
+    return foreign_sets(SIZE, count=10, seed=1, scans=scans)
+
+
+def test_all_are_grey_squares(sets):
+    assert list(sets) == ["photos", "anatomy", "generated body", "noise", "blank", "text", "inverted", "shuffled"]
+    for name, pictures in sets.items():
+        assert pictures.dtype == np.uint8
+        assert pictures.shape[1:] == (SIZE, SIZE)
+        assert len(pictures) == (7 if name in ("inverted", "shuffled") else 10)
+        assert len(np.unique(pictures, axis=0)) == len(pictures)
+
+
+def test_same_seed_same_pictures(sets, scans):
+    again, other = (foreign_sets(SIZE, count=10, seed=seed, scans=scans) for seed in (1, 2))
+
+    for name in sets:
+        np.testing.assert_array_equal(sets[name], again[name])
+        assert not np.array_equal(sets[name], other[name]) or name == "blank"
+
+
+def test_a_set_does_not_depend_on_the_others(sets):
+    without = foreign_sets(SIZE, count=10, seed=1)
+
+    assert set(sets) - set(without) == {"inverted", "shuffled"}
+    for name, pictures in without.items():
+        np.testing.assert_array_equal(pictures, sets[name])
+
+
+def test_those_made_of_scans_hold_what_scans_hold(sets, scans):
+    histograms = {tuple(np.bincount(scan.ravel(), minlength=256)) for scan in scans}
+
+    assert {tuple(np.bincount(picture.ravel(), minlength=256)) for picture in sets["shuffled"]} == histograms
+    assert {tuple(np.bincount(255 - picture.ravel(), minlength=256)) for picture in sets["inverted"]} == histograms
+    assert {(255 - picture).tobytes() for picture in sets["inverted"]} == {scan.tobytes() for scan in scans}
+
+
+def test_blank_is_blank_and_from_black_to_white(sets):
+    assert sets["blank"].std(axis=(1, 2)).max() < 15
+    means = sets["blank"].mean(axis=(1, 2))
+    assert means.min() < 1
+    assert means.max() > 240
+
+
+def test_text_is_written_both_ways(sets):
+    assert {int(np.median(page)) for page in sets["text"]} == {0, 255}
+
+
+def test_generated_bodies_lie_on_black(sets):
+    corners = sets["generated body"][:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert corners.mean() < 25
+    assert sets["generated body"][:, SIZE // 2 - 5 : SIZE // 2 + 5].mean() > 40
+
+
+def test_anatomy_has_as_many_pictures_as_poses():
+    found = anatomy(1000, SIZE, np.random.default_rng(0))
+
+    assert len(np.unique(found, axis=0)) == len(found) == 8 * len(ANATOMY)

@@ -1,0 +1,197 @@
+"""The gate against independent references, and what must hold whatever it is fitted on."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+from scipy.special import logsumexp
+from sklearn.covariance import LedoitWolf
+
+from brain_tumor.errors import DataError
+from brain_tumor.evaluation.ood.fitting import fit_gate, normal_of
+from brain_tumor.evaluation.ood.gate import Gate, energy
+
+CLASSES = 3
+
+
+def scans(count, width=20, seed=0):
+    """Features and logits of three normal classes of one covariance, and groups of two scans each."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    fixed = np.random.default_rng(99)
+    mixing, means = fixed.normal(size=(width, width)) / np.sqrt(width), fixed.normal(size=(CLASSES, width))
+    features = (means[labels] + rng.normal(size=(count, width)) @ mixing).astype(np.float32)
+    logits = (4 * np.eye(CLASSES)[labels] + rng.normal(size=(count, CLASSES))).astype(np.float32)
+    return features, logits, np.arange(count) // 2
+
+
+def fit(count=300, width=20, turned_away=0.05):
+    return fit_gate(*scans(count, width), turned_away=turned_away)
+
+
+def scikit_learns(features, asked):
+    """Mahalanobis distance over √D with the covariance of features in their standard deviations."""
+    scaled, other = ((some - features.mean(axis=0)) / features.std(axis=0) for some in (features, asked))
+    squared = LedoitWolf(assume_centered=True).fit(scaled).mahalanobis(other)
+    return np.sqrt(squared / features.shape[1])
+
+
+class TestDistance:
+    @pytest.mark.parametrize(("count", "width"), [(200, 20), (60, 90), (128, 128), (100, 1000)])
+    def test_is_scikit_learns(self, count, width):
+        """Where no more than 128 directions are known, nothing is left out."""
+        features, asked = scans(count, width)[0], scans(50, width, seed=1)[0]
+
+        assert normal_of(features).distance(asked) == pytest.approx(scikit_learns(features, asked), rel=1e-3)
+
+    def test_of_wide_features_is_near_it(self):
+        features = scans(900, 300)[0]
+        asked = np.concatenate([scans(100, 300, seed=1)[0], scans(100, 300, seed=2)[0] * 1.5])
+        normal = normal_of(features)
+
+        assert normal.directions.shape == (300, 128)
+        np.testing.assert_allclose(normal.directions.T @ normal.directions, np.eye(128), atol=1e-8)
+        assert np.corrcoef(normal.distance(asked), scikit_learns(features, asked))[0, 1] > 0.9
+
+    def test_does_not_change_with_the_units_of_features(self):
+        features, asked = scans(200)[0], scans(50, seed=1)[0]
+        units, shift = np.geomspace(0.9, 1.1, 20), np.linspace(-5, 5, 20)
+
+        moved = normal_of(features * units + shift).distance(asked * units + shift)
+
+        assert moved == pytest.approx(normal_of(features).distance(asked), rel=1e-3)
+
+    def test_of_channels_that_hardly_speak_is_not_what_rounding_makes_of_them(self):
+        features, asked = scans(200)[0], scans(50, seed=1)[0]
+        features[:, 0], asked[:, 0] = 0.5, 0.5
+        rounded = asked.copy()
+        rounded[:, 0] += 1e-3
+        normal = normal_of(features)
+
+        assert normal.distance(rounded) == pytest.approx(normal.distance(asked), rel=0.05)
+
+    def test_of_features_that_never_change_is_finite(self):
+        assert np.isfinite(normal_of(np.zeros((60, 8), np.float32)).distance(np.eye(8, dtype=np.float32))).all()
+
+
+def test_energy_is_scipys():
+    logits = np.random.default_rng(0).normal(0, 100, (20, 4)).astype(np.float32)
+    assert energy(logits) == pytest.approx(-logsumexp(logits.astype(float), axis=1))
+
+
+class TestGate:
+    @pytest.mark.parametrize("share", [0.05, 0.2])
+    @pytest.mark.parametrize("width", [20, 100])
+    def test_turns_the_stated_share_of_new_scans_away(self, share, width):
+        gate = fit(800, width, share).gate
+        features, logits, _ = scans(4000, width, seed=5)
+
+        found = (gate.foreignness(features, logits) > 0).mean()
+
+        assert found == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / 800))
+
+    def test_of_its_own_scans_too_as_each_is_measured_without_its_group(self):
+        fitted = fit(400, 100)
+        features, logits, _ = scans(400, 100)
+
+        own = fitted.gate.foreignness(features, logits)
+
+        assert (fitted.foreignness > 0).mean() == pytest.approx(0.05, abs=0.005)
+        assert (own > 0).mean() < (fitted.foreignness > 0).mean()
+
+    def test_does_not_know_a_scans_own_group(self):
+        """All scans of a group lie far from the others: whoever knew one of them would find the others usual."""
+        features, logits, _ = scans(200, 20)
+        groups = np.arange(200) // 10
+        features += 3 * np.random.default_rng(1).normal(size=(20, 20)).astype(np.float32)[groups]
+
+        within, alone = (fit_gate(features, logits, g, turned_away=0.05).gate.usual for g in (groups, np.arange(200)))
+
+        assert within[0, 0] > 1.2 * alone[0, 0]
+
+    def test_turns_away_what_lies_far_and_what_no_class_is_named_for(self):
+        gate = fit().gate
+        features, logits, _ = scans(30, seed=1)
+
+        assert (gate.foreignness(features + 20, logits) > 0).all()
+        assert (gate.foreignness(features, logits - 30) > 0).all()
+        assert (gate.foreignness(features, logits) > 0).mean() < 0.3
+
+    def test_one_by_one_or_together(self):
+        gate = fit().gate
+        features, logits, _ = scans(12, seed=1)
+
+        together = gate.foreignness(features, logits)
+
+        alone = [gate.foreignness(features[row : row + 1], logits[row : row + 1])[0] for row in range(12)]
+        assert together == pytest.approx(alone, rel=1e-12)
+
+    def test_does_not_depend_on_the_order_of_classes_or_features(self):
+        features, logits, groups = scans(300)
+        other = fit_gate(features[:, ::-1], logits[:, ::-1], groups, turned_away=0.05).gate
+        asked, named, _ = scans(40, seed=1)
+
+        found = other.foreignness(asked[:, ::-1], named[:, ::-1])
+
+        assert found == pytest.approx(fit().gate.foreignness(asked, named), abs=1e-6)
+
+    def test_same_seed_same_gate(self):
+        assert fit().gate.to_bytes() == fit().gate.to_bytes()
+
+    def test_is_small_however_wide_the_features(self):
+        assert len(fit(200, 2048).gate.to_bytes()) < 1.2e6
+
+
+class TestFile:
+    def test_round_trip(self):
+        gate = fit().gate
+        features, logits, _ = scans(50, seed=1)
+
+        again = Gate.from_bytes(gate.to_bytes())
+
+        assert again.foreignness(features, logits) == pytest.approx(gate.foreignness(features, logits), abs=1e-4)
+        assert (again.turned_away, again.images) == (0.05, 300)
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            (lambda arrays: arrays.pop("centre"), "cannot be read: 'centre'"),
+            (lambda arrays: arrays.update(images=np.array([np.inf])), "cannot be read"),
+            (lambda arrays: arrays.update(limit=np.ones(3)), "cannot be read"),
+            (lambda arrays: arrays.update(scale=arrays["scale"][:3]), "do not fit together"),
+            (lambda arrays: arrays.update(directions=arrays["directions"].T.copy()[:3]), "do not fit together"),
+            (lambda arrays: arrays.update(usual=arrays["usual"][:1]), "do not fit together"),
+            (lambda arrays: arrays.update(variances=-arrays["variances"]), "make no sense"),
+            (lambda arrays: arrays.update(rest=np.zeros(1)), "make no sense"),
+            (lambda arrays: arrays.update(limit=np.array([np.nan])), "make no sense"),
+        ],
+    )
+    def test_that_is_spoilt(self, change, sentence):
+        arrays = load(fit().gate.to_bytes())
+        change(arrays)
+
+        with pytest.raises(ValueError, match=sentence):
+            Gate.from_bytes(save(arrays))
+
+    def test_that_is_none(self):
+        with pytest.raises(ValueError, match="cannot be read"):
+            Gate.from_bytes(b"no gate")
+
+
+class TestTooSmall:
+    @pytest.mark.parametrize("count", [0, 1, 3, 12, 39])
+    def test_too_few_scans(self, count):
+        sentence = rf"{count} validation images in {(count + 1) // 2} groups are too few .* 5\.0% .* takes 40 in 5\."
+        with pytest.raises(DataError, match=sentence):
+            fit(count)
+
+    def test_a_smaller_share_takes_more(self):
+        with pytest.raises(DataError, match="it takes 200 in 5"):
+            fit(150, turned_away=0.01)
+
+    def test_too_few_groups(self):
+        features, logits, groups = scans(90)
+        with pytest.raises(DataError, match="90 validation images in 4 groups are too few"):
+            fit_gate(features, logits, groups % 4, turned_away=0.05)
+
+    def test_just_enough(self):
+        assert fit(40).gate.images == 40

@@ -1,0 +1,257 @@
+"""A model with a gate says which images it knows nothing of, by every engine; one without answers as before."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from conftest import draw
+from PIL import Image
+
+from brain_tumor import Predictor
+from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.ood.gate import Gate
+from brain_tumor.predict import predict
+from brain_tumor.serving import exporting
+from brain_tumor.serving.bundle import read_bundle
+from brain_tumor.serving.files import squares_of
+from brain_tumor.serving.packing import pack
+
+ENGINES = ["torch", "onnxruntime", "openvino"]
+WHITE = np.full((40, 40), 255, np.uint8)
+
+
+def table(run, split="test"):
+    return pd.read_csv(run / "predictions" / f"{split}.csv")
+
+
+def config_of(run):
+    return json.loads((run / "bundle" / "config.json").read_text())
+
+
+def rewrite(run, change):
+    document = config_of(run)
+    change(document)
+    (run / "bundle" / "config.json").write_text(json.dumps(document))
+
+
+class TestRun:
+    def test_keeps_its_gate_and_what_it_says_of_each_scan(self, gated):
+        for split in ("val", "test"):
+            found = table(gated, split)
+            assert found.columns[-2:].tolist() == ["foreign", "foreignness"]
+            assert found["foreign"].tolist() == (found["foreignness"] > 0).tolist()
+        gate = Gate.from_bytes((gated / "gate.safetensors").read_bytes())
+        assert gate.images == len(table(gated, "val"))
+
+    def test_tells_how_many_scans_are_turned_away(self, gated):
+        found = json.loads((gated / "results.json").read_text())["turned_away"]
+
+        assert found["asked"] == 0.05
+        for split in ("val", "test"):
+            assert found[split]["n"] == len(table(gated, split))
+            assert found[split]["value"] == pytest.approx(table(gated, split)["foreign"].mean())
+        assert 0 < found["val"]["value"] <= 0.05
+
+    def test_too_small_for_a_gate_says_so_and_does_without(self, trained):
+        record = json.loads((trained / "run.json").read_text())
+
+        assert not (trained / "gate.safetensors").exists()
+        assert "turned_away" not in json.loads((trained / "results.json").read_text())
+        assert table(trained)[["foreign", "foreignness"]].isna().all(axis=None)
+        assert any(note.startswith("There is no gate against foreign images: ") for note in record["notes"])
+        assert "There is no gate against foreign images" in (trained / "report.html").read_text()
+
+
+class TestBundle:
+    def test_holds_the_gate_and_what_it_was_set_to(self, gated):
+        config, bundle = config_of(gated), read_bundle(gated)
+
+        assert config["gate"] == {
+            "file": "gate.safetensors", "turned_away": 0.05, "images": len(table(gated, "val")),
+        }  # fmt: skip
+        assert bundle.read("gate.safetensors") == (gated / "gate.safetensors").read_bytes()
+        card = (gated / "bundle" / "README.md").read_text()
+        assert f"A gate fitted on {bundle.gate.images}\n  validation scans" in card
+
+    def test_of_before_there_were_gates_is_read_and_answers(self, gated_copy):
+        (gated_copy / "gate.safetensors").unlink()
+        pack(gated_copy)
+        rewrite(gated_copy, lambda config: config.pop("gate"))
+
+        answer = Predictor.load(gated_copy)(WHITE)
+
+        assert (answer.foreign, answer.foreignness) == (None, None)
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            (lambda gate: gate.update(file="../gate.safetensors"), r"gate\.file is not the name of a file in"),
+            (lambda gate: gate.update(turned_away=1.5), r"gate\.turned_away is not a number below 1"),
+            (lambda gate: gate.update(turned_away=0), r"gate\.turned_away is not a number above 0"),
+            (lambda gate: gate.pop("images"), r"gate\.images is not a number from 1"),
+            (
+                lambda gate: gate.update(file="model.safetensors"),
+                r"model\.safetensors holds no gate \(it cannot be",
+            ),
+        ],
+    )
+    def test_spoilt_is_one_sentence(self, gated_copy, change, sentence):
+        rewrite(gated_copy, lambda config: change(config["gate"]))
+
+        with pytest.raises(BundleError, match=sentence) as told:
+            Predictor.load(gated_copy)
+        assert str(told.value).count("\n") == 0
+
+    def test_with_another_gate_is_noticed(self, gated_copy):
+        (gated_copy / "bundle" / "gate.safetensors").write_bytes(b"another")
+
+        with pytest.raises(BundleError, match="SHA-256 is not the one"):
+            Predictor.load(gated_copy)
+
+    def test_with_an_export_of_another_network_is_told_when_it_answers(self, gated_copy, trained):
+        path = gated_copy / "bundle" / "model.onnx"
+        model = onnx.load(path)
+        del model.graph.output[1]
+        onnx.save(model, path)
+        import hashlib
+
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rewrite(gated_copy, lambda config: config["files"].update({"model.onnx": digest}))
+
+        with pytest.raises(BundleError, match="needs 56 features and the engine yields no; export the model again"):
+            Predictor.load(gated_copy, "onnxruntime")(WHITE)
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_is_what_the_run_said_of_each_scan(self, gated, engine):
+        expected = table(gated)
+
+        answers = Predictor.load(gated, engine).batch(expected["path"], batch_size=7)
+
+        assert [answer.foreignness for answer in answers] == pytest.approx(expected["foreignness"].tolist(), abs=1e-3)
+        assert [answer.foreign for answer in answers] == [answer.foreignness > 0 for answer in answers]
+
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_knows_a_scan_from_a_white_picture(self, gated, engine):
+        predictor = Predictor.load(gated, engine)
+
+        assert predictor(WHITE).foreign is True
+        assert predictor(draw("glioma", 1000)).foreign is False
+
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_is_the_same_alone_and_among_others(self, gated, engine):
+        predictor, paths = Predictor.load(gated, engine), table(gated)["path"].tolist()[:6]
+
+        together = [answer.foreignness for answer in predictor.batch(paths)]
+
+        assert together == pytest.approx([predictor(path).foreignness for path in paths], abs=1e-4)
+
+    def test_has_no_opinion_without_a_gate(self, trained):
+        answer = Predictor.load(trained)(WHITE)
+
+        assert (answer.foreign, answer.foreignness) == (None, None)
+
+
+class TestExport:
+    def test_has_features_only_for_a_gate(self, gated, exported):
+        outputs = [
+            [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output]
+            for run in (gated, exported)
+        ]
+        assert outputs == [["logits", "features"], ["logits"]]
+
+    def test_keeps_what_the_gate_does(self, gated, exported):
+        for engine in ("onnxruntime", "openvino"):
+            checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
+            assert checks["turned_away_before"] == checks["turned_away_after"] <= 0.1
+            assert "turned_away_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
+
+    def test_is_refused_where_the_gate_turns_others_away(self, gated_copy, monkeypatch):
+        monkeypatch.setattr(exporting, "SECONDS", 0.0)
+        monkeypatch.setattr(exporting, "F1_DROP", 1.0)
+        bundle = read_bundle(gated_copy)
+        model = onnx.load_from_string(bundle.read("model.onnx"))
+        onnx_stranger = _scaled_features(model)
+        monkeypatch.setattr(exporting, "quantized", lambda *_: onnx_stranger)
+        samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+
+        with pytest.raises(BundleError, match=r"int8 is refused: its gate turns 100\.0% of \d+ validation scans away"):
+            exporting.export(bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4)
+
+    def test_int8_keeps_its_features(self, gated_copy, monkeypatch):
+        monkeypatch.setattr(exporting, "SECONDS", 0.0)
+        monkeypatch.setattr(exporting, "F1_DROP", 1.0)
+        monkeypatch.setattr(exporting, "TURNED_AWAY_MORE", 1.0)
+        samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+        exporting.export(
+            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64
+        )
+        squares = squares_of(table(gated_copy)["path"].tolist(), 32, "")
+
+        int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(squares) for kind in ("int8", "fp32"))
+
+        assert np.corrcoef(int8.foreignness, full.foreignness)[0, 1] > 0.8
+
+
+def _scaled_features(model):
+    """Another network with the same logits: its features are ten times as large."""
+    name = model.graph.output[1].name
+    for node in model.graph.node:
+        node.output[:] = ["before" if output == name else output for output in node.output]
+        node.input[:] = ["before" if source == name else source for source in node.input]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(10), "ten"))
+    model.graph.node.append(onnx.helper.make_node("Mul", ["before", "ten"], [name]))
+    return model.SerializeToString()
+
+
+class TestVerb:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        root = tmp_path / "scans"
+        root.mkdir()
+        Image.fromarray(draw("glioma", 1000)).save(root / "scan.png")
+        Image.fromarray(WHITE).save(root / "white.png")
+        return root
+
+    def test_names_the_foreign_and_says_not_to_use_them(self, gated, folder, tmp_path, capsys):
+        found = predict([f"bundle={gated}", f"input={folder}"], tmp_path / "out")
+
+        assert found["foreign"].tolist() == [False, True]
+        assert found["prediction"].notna().all()
+        read = pd.read_csv(tmp_path / "out" / "predictions.csv")
+        assert read["foreign"].tolist() == [False, True]
+        assert read["foreignness"].to_numpy() == pytest.approx(found["foreignness"].to_numpy(float))
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "withheld: foreign to the model │ 1" in shown
+        assert "1 image is unlike the scans that this model knows (column foreign): do not use" in shown
+
+    def test_says_nothing_of_them_without_a_gate(self, trained, folder, tmp_path, capsys):
+        found = predict([f"bundle={trained}", f"input={folder}"], tmp_path / "out")
+
+        assert found["foreign"].isna().all()
+        assert "foreign" not in capsys.readouterr().out
+
+
+def test_a_gate_needs_nothing_of_its_fitting(gated):
+    code = f"""
+import sys
+from brain_tumor import Predictor
+assert Predictor.load({str(gated)!r}, engine="onnxruntime")({table(gated)["path"][0]!r}).foreign is not None
+print(*sorted(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+
+    assert not {"sklearn", "torch", "matplotlib", "lightning"} & set(done.stdout.split())
+
+
+def test_a_bundle_needs_its_run_no_more(gated, tmp_path):
+    moved = shutil.copytree(gated / "bundle", tmp_path / "moved")
+
+    assert Predictor.load(moved)(WHITE).foreign is True
