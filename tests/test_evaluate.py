@@ -98,6 +98,11 @@ class TestPictures:
             file.name for file in (folder / "figures").iterdir()
         }
 
+    def test_a_model_without_a_gate_has_no_foreign_images(self, own, trained, tmp_path):
+        assert "foreign" not in own[0], "eight validation images are too few for a gate"
+        with pytest.raises(ConfigError, match="needs a model with a gate"):
+            evaluate([f"model={trained}", f"foreign={tmp_path}", "evaluation.resamples=20"], tmp_path / "out")
+
     def test_mistakes_come_with_what_training_had(self, own, trained):
         samples = pd.read_csv(trained / "samples.csv").set_index("sample_id")
         table = pd.read_csv(trained / "predictions" / "test.csv").set_index("sample_id")

@@ -77,7 +77,7 @@ def failures_figure(
             mark = "✓ " if near["label"] == row["label"] else ""
             assert nearest is not None  # noqa: S101, as something of it is shown
             show(line[3 + number], nearest[place, number], f"{mark}{near['label']} ({near['similarity']:.2f})")
-    heads = ("picture", "evidence for\nthe prediction", *[f"nearest in\ntraining, {n + 1}" for n in range(shown)])
+    heads = ("picture", "evidence for\nthe prediction", *["nearest in training\n(✓: the true class)"] * shown)
     for head, each in zip(heads, axes[0, 1:], strict=True):
         each.set_title(head, fontsize=8)
     return figure

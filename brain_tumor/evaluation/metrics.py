@@ -24,8 +24,8 @@ def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats
         Name → float64 [B]: ``f1_macro accuracy balanced_accuracy auroc auprc mcc kappa``; of the probabilities ``ece
         ece_mass ece_classwise brier nll`` (``loss`` is ``nll``); ``f1 sensitivity specificity ppv npv auroc auprc`` of
         each class as ``f1/<class>``; and where there is a healthy class, for tumour against healthy,
-        ``detection/auroc auprc sensitivity specificity ppv npv f1 accuracy slope intercept``. ``auroc`` and ``auprc``
-        are means over the classes where they are defined.
+        ``detection/auroc auprc sensitivity specificity ppv npv f1 accuracy``. ``auroc`` and ``auprc`` are means
+        over the classes where they are defined.
     """
     labels, p = predictions.labels, predictions.probabilities
     matrix = confusion.confusion(labels, p.argmax(axis=1), len(predictions.classes), weights)
@@ -60,8 +60,7 @@ def _detection(predictions: Predictions, matrix: Floats, weights: Floats) -> dic
         return {}
     binary, tumour = confusion.one_against_rest(matrix, healthy), predictions.labels != healthy
     roc, pr = ranking(tumour, score, weights)
-    slope, intercept = probability.recalibration(tumour, score, weights)
     found = {name: function(binary)[:, 1] for name, function in PER_CLASS.items()}
     found |= {"accuracy": confusion.accuracy(binary)}
-    found |= {"auroc": roc, "auprc": pr, "slope": slope, "intercept": intercept}
+    found |= {"auroc": roc, "auprc": pr}
     return {f"detection/{name}": value for name, value in found.items()}

@@ -2,12 +2,15 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from brain_tumor.evaluation.confusion import Floats, ratio
 
 ECE_BINS = 15
 _SMALLEST = float(np.finfo(float).tiny)
-_STEPS, _DONE, _LARGEST = 30, 1e-8, 50.0
+_STEPS, _LARGEST = 30, 50.0
+_DONE = 1e-3
+"""The last step's length: the error squares from step to step, so that a millionth is left."""
 
 
 def ece(labels: npt.NDArray[np.int64], p: Floats, weights: Floats) -> Floats:
@@ -52,7 +55,8 @@ def recalibration(positive: npt.NDArray[np.bool_], score: Floats, weights: Float
         weights: float64 [B, N].
 
     Returns:
-        Each [B]; NaN where one side has no weight, or where the score parts both sides, so that no slope is the best.
+        Each [B]; NaN where one side has no weight, or where the score parts both sides, so that no slope is the best;
+        in all, if that is so with equal weights.
     """
     logit = np.log(np.clip(score, 1e-12, None)) - np.log(np.clip(1 - score, 1e-12, None))
     design = np.stack([np.ones_like(logit), logit], axis=1)
@@ -77,19 +81,45 @@ def _gap(right: npt.NDArray[np.bool_], p: Floats, bins: npt.NDArray[np.int64], w
 
 
 def _newton(design: Floats, offset: Floats, positive: npt.NDArray[np.bool_], weights: Floats) -> Floats:
-    """Coefficients [B, K] of logistic regressions on ``design`` [N, K]; NaN where the search leads nowhere."""
+    """Coefficients [B, K] of logistic regressions on ``design`` [N, K]; NaN where the search leads nowhere.
+
+    Where it leads nowhere for the images as they are, it is given up for all. All start one step from what fits the
+    images as they are: there, probabilities are the same for all.
+    """
     products = np.einsum("ni,nj->nij", design, design).reshape(len(design), -1)
-    found = np.zeros((len(weights), design.shape[1]))
-    ridge = 1e-12 * np.eye(design.shape[1])
-    step = np.full_like(found, np.inf)
+    everyone, nothing = np.ones((1, len(design))), np.zeros((1, design.shape[1]))
+    [start] = _descend(design, products, offset, positive, everyone, nothing)
+    if np.isnan(start).any():
+        return np.full((len(weights), design.shape[1]), np.nan)
+    p = expit(offset + design @ start)
+    first = start + _step(weights @ ((positive - p)[:, None] * design), weights @ ((p * (1 - p))[:, None] * products))
+    return _descend(design, products, offset, positive, weights, first)
+
+
+def _descend(
+    design: Floats, products: Floats, offset: Floats, positive: npt.NDArray[np.bool_], weights: Floats, found: Floats
+) -> Floats:
+    good, open_ = np.zeros(len(found), bool), np.arange(len(found))
     for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(offset + found @ design.T, -700, 700)))
-        slope = (weights * (positive - p)) @ design
-        curve = ((weights * p * (1 - p)) @ products).reshape(len(found), *ridge.shape)
-        step = np.linalg.solve(curve + ridge * (1 + np.trace(curve, axis1=1, axis2=2)[:, None, None]), slope[..., None])
-        step = np.clip(step[..., 0], -2, 2)
-        found = np.clip(found + step, -2 * _LARGEST, 2 * _LARGEST)
-        if np.abs(step).max() < _DONE:
+        w = weights if len(open_) == len(weights) else weights[open_]
+        p = expit(found[open_] @ design.T + offset)
+        slope = (w * positive) @ design - (w * p) @ design
+        p -= p**2
+        p *= w
+        step = _step(slope, p @ products)
+        found[open_] += step
+        done = np.abs(step).max(axis=1) < _DONE
+        lost = np.abs(found[open_]).max(axis=1) > _LARGEST
+        good[open_[done & ~lost]] = True
+        open_ = open_[~done & ~lost]
+        if not len(open_):
             break
-    good = (np.abs(step).max(axis=1) < 1e-4) & (np.abs(found).max(axis=1) < _LARGEST)
     return np.where(good[:, None], found, np.nan)
+
+
+def _step(slope: Floats, curve: Floats) -> Floats:
+    """Newton's step [B, K], at most 2 long in each direction."""
+    curve = curve.reshape(len(slope), slope.shape[1], slope.shape[1])
+    ridge = 1e-12 * (1 + np.trace(curve, axis1=1, axis2=2))[:, None, None] * np.eye(slope.shape[1])
+    step: Floats = np.clip(np.linalg.solve(curve + ridge, slope[..., None])[..., 0], -2, 2)
+    return step

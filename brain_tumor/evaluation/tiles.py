@@ -18,7 +18,7 @@ def grid(lines: int, columns: int, text: float = 0.0) -> tuple[Figure, npt.NDArr
         The figure, and its axes [lines, columns], or with the text's before them.
     """
     widths = ([text] if text else []) + [1.0] * columns
-    figure = Figure(figsize=(_SIDE * sum(widths), (_SIDE + 0.42) * lines + 0.3), layout="constrained")
+    figure = Figure(figsize=(_SIDE * sum(widths), (_SIDE + 0.25) * lines + 0.35), layout="constrained")
     axes = figure.subplots(lines, len(widths), squeeze=False, width_ratios=widths)
     for each in axes.ravel():
         each.set_xticks([])

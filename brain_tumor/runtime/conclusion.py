@@ -67,7 +67,18 @@ def flat_metrics(results: dict[str, Any]) -> dict[str, float]:
         for metric, estimate in results[split].items()
         if estimate["value"] is not None
     }
-    return metrics | {f"final/leakage/{name}": float(n) for name, n in results["leakage"].items()}
+    return metrics | _chosen(results) | {f"final/leakage/{name}": float(n) for name, n in results["leakage"].items()}
+
+
+def _chosen(results: dict[str, Any]) -> dict[str, float]:
+    """What was chosen on validation, and what it comes to on test."""
+    found = {"temperature": results["calibration"]["temperature"]}
+    found |= {f"test/calibrated/{name}": one["value"] for name, one in results["calibration"]["test"]["after"].items()}
+    found |= {f"test/abstention/{name}": one["value"] for name, one in results["abstention"]["test"].items()}
+    for point in results.get("operating_points", {"points": []})["points"]:
+        found[f"threshold/{point['name']}"] = point["threshold"]
+        found |= {f"test/{point['name']}/{name}": one["value"] for name, one in point["test"].items()}
+    return {f"final/{name}": value for name, value in found.items() if value is not None}
 
 
 def bundle(run_dir: Path) -> None:

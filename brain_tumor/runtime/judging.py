@@ -26,7 +26,15 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
     drawn = draw(results, test, folder)
     if found.shown:
         with record.stage("pictures"):
-            seen = look(found.shown, test, folder, limit=cfg.limit, resamples=settings.resamples, seed=cfg.seed)
+            seen = look(
+                found.shown,
+                test,
+                folder,
+                limit=cfg.limit,
+                resamples=settings.resamples,
+                seed=cfg.seed,
+                foreign=found.foreign,
+            )
         results, drawn = results | seen.results, drawn | seen.figures
     for split, predictions in found.splits.items():
         (run_dir / "predictions").mkdir(exist_ok=True)

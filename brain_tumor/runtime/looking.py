@@ -16,6 +16,9 @@ from brain_tumor.data.pictures import Pictures
 from brain_tumor.evaluation.examples import example_rows, examples_figure
 from brain_tumor.evaluation.figures import save_figure
 from brain_tumor.evaluation.gallery import Failure, failures, failures_figure, with_nearest
+from brain_tumor.evaluation.ood.evaluation import evaluate_gate
+from brain_tumor.evaluation.ood.figure import gate_figure
+from brain_tumor.evaluation.ood.foreign import foreign_sets
 from brain_tumor.evaluation.pointing import pointing, recognised_tumours
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.drawing import Drawn
@@ -26,12 +29,16 @@ from brain_tumor.evaluation.robustness.tta import augmented
 from brain_tumor.evaluation.saliency import Heat, heat_maps
 from brain_tumor.evaluation.sanity import sanity
 from brain_tumor.serving.engines.eager import network_of
+from brain_tumor.serving.files import assess_all
 from brain_tumor.serving.predictor import Predictor
 
+Picture = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 _CHECKED = 32
 """Images that the weight-randomisation check looks at: it asks for a map of each for every stage of the network."""
 _NEAREST = 3
+_FOREIGN = 100
+"""Pictures in each set of foreign ones."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +73,30 @@ class Seen:
     """What came of it."""
 
     results: dict[str, Any] = field(default_factory=dict)
-    """Entries of ``results.json``: ``robustness tta saliency mistakes``."""
+    """Entries of ``results.json``: ``robustness tta foreign saliency mistakes``."""
     figures: Drawn = field(default_factory=dict)
 
 
-def look(shown: Shown, test: Predictions, folder: Path, *, limit: int, resamples: int, seed: int) -> Seen:
+def look(
+    shown: Shown,
+    test: Predictions,
+    folder: Path,
+    *,
+    limit: int,
+    resamples: int,
+    seed: int,
+    foreign: Picture | None = None,
+) -> Seen:
     """Ask the model about pictures of the test.
 
     Args:
         shown: The pictures.
         test: The test's table.
         folder: Of the figures.
-        limit: Images that robustness and saliency look at; more are drawn from, by class.
+        limit: Images that each question looks at; of more some are drawn, by class.
         resamples: Behind each interval.
         seed: Of draws and corruptions.
+        foreign: Pictures uint8 [M, S, S] of one's own that the gate should turn away.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seen = Seen()
@@ -93,10 +110,40 @@ def look(shown: Shown, test: Predictions, folder: Path, *, limit: int, resamples
     seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
     seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
     draw("robustness", "Scores of corrupted pictures (test)", "robustness", robustness_curves(found))
+    if shown.predictor.bundle.gate:
+        seen.results["foreign"] = _foreign(shown, test, limit, resamples, seed, foreign, draw)
     explain = _Maps(shown)
     seen.results["saliency"] = _saliency(shown, test, explain, limit, resamples, seed, draw)
     seen.results["mistakes"] = _mistakes(shown, test, explain, draw)
     return seen
+
+
+def _foreign(
+    shown: Shown,
+    test: Predictions,
+    limit: int,
+    resamples: int,
+    seed: int,
+    own: Picture | None,
+    draw: Callable[[str, str, str, Figure | None], None],
+) -> dict[str, Any]:
+    rows = stratified(test.labels, limit, seed)
+    scans, size = shown.images[rows], shown.predictor.bundle.image_size
+    sets = foreign_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
+    scores = {
+        name: assess_all(shown.predictor, squares, f"Asking the gate about {name}").foreignness
+        for name, squares in {"scans": scans, **sets}.items()
+    }
+    known = {name: score for name, score in scores.items() if score is not None}
+    of_scans = known.pop("scans")
+    draw(
+        "foreign",
+        "How foreign the gate finds scans of the test and other pictures",
+        "foreign",
+        gate_figure(of_scans, known),
+    )
+    groups = np.unique(test.groups[rows], return_inverse=True)[1].astype(np.int64)
+    return evaluate_gate(of_scans, groups, known, resamples=resamples, seed=seed)
 
 
 class _Maps:

@@ -1,15 +1,17 @@
 """What `brain-tumor evaluate` judges: tables of any framework, a run on its own test, or a model on other data."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from omegaconf import DictConfig
 
 from brain_tumor.data.cache import cached_images
+from brain_tumor.data.catalog import image_files
 from brain_tumor.data.pictures import Chosen as ChosenPictures
 from brain_tumor.data.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
@@ -20,6 +22,7 @@ from brain_tumor.runtime.data import data_name
 from brain_tumor.runtime.external import external
 from brain_tumor.runtime.looking import Known, Shown
 from brain_tumor.serving.bundle import Bundle
+from brain_tumor.serving.files import squares_of
 from brain_tumor.serving.packing import bundle_of
 from brain_tumor.serving.predictor import Predictor
 
@@ -45,6 +48,8 @@ class Subject:
     """Further entries of ``results.json``."""
     shown: Shown | None = None
     """None: no model can be asked, or none is to be."""
+    foreign: npt.NDArray[np.uint8] | None = None
+    """Pictures that the gate should turn away, uint8 [M, S, S]."""
 
 
 def subject(cfg: DictConfig) -> Subject:
@@ -65,7 +70,20 @@ def subject(cfg: DictConfig) -> Subject:
         return _tables(cfg)
     if cfg.val is not None:
         raise ConfigError("val=FILE goes with predictions=FILE; a model brings what was chosen on its validation.")
-    return _elsewhere(cfg) if data else _own_test(cfg)
+    found = _elsewhere(cfg) if data else _own_test(cfg)
+    return replace(found, foreign=_foreign(cfg, found.shown)) if cfg.foreign else found
+
+
+def _foreign(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
+    if shown is None or shown.predictor.bundle.gate is None:
+        raise ConfigError(
+            f"foreign={cfg.foreign} needs a model with a gate, and pictures=true; train the model with more validation "
+            "groups, or leave foreign= out."
+        )
+    paths = sorted(str(path) for path in image_files(Path(cfg.foreign).expanduser()))
+    if not paths:
+        raise DataError(f"foreign={cfg.foreign} holds no images; give a folder of pictures that are no brain scans.")
+    return squares_of(paths, shown.predictor.bundle.image_size, "Reading foreign images")
 
 
 def _tables(cfg: DictConfig) -> Subject:

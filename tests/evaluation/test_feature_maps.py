@@ -99,7 +99,7 @@ def test_a_layer_norm_hides_what_enters_it():
     [
         ("vit_tiny_patch16_224", "blocks.11.norm1"),
         ("deit_tiny_distilled_patch16_224", "blocks.11.norm1"),
-        ("vit_base_patch16_rpn_224", "blocks.11"),
+        ("vit_wee_patch16_reg1_gap_256", "blocks.13"),
         ("swin_tiny_patch4_window7_224", "norm"),
         ("convnext_atto", "stages.3"),
         ("resnet10t", "layer4"),
@@ -163,6 +163,16 @@ def test_what_is_no_map_is_told():
     assert as_maps(torch.zeros(2, 17, 3), nn.Linear(3, 3)) is None
     assert map_layer(nn.Linear(3, 3)) is None
     assert as_maps(torch.zeros(2, 17, 3), network).shape == (2, 3, 4, 4)
+
+
+def test_a_network_without_a_known_map_gets_the_gradient():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    images = torch.zeros(1, 1, 4, 4)
+
+    [heat] = saliency(network, images, torch.tensor([1]))
+
+    weights = network[1].weight[1].abs().reshape(4, 4)
+    torch.testing.assert_close(heat, (weights / weights.max()).detach())
 
 
 def test_grad_cam_is_hirescam_where_the_head_averages_and_not_elsewhere():

@@ -13,7 +13,8 @@ from conftest import draw
 from PIL import Image
 
 from brain_tumor import Predictor
-from brain_tumor.errors import BundleError
+from brain_tumor.errors import BundleError, DataError
+from brain_tumor.evaluate import evaluate
 from brain_tumor.evaluation.ood.gate import Gate
 from brain_tumor.predict import predict
 from brain_tumor.serving import exporting
@@ -256,3 +257,26 @@ def test_a_bundle_needs_its_run_no_more(gated, tmp_path):
     moved = shutil.copytree(gated / "bundle", tmp_path / "moved")
 
     assert Predictor.load(moved)(WHITE).foreign is True
+
+
+def test_evaluation_asks_the_gate_about_foreign_images(gated, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)).save(
+        tmp_path / "photos" / "a.png"
+    )
+    options = [f"model={gated}", f"foreign={tmp_path / 'photos'}", "evaluation.resamples=20", "limit=8"]
+
+    found = evaluate(options, tmp_path / "out")["foreign"]
+
+    assert found["scans"]["turned_away"]["n"] == 8
+    assert {"photos", "noise", "blank", "text", "inverted", "your own", "all sets"} <= set(found["foreign"])
+    assert found["foreign"]["your own"]["let_through"]["n"] == 1
+    assert (tmp_path / "out" / "figures" / "foreign.png").is_file()
+    assert "<h2>Foreign images</h2>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_empty_folder_of_foreign_images(gated, tmp_path):
+    (tmp_path / "photos").mkdir()
+
+    with pytest.raises(DataError, match="photos holds no images"):
+        evaluate([f"model={gated}", f"foreign={tmp_path / 'photos'}", "evaluation.resamples=20"], tmp_path / "out")

@@ -51,6 +51,24 @@ def _tta(results: Results) -> Section | None:
     return Section("Test-time augmentation", text, [Table(["metric", "one view", "mean of views", "change"], rows)])
 
 
+def _foreign(results: Results) -> Section | None:
+    found = results.get("foreign")
+    if not found:
+        return None
+    scans = found["scans"]
+    figures = ("auroc", "fpr95", "let_through")
+    rows = [
+        [name, str(one["auroc"]["n"]), *(show(one[figure]) for figure in figures)]
+        for name, one in found["foreign"].items()
+    ]
+    text = (
+        f"The gate turns away {show(scans['turned_away'])} of {scans['turned_away']['n']} scans of the test in "
+        f"{scans['groups']} groups. FPR95 is the share of foreign pictures that pass where 95 % of scans do; let "
+        "through is the share that passes this gate. Sets are made of few sources, or generated: see the README."
+    )
+    return Section("Foreign images", text, [Table(["set", "n", "AUROC", "FPR95", "let through"], rows)])
+
+
 def _saliency(results: Results) -> Section | None:
     found = results.get("saliency")
     if not found:
@@ -83,6 +101,7 @@ def _mistakes(results: Results) -> Section | None:
 PICTURE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
     "robustness": _robustness,
     "tta": _tta,
+    "foreign": _foreign,
     "saliency": _saliency,
     "mistakes": _mistakes,
 }

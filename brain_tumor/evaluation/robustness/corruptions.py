@@ -1,7 +1,8 @@
 """The corruptions of the sweep, each at five severities from barely visible (1) to strong (5).
 
-Levels were chosen by eye on slices of nickparvar at 128 px: at 1 a reader has to compare to see it, at 3 nobody misses
-it, at 5 the picture is poor and its tumour is still seen. Look again with `brain_tumor.evaluation.robustness.figures`.
+Levels were chosen by eye on four slices of nickparvar at 128 px: at 1 a reader has to compare to see it, at 3 nobody
+misses it, at 5 the picture is poor and its tumour is still seen. `corruption_examples` in
+`brain_tumor.evaluation.robustness.figures` shows them.
 """
 
 import zlib

@@ -77,13 +77,14 @@ def zoom(picture: Picture, level: float, rng: Generator) -> Picture:
 def bias_field(picture: Picture, level: float, rng: Generator) -> Picture:
     """Brightness that drifts across the head: the exponential of a smooth polynomial (Van Leemput 1999).
 
-    Level: largest log-gain, either way; cut off at white.
+    Level: largest log-gain in the head, either way of its mean; cut off at white.
     """
     y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in picture.shape), indexing="ij")
     terms = np.stack([x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3])
     field = np.tensordot(rng.standard_normal(5), terms, axes=1)
-    field -= np.average(field, weights=picture + 1.0)  # the head keeps its brightness, as far as it can
-    return _grey(picture * np.exp(level * field / np.abs(field).max()))
+    head = field[picture > 10] if (picture > 10).any() else field
+    reach = max(np.abs(head - head.mean()).max(), 1e-9)
+    return _grey(picture * np.exp(level * (field - head.mean()) / reach))
 
 
 def gamma(picture: Picture, level: float, rng: Generator) -> Picture:
