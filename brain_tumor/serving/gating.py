@@ -29,6 +29,15 @@ def measure(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.floa
     """Foreignness float64 [B]; above 0 is foreign.
 
     Raises:
+        BundleError: As `features_for`.
+    """
+    return gate.foreignness(features_for(gate, outputs, bundle), outputs.logits)
+
+
+def features_for(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
+    """Features [B, D] as a gate needs them.
+
+    Raises:
         BundleError: The gate was fitted on another network than that which the engine runs.
     """
     wanted = gate.normal.centre.size
@@ -38,4 +47,4 @@ def measure(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.floa
             f"The gate of {bundle.folder} needs {wanted} features and the engine yields {found}; "
             "export the model again, or train it again."
         )
-    return gate.foreignness(outputs.features, outputs.logits)
+    return outputs.features

@@ -16,8 +16,6 @@ DIRECTIONS = 128
 """At most so many are kept of a covariance."""
 _FEWEST_ABOVE = 2
 """Scans that may exceed the limit, at least: one alone would set it."""
-_LEAST_SCALE = 0.05
-"""Of the median one: a channel that hardly ever speaks must not decide by what rounding makes of it."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +46,47 @@ def fit_gate(
         DataError: There are too few scans, or too few groups.
     """
     _require_enough(groups, turned_away)
-    distances = np.empty(len(groups))
-    for others, fold in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups):
-        distances[fold] = normal_of(features[others]).distance(features[fold])
-    energies = energy(logits)
+    distances, energies = out_of_fold(features, features, groups, seed), energy(logits)
     usual = np.array([(found.mean(), max(found.std(), 1e-6)) for found in (distances, energies)])
     scores = strangeness(distances, energies, usual)
     limit = float(np.sort(scores)[math.ceil((len(scores) + 1) * (1 - turned_away)) - 1])
     return Fitted(Gate(normal_of(features), usual, limit, turned_away, len(groups)), scores - limit)
 
 
+def out_of_fold(features: Numbers, asked: Numbers, groups: npt.NDArray[np.int64], seed: int = 0) -> Floats:
+    """Distance of each scan, as ``asked`` [N, D] tells it, by a distribution fitted on ``features`` of other groups."""
+    distances = np.empty(len(groups))
+    for others, fold in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups):
+        distances[fold] = normal_of(features[others]).distance(asked[fold])
+    return distances
+
+
+def shares_turned_away(
+    gate: Gate, groups: npt.NDArray[np.int64], before: tuple[Numbers, Numbers], after: tuple[Numbers, Numbers]
+) -> tuple[float, float]:
+    """What a gate does to the scans that it was fitted on, as if it did not know them, by two engines.
+
+    Args:
+        gate: It.
+        groups: int64 [N].
+        before: Features and logits of the engine that it was fitted with.
+        after: Those of another one.
+
+    Raises:
+        DataError: There are too few scans, or too few groups.
+    """
+    _require_enough(groups, gate.turned_away)
+    first, second = (
+        strangeness(out_of_fold(before[0], features, groups), energy(logits), gate.usual) > gate.limit
+        for features, logits in (before, after)
+    )
+    return float(first.mean()), float(second.mean())
+
+
 def normal_of(features: Numbers) -> Normal:
     """The normal distribution of features [N, D], its covariance shrunk towards 1 (Ledoit & Wolf 2004)."""
     centre, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    scale = np.maximum(scale, max(_LEAST_SCALE * float(np.median(scale)), 1e-9))
+    scale = np.maximum(scale, max(float(np.median(scale)), 1e-9))  # else int8's rounding would decide in quiet channels
     x = (features - centre) / scale
     count, width = x.shape
     product = (x @ x.T if width > count else x.T @ x) / count  # they have the same variances: take the smaller one
