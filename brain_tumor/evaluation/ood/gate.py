@@ -26,7 +26,7 @@ class Normal:
     centre: Floats
     """[D]"""
     scale: Floats
-    """[D], standard deviations: what follows is of features divided by them."""
+    """[D], standard deviations, at least the median one: what follows is of features divided by them."""
     directions: Floats
     """[D, K], orthonormal."""
     variances: Floats

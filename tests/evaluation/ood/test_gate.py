@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.fitting import fit_gate, normal_of
+from brain_tumor.evaluation.ood.fitting import fit_gate, normal_of, shares_turned_away
 from brain_tumor.evaluation.ood.gate import Gate, energy
 
 CLASSES = 3
@@ -29,8 +29,9 @@ def fit(count=300, width=20, turned_away=0.05):
 
 
 def scikit_learns(features, asked):
-    """Mahalanobis distance over √D with the covariance of features in their standard deviations."""
-    scaled, other = ((some - features.mean(axis=0)) / features.std(axis=0) for some in (features, asked))
+    """Mahalanobis distance over √D with the covariance of features in their standard deviations, or the median one."""
+    scale = np.maximum(features.std(axis=0), np.median(features.std(axis=0)))
+    scaled, other = ((some - features.mean(axis=0)) / scale for some in (features, asked))
     squared = LedoitWolf(assume_centered=True).fit(scaled).mahalanobis(other)
     return np.sqrt(squared / features.shape[1])
 
@@ -54,9 +55,9 @@ class TestDistance:
 
     def test_does_not_change_with_the_units_of_features(self):
         features, asked = scans(200)[0], scans(50, seed=1)[0]
-        units, shift = np.geomspace(0.9, 1.1, 20), np.linspace(-5, 5, 20)
+        shift = np.linspace(-5, 5, 20)
 
-        moved = normal_of(features * units + shift).distance(asked * units + shift)
+        moved = normal_of(7 * features + shift).distance(7 * asked + shift)
 
         assert moved == pytest.approx(normal_of(features).distance(asked), rel=1e-3)
 
@@ -139,6 +140,33 @@ class TestGate:
 
     def test_is_small_however_wide_the_features(self):
         assert len(fit(200, 2048).gate.to_bytes()) < 1.2e6
+
+
+class TestShares:
+    def test_are_those_that_fitting_found(self):
+        features, logits, groups = scans(400)
+        fitted = fit_gate(features, logits, groups, turned_away=0.05)
+
+        before, after = shares_turned_away(fitted.gate, groups, (features, logits), (features, logits))
+
+        assert before == after == (fitted.foreignness > 0).mean()
+
+    def test_rise_with_the_noise_of_another_engine(self):
+        features, logits, groups = scans(400)
+        gate = fit_gate(features, logits, groups, turned_away=0.05).gate
+        noise = np.random.default_rng(0).normal(size=features.shape)
+
+        shares = [
+            shares_turned_away(gate, groups, (features, logits), (features + size * noise, logits))[1]
+            for size in (0, 0.5, 3)
+        ]
+
+        assert shares[0] < shares[1] < shares[2]
+
+    def test_of_too_few_are_refused(self):
+        known = scans(20)
+        with pytest.raises(DataError, match="20 validation images in 10 groups are too few"):
+            shares_turned_away(fit().gate, known[2], known[:2], known[:2])
 
 
 class TestFile:
