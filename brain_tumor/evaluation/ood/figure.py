@@ -11,6 +11,7 @@ from brain_tumor.evaluation.figures import COLOURS
 
 Floats = npt.NDArray[np.float64]
 _MARKERS = "^sDvPX*<"
+_TICKS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100, 200)
 _SCANS, _FOREIGN = COLOURS[0], COLOURS[1]
 
 
@@ -37,9 +38,17 @@ def gate_figure(scans: Floats, foreign: Mapping[str, Floats], seed: int = 0) -> 
     axes.annotate("turned away", (1.02, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     axes.axvline(0, color="black", linestyle="--", linewidth=1.2)
     axes.set_xscale("symlog", linthresh=2)
+    axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+    axes.set_xlim(*_limits(np.concatenate(list(rows.values()))))
     axes.set_yticks(range(len(rows)), [f"{name} (n = {len(scores)})" for name, scores in rows.items()])
     axes.set_ylim(len(rows) - 0.4, -1.1)
     axes.set_xlabel("Foreignness (dashed: the gate; right of it is turned away; short lines: medians)")
     axes.grid(axis="x", alpha=0.3)
     axes.set_title("Scans and foreign pictures", fontsize=11)
     return figure
+
+
+def _limits(scores: Floats) -> tuple[float, float]:
+    """With some room at both ends."""
+    low, high = min(scores.min(), -1.0), max(scores.max(), 1.0)
+    return 1.2 * low, 1.2 * high
