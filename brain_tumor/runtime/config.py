@@ -58,7 +58,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
     "resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "level": (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"),
-    "part": (lambda value: value in (None, "val", "test"), "val or test"),
+    "part": (lambda value: value in ("val", "test"), "val or test"),
     "pool": (lambda value: isinstance(value, bool), "true or false"),
     "fail_on_gate": (lambda value: isinstance(value, bool), "true or false"),
     "gates.f1_macro": _MARGIN,
