@@ -127,7 +127,7 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("seed=abc", "seed=abc is not possible; expected a whole number"),
         ("evaluation.resamples=0", "evaluation.resamples=0"),
         ("gate.turned_away=0.9", "gate.turned_away=0.9 is not possible; expected a share above 0, at most 0.5"),
-        ("gate.turned_away=no", "gate.turned_away=False is not possible"),
+        ("gate.turned_away=no", "gate.turned_away=no is not possible"),
         ("monitor.mode=up", "expected monitor.mode=max"),
         ("monitor.metric=val/loss", "expected monitor.mode=min"),
         ("monitor.metric=val/typo", "val/typo is not possible; expected val/f1_macro"),
