@@ -26,7 +26,7 @@ PARTS = {
     "foreign": "what does a gate against foreign images let through? (10 min)",
     "growth_speed": "cost a picture and memory from 1,000 to 100,000 (6 min)",
     "scaling": "samples a second of one and of two processes",
-    "coverage": "do 95 % intervals and conformal sets hold what they promise?",
+    "interval_coverage": "do 95 % intervals and conformal sets hold what they promise?",
     "evidence_speed": "how long does evaluating 10,000 predictions take?",
     "sweep_overhead": "what a sweep costs beside its jobs",
 }

@@ -3,7 +3,7 @@
 The truth is known, as the simulation can be run on half a million images. The naive bootstrap resamples images one by
 one, as if those of a patient were independent.
 
-python tests/benchmarks/coverage.py
+python tests/benchmarks/interval_coverage.py
 """
 
 import json
