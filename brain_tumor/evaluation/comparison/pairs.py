@@ -51,7 +51,7 @@ class _Single:
     """A candidate that is one set of predictions, prepared once for all its pairs."""
 
     def __init__(self, table: Predictions) -> None:
-        self.right: npt.NDArray[np.bool_] = table.probabilities.argmax(axis=1) == table.labels
+        self.right: npt.NDArray[np.bool_] = table.found == table.labels
         self._placed = {name: placements(positive, score) for name, (positive, score) in _questions(table).items()}
 
     @classmethod

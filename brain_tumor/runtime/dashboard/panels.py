@@ -31,7 +31,7 @@ def charts(test: Predictions) -> dict[str, Any]:
     """
     import wandb
 
-    found = test.probabilities.argmax(axis=1).tolist()
+    found = test.found.tolist()
     matrix = wandb.plot.confusion_matrix(
         y_true=test.labels.tolist(), preds=found, class_names=list(test.classes), title="Confusion matrix (test)"
     )
