@@ -53,7 +53,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DataError(f"{path} was not found; give the path of a CSV file of samples.") from error
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a readable CSV: {error}.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{path} is not a readable CSV: {reason}.") from error
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
