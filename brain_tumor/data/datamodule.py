@@ -25,7 +25,7 @@ from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splitting import check_split
-from brain_tumor.data.worker import automatic_workers, start_worker
+from brain_tumor.data.worker import automatic_workers, leave_cores_to_torch, start_worker
 from brain_tumor.errors import require
 
 Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
@@ -201,6 +201,8 @@ class ScanDataModule(L.LightningDataModule):
         weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
         sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
         workers = self._workers()
+        if workers == 0:
+            leave_cores_to_torch()
         self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
             batch_size=self._batch_size,

@@ -24,10 +24,11 @@ class Normalize:
         scale, shift = self._on(images.device)
         if images.device.type != "cpu":
             return (images * scale).add_(shift)
-        grey, (batch, _, height, width) = images.float()[:, 0], images.shape
-        found = grey.new_empty(batch, len(self.mean), height, width)
-        for channel, std in enumerate(self.std):  # one pass each, none of it through other types
-            torch.add(shift[channel, 0, 0], grey, alpha=1 / (255 * std), out=found[:, channel])
+        batch, _, height, width = images.shape
+        found = torch.empty(batch, len(self.mean), height, width)
+        grey = found[:, 0].copy_(images[:, 0])
+        for channel in reversed(range(len(self.mean))):  # one pass each, the grey values' own place last
+            torch.add(shift[channel, 0, 0], grey, alpha=1 / (255 * self.std[channel]), out=found[:, channel])
         return found
 
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:

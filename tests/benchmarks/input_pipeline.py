@@ -2,7 +2,8 @@
 
 The others end in float batches [B, 3, size, size]. Ours has floats made by the device, whose work is charged to it
 here: [B, 1, size, size], which is what ``model=cnn`` takes, and, told apart, the three channels that timm's take. One
-process, one thread, in turn; seconds are those of the core, so that other work on the machine changes little.
+process, one thread, in turn; seconds are those of the core, so that other work on the machine changes little. Freed
+memory is kept, for all of them, as in our trainings.
 """
 
 import statistics
@@ -31,6 +32,7 @@ from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.phantom import draw_patients, render
 from brain_tumor.data.transforms import Augmentation
 from brain_tumor.runtime.config import CONF_DIR
+from brain_tumor.runtime.memory import keep_freed_memory
 
 ASKED = {"seed": 10.0, "albumentations": 3.0}
 """Times as many pictures a second as the others."""
@@ -101,6 +103,7 @@ def light() -> dict[str, dict[str, Any]]:
 def measure(sizes: tuple[int, ...] = (256, 128), count: int = 640, rounds: int = 5) -> dict[str, Any]:
     """Pictures a second and core of each pipeline at each size, and how many times as many ours makes."""
     root = public_set("nickparvar")
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder, one_thread():
         paths = write(real_pictures(root, count) if root else phantoms(count), Path(folder) / "files")
         kind = "of nickparvar, as large as their originals" if root else "generated phantoms of 512 px"

@@ -1,6 +1,7 @@
 import shutil
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -71,6 +72,18 @@ def test_augmentation_differs_by_epoch_and_not_by_workers(module):
     later, later_rows = epoch(alone, 1)
     assert not torch.equal(first[rows.argsort()], later[later_rows.argsort()])
     assert len({picture.numpy().tobytes() for picture in first}) == len(first)
+
+
+def test_a_loader_without_workers_leaves_the_cores_to_torch(module):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        loaded(module(num_workers=1)).train_dataloader()
+        assert cv2.getNumThreads() == 2
+        loaded(module(num_workers=0)).train_dataloader()
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_workers_change_nothing_in_the_split(module):

@@ -50,6 +50,8 @@ def test_output_stays_grey_bytes():
         {"rotate": (-15, 15), "scale": (0.9, 1.1), "translate_percent": (-0.06, 0.06), "p": 0.8},
         {"shear": (-9, 9), "border_mode": 4, "interpolation": 2, "p": 1.0},
         {"rotate": (-40, 40), "fill": 77.0, "p": 1.0},
+        {"translate_px": (-9, 9), "scale": (0.5, 2.0), "keep_ratio": True, "p": 1.0},
+        {"scale": (0.5, 2.0), "balanced_scale": True, "p": 1.0},
         {"p": 1.0},
     ],
 )
