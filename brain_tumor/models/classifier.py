@@ -1,6 +1,7 @@
 """The LightningModule: trains any `Network` and yields its logits; what the numbers mean is `evaluation`'s."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import lightning as L
@@ -119,9 +120,13 @@ class Classifier(L.LightningModule):
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         """Clip the norm of all gradients; Lightning refuses to with fused optimizers, and under FSDP."""
-        if gradient_clip_val:
-            of_shards = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)  # FSDP's own: norm over all ranks
-            of_shards(gradient_clip_val) if of_shards else clip_grad_norm_(self.parameters(), gradient_clip_val)
+        if not gradient_clip_val:
+            return
+        if of_shards := getattr(self.trainer.strategy.model, "clip_grad_norm_", None):  # FSDP's: norm over all ranks
+            of_shards(gradient_clip_val)
+        else:
+            trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+            clip_grad_norm_(trained, gradient_clip_val)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimizer and schedule for the length of this training."""
