@@ -72,7 +72,8 @@ class Classifier(L.LightningModule):
         images, targets = self._mixing(batch[0], batch[1])
         loss = self.loss(self._fast(images), targets)
         self.train_loss.update(loss.detach(), len(images))
-        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, batch_size=len(images))
+        if self.train_loss.update_count == 1:  # Lightning keeps the metric itself; telling it at each step takes time
+            self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
