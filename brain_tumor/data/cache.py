@@ -28,6 +28,8 @@ from brain_tumor.errors import require
 
 CacheMode = Literal["disk", "ram", "off"]
 log = logging.getLogger(__name__)
+_FEW = 128 * 2**20
+"""Bytes of pictures that are held in memory: to read them one by one from a file takes training longer."""
 _FILE = "{file}"
 """Stands for the file's name in a stored fault: the same file may lie elsewhere the next time."""
 
@@ -56,8 +58,9 @@ def cached_images(
         size: Side of the decoded pictures in pixels.
         cache_dir: Where entries lie. One appears only once it is whole; of several processes that want the same one
             decodes, and the others wait for it.
-        mode: "disk" keeps decoded pictures in ``cache_dir``. "ram" decodes them at each start into memory, which worker
-            processes share; "off" whenever one is looked at. Neither of the two writes anything.
+        mode: "disk" keeps decoded pictures in ``cache_dir``, and few of them in memory, too. "ram" decodes them at each
+            start into memory, which worker processes share; "off" whenever one is looked at. Neither of the two writes
+            anything.
         limit_gb: When an entry is added, those used least recently go until all together take no more than this.
 
     Raises:
@@ -75,7 +78,8 @@ def cached_images(
             for error, path in zip(entry.facts["error"], paths, strict=True)
         ]
         facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=found)
-        return ImageCache(entry.images, entry.views, facts, entry.folder)
+        held: Pictures = entry.images[:] if entry.images.nbytes <= _FEW else entry.images
+        return ImageCache(held, entry.views, facts, entry.folder)
     images, views, facts = in_memory(paths, size, keep=mode == "ram")
     return ImageCache(images, views, facts.assign(path=list(paths), sha256=found), None)
 

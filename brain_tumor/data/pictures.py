@@ -75,6 +75,11 @@ class StoredArray:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pictures."""
+        return len(self) * self._row
+
     def __getitem__(self, rows: Any) -> Picture:
         rows, part = rows if isinstance(rows, tuple) else (rows, None)
         shape = self.shape[1:] if part is None else self.shape[2:]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from brain_tumor.data import decoding
 from brain_tumor.data.cache import cached_images
+from brain_tumor.data.pictures import StoredArray
 from brain_tumor.errors import ConfigError, DataError
 
 BUILD = """
@@ -123,6 +124,16 @@ def test_the_three_modes_give_the_same_pictures(files, tmp_path):
         assert other.facts[disk.facts.columns].equals(disk.facts)
         assert other.entry is None
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["disk"]
+
+
+def test_only_few_pictures_are_held_in_memory(files, tmp_path, monkeypatch):
+    few = cached_images(files, 48, tmp_path / "cache").images
+    monkeypatch.setattr("brain_tumor.data.cache._FEW", len(files) * 48 * 48 - 1)
+    many = cached_images(files, 48, tmp_path / "cache").images
+
+    assert isinstance(few, np.ndarray)
+    assert isinstance(many, StoredArray)
+    np.testing.assert_array_equal(few, many[:])
 
 
 def test_faulty_files_are_named_not_fatal(files, tmp_path):
