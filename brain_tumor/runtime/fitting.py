@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from brain_tumor.callbacks.throughput import Throughput
 from brain_tumor.errors import ConfigError
 from brain_tumor.runtime.config import explain
-from brain_tumor.runtime.memory import keep_freed_memory
+from brain_tumor.runtime.memory import fill_no_new_memory, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def fit(
     Raises:
         ConfigError: Lightning finds that the parts do not go together, or nothing was validated.
     """
+    fill_no_new_memory()
     if trainer.strategy.root_device.type == "cpu":
         keep_freed_memory()
     try:

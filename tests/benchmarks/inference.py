@@ -173,8 +173,9 @@ def tell(found: dict[str, Any]) -> None:
 
 
 def _checked(checks: dict[str, Any]) -> str:
-    drop = checks["f1_macro_before"] - checks["f1_macro_after"]
-    return f"   max. difference {checks['max_difference']:.0e}, macro-F1 −{drop:.4f}{' refused' * (drop > F1_DROP)}"
+    change = checks["f1_macro_after"] - checks["f1_macro_before"]
+    refused = " refused" * (-change > F1_DROP)
+    return f"   max. difference {checks['max_difference']:.0e}, macro-F1 {change:+.4f}{refused}"
 
 
 if __name__ == "__main__":
