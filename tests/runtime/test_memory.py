@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from brain_tumor.runtime import memory
 
@@ -37,3 +38,17 @@ def test_other_allocators_are_left_alone(monkeypatch):
     monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("musl", "1.2"))
 
     assert memory.keep_freed_memory() is False
+
+
+def test_deterministic_mode_leaves_new_tensors_as_they_are():
+    before = torch.utils.deterministic.fill_uninitialized_memory, torch.are_deterministic_algorithms_enabled()
+    try:
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+        assert torch.empty(10_000_000).isnan().all()
+        memory.fill_no_new_memory()
+        torch.ones(10_000_000)  # what its memory held before may be the NaN of the line above
+        assert not torch.empty(10_000_000).isnan().any()
+    finally:
+        torch.utils.deterministic.fill_uninitialized_memory = before[0]
+        torch.use_deterministic_algorithms(before[1])
