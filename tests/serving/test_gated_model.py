@@ -171,7 +171,8 @@ class TestExport:
     def test_keeps_what_the_gate_does(self, gated, exported):
         for engine in ("onnxruntime", "openvino"):
             checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
-            assert checks["turned_away_before"] == checks["turned_away_after"]
+            moved = checks["turned_away_after"] - checks["turned_away_before"]
+            assert abs(moved) * len(table(gated, "val")) < 1.5  # the gate is set at a scan: that one may fall either way
             assert 0 < checks["turned_away_before"] <= 0.1
             assert "turned_away_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
 
