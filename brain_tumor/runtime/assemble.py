@@ -33,6 +33,7 @@ from brain_tumor.runtime.config import build, call, explain, plain
 from brain_tumor.runtime.data import build_split, loading_arguments
 from brain_tumor.runtime.precision import FULL
 from brain_tumor.runtime.resume import last_checkpoint
+from brain_tumor.runtime.saving import RunDirCheckpoints
 from brain_tumor.runtime.signals import Stop
 from brain_tumor.runtime.world import local_processes
 
@@ -139,7 +140,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
         Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
         *([LearningRateMonitor("step"), GradientNorm()] if loggers else []),
     ]
-    return _trainer(cfg, callbacks, loggers)
+    return _trainer(cfg, callbacks, loggers, plugins=[RunDirCheckpoints()])
 
 
 def fresh_trainer(cfg: DictConfig) -> L.Trainer:

@@ -38,7 +38,7 @@ def write_predictions(predicted: dict[str, Predicted], fitted: Fitted | None, fo
 
     Of val it says what a gate says that was fitted without the image's group, as of any other scan.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     tables = {}
     for split, found in predicted.items():
         scores = None

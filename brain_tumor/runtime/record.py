@@ -121,16 +121,20 @@ class RunRecord:
             raise told from error
 
     def _in_words(self, error: BaseException) -> BaseException:
-        """The error itself, or a sentence in its place if it says that the run directory cannot be written."""
-        if not isinstance(error, OSError):
+        """The error itself, or a sentence in its place if it comes of a run directory that is full, or gone."""
+        if not isinstance(error, OSError | BrainTumorError):
             return error
-        if error.errno not in _NO_ROOM and str(self._path.parent) not in f"{error} {error.filename}":
+        if self._path.is_file() and not (isinstance(error, OSError) and self._refused(error)):
             return error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         return RunDirError(
-            f"The run directory {self._path.parent} can no longer be written ({error.strerror or error}); what was "
+            f"The run directory {self._path.parent} can no longer be written ({reason}); what was "
             "saved before is whole. Make room or bring the directory back; the same command with resume=auto and this "
             "hydra.run.dir goes on."
         )
+
+    def _refused(self, error: OSError) -> bool:
+        return error.errno in _NO_ROOM or str(self._path.parent) in f"{error} {error.filename}"
 
     def end(self, status: str, reason: str) -> None:
         """Write down that the run ended before its time, and why."""

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from brain_tumor.errors import ConfigError, DataError
+from brain_tumor.errors import ConfigError, DataError, RunDirError
 from brain_tumor.runtime.record import RunRecord, write_json
 
 
@@ -70,6 +70,23 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
     with pytest.raises(ConfigError, match=r"cannot be written .*; set hydra\.run\.dir"):
         RunRecord(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("error", [DataError("samples.csv was not found."), FileNotFoundError(2, "No such file")])
+def test_a_run_directory_that_vanished_is_the_reason_of_what_follows(tmp_path, error):
+    record = RunRecord(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "gone")
+
+    with pytest.raises(RunDirError, match="resume=auto"), record:
+        raise error
+
+
+def test_what_else_goes_wrong_keeps_its_own_name(tmp_path):
+    record = RunRecord(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "gone")
+
+    with pytest.raises(RuntimeError, match="boom"), record:
+        raise RuntimeError("boom")
 
 
 def test_json_has_no_nan(tmp_path):

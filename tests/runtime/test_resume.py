@@ -16,7 +16,8 @@ import pytest
 import torch
 from conftest import CENTRES, save
 
-from brain_tumor.errors import ConfigError, DataError
+from brain_tumor.callbacks.epoch_table import EpochTable
+from brain_tumor.errors import ConfigError, DataError, RunDirError
 from brain_tumor.runtime.resume import expand
 from brain_tumor.train import train
 
@@ -275,3 +276,17 @@ class TestVanishes:
         assert code == 2
         assert "Traceback" not in said
         assert f"The run directory {folder / 'run'} can no longer be written" in said.splitlines()[-1]
+
+    def test_the_run_directory_just_before_a_checkpoint(self, data, tmp_path, monkeypatch):
+        """Lightning would make it anew, and the run would go on without what was in it."""
+        kept = EpochTable.on_train_epoch_end
+
+        def then_gone(*arguments):
+            kept(*arguments)
+            (tmp_path / "run").rename(tmp_path / "gone")
+
+        monkeypatch.setattr(EpochTable, "on_train_epoch_end", then_gone)
+        with pytest.raises(RunDirError, match="can no longer be written"):
+            train([*data, *SMALL, "data.num_workers=0", "trainer.max_epochs=2"], tmp_path / "run")
+
+        assert not (tmp_path / "run").exists()

@@ -24,7 +24,7 @@ def draw(results: Mapping[str, Any], test: Predictions, folder: Path, epochs: pd
         folder: Of the files; made if it is missing.
         epochs: ``metrics.csv`` of a training, if there was one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     temperature = results["calibration"]["temperature"] if "calibration" in results else None
     sure = calibrated(test, temperature) if temperature else None
     plans: dict[str, dict[str, tuple[str, Callable[[], Figure]]]] = {
