@@ -11,7 +11,7 @@ from brain_tumor.runtime.config import explain
 Mode = Literal["online", "offline", "disabled"]
 log = logging.getLogger(__name__)
 
-_REFUSED = re.compile(r"permission|denied|unauthori[sz]ed|forbidden|not found|api.?key|entity|401|403|404", re.I)
+_REFUSED = re.compile(r"permission|denied|unauthori[sz]ed|forbidden|not found|api.?key|entity|\b40[134]\b", re.I)
 """What a server says to a wrong key, entity or project; wandb has one class of error for this and for lost networks."""
 
 

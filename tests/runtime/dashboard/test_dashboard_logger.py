@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import torch
+import wandb
 from lightning.pytorch.utilities import rank_zero_only
 from wandb_files import kept, records_of, summary_of
 
@@ -13,6 +14,7 @@ from brain_tumor.models.scores import ValidationScores
 from brain_tumor.runtime.config import compose
 from brain_tumor.runtime.dashboard.metrics import BEST
 from brain_tumor.runtime.dashboard.naming import identity
+from brain_tumor.runtime.dashboard.starting import start_run
 from brain_tumor.runtime.loggers import open_loggers, resumable_wandb_id, wandb_id
 from brain_tumor.runtime.publishing import describe
 
@@ -52,6 +54,34 @@ class TestArguments:
             assert wandb_id(loggers) is None
 
         assert not (tmp_path / "wandb").exists()
+
+
+class TestAnswers:
+    """wandb has one class of error for a server that refuses and for none that answers."""
+
+    @staticmethod
+    def says(text, monkeypatch):
+        start = wandb.init
+
+        def init(**arguments):
+            if arguments.get("mode") is None:
+                raise wandb.errors.CommError(text)
+            return start(**arguments | {"mode": "disabled"})
+
+        monkeypatch.setattr(wandb, "init", init)
+
+    @pytest.mark.parametrize("text", ["404 Not Found", "HTTP 403 (/graphql)", "permission denied"])
+    def test_refused(self, text, monkeypatch):
+        self.says(text, monkeypatch)
+        with pytest.raises(ConfigError, match="cannot start"):
+            start_run({})
+
+    @pytest.mark.parametrize("text", ["dial tcp 127.0.0.1:40312: connection refused", "Timed out: HTTP 403"])
+    def test_unreachable(self, text, monkeypatch, caplog):
+        self.says(text, monkeypatch)
+        with caplog.at_level(logging.WARNING):
+            assert start_run({}).disabled
+        assert "wandb cannot be reached" in caplog.text
 
 
 class TestNames:
