@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from charts import chart
 from crowd import Crowd, crowd, phantom_seeds, real_seeds
 from machine import forget_peak, memory_peak, public_set
 
@@ -112,24 +113,17 @@ def tell(result: dict[str, Any]) -> None:
 
 def plot(result: dict[str, Any], path: Path) -> None:
     """Draw seconds and memory over the number of pictures."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     number, seconds, peak = ([row[key] for row in result["rows"]] for key in ("number", "seconds", "peak_mib"))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    left.loglog(number, seconds, "o-", label="measured")
-    for power, style in ((1, ":"), (2, "--")):
-        curve = seconds[0] * (np.array(number) / number[0]) ** power
-        left.loglog(number, curve, f"k{style}", alpha=0.5, label=f"~ N^{power}")
-    left.set(xlabel="pictures", ylabel="seconds", title=f"seconds ~ N^{result.get('exponent', float('nan')):.2f}")
-    left.legend()
-    right.plot(np.array(number) / 1000, peak, "o-")
-    right.axhline(2048, color="k", linestyle=":")
-    right.set(xlabel="thousands of pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with chart(path, 11, 4, columns=2) as (left, right):
+        left.loglog(number, seconds, "o-", label="measured")
+        for power, style in ((1, ":"), (2, "--")):
+            curve = seconds[0] * (np.array(number) / number[0]) ** power
+            left.loglog(number, curve, f"k{style}", alpha=0.5, label=f"~ N^{power}")
+        left.set(xlabel="pictures", ylabel="seconds", title=f"seconds ~ N^{result.get('exponent', float('nan')):.2f}")
+        left.legend()
+        right.plot(np.array(number) / 1000, peak, "o-")
+        right.axhline(2048, color="k", linestyle=":")
+        right.set(xlabel="thousands of pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
 
 
 if __name__ == "__main__":

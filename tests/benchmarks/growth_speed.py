@@ -17,6 +17,7 @@ from typing import Any
 import growing
 import numpy as np
 import pandas as pd
+from charts import chart
 from machine import memory_peak, resident
 
 Row = dict[str, Any]
@@ -72,22 +73,15 @@ def tell(result: dict[str, Any]) -> None:
 
 def plot(result: dict[str, Any], path: Path) -> None:
     """Draw the cost of a picture, and memory, over the number of pictures."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    for part in PARTS:
-        rows = [row for row in result["rows"] if row["part"] == part]
-        number = [row["number"] for row in rows]
-        left.loglog(number, [row["core_us_a_picture"] for row in rows], "o-", label=part)
-        right.semilogx(number, [row["peak_mib"] for row in rows], "o-", label=part)
-    left.set(xlabel="pictures", ylabel="µs of a core for each picture")
-    right.set(xlabel="pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
-    left.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with chart(path, 11, 4, columns=2) as (left, right):
+        for part in PARTS:
+            rows = [row for row in result["rows"] if row["part"] == part]
+            number = [row["number"] for row in rows]
+            left.loglog(number, [row["core_us_a_picture"] for row in rows], "o-", label=part)
+            right.semilogx(number, [row["peak_mib"] for row in rows], "o-", label=part)
+        left.set(xlabel="pictures", ylabel="µs of a core for each picture")
+        right.set(xlabel="pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
+        left.legend()
 
 
 def cache(folder: Path, number: int) -> Work:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from charts import Bar, bars
 from machine import machine
 
 from brain_tumor import Predictor
@@ -170,6 +171,20 @@ def tell(found: dict[str, Any]) -> None:
         apart = found["cnn"]["checks"]["onnxruntime fp32"]["max_difference"]
         print(f"  default model, one picture: {gained}× (asked: ≥ {ASKED:g})")
         print(f"  its probabilities: within {apart:.0e} of eager PyTorch's (asked: ≤ {TOLERANCE:.0e})")
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Draw medians of one picture, up to the 95th percentile."""
+    panels = {}
+    for name, model in found.items():
+        variants = model["variants"]
+        eager = min(row["median_ms"] for variant, row in variants.items() if variant.startswith("torch"))
+        asked = {"onnxruntime fp32": eager / ASKED} if name == "cnn" else {}
+        panels[f"{name}, {model['image_size']} px"] = {
+            variant: Bar(row["median_ms"], row["median_ms"], row["p95_ms"], asked.get(variant))
+            for variant, row in variants.items()
+        }
+    bars(path, "ms for one picture, median and 95th percentile", panels)
 
 
 def _checked(checks: dict[str, Any]) -> str:

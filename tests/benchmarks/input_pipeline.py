@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from albumentations.pytorch import ToTensorV2
+from charts import Bar, bars
 from machine import groups_of, public_set
 from omegaconf import OmegaConf
 from PIL import Image
@@ -189,6 +190,19 @@ def tell(result: dict[str, Any]) -> None:
         for ours, times in one["times_as_many"].items():
             for name, least in ASKED.items():
                 print(f"    {size:<6} {ours} / {name}: {times[name]} (asked: ≥ {least:g})")
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """Draw medians of pictures a second and core, and how far the rounds lie around them."""
+    panels = {}
+    for size, one in result.items():
+        if size != "pictures":
+            rates = one["images_per_core_second"]
+            least = max(times * rates[name] for name, times in ASKED.items())
+            panels[size] = {
+                name: Bar(rate, *one["spread"][name], None if name in ASKED else least) for name, rate in rates.items()
+            }
+    bars(path, "images/s made ready by one core", panels)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from charts import chart
 
 from brain_tumor.evaluation import confusion
 from brain_tumor.evaluation.bootstrap import Floats, intervals
@@ -110,22 +111,15 @@ def tell(found: dict[str, Any]) -> None:
 
 def plot(found: dict[str, Any], path: Path) -> None:
     """Draw the shares beside each other."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     rows = [(kind, way) for kind in KINDS for way in ("by group", "naive") if way in found[kind]]
-    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    axes.axvspan(0.92, 0.98, color="0.9", label="asked: 92 to 98 %")
     names = list(found["independent"]["truth"])
-    for marker, name in zip("os^D", names, strict=True):
-        axes.plot([found[kind][way][name] for kind, way in rows], range(len(rows)), marker, label=name)
-    axes.set_yticks(range(len(rows)), [f"{kind}\n{way}" for kind, way in rows])
-    axes.set(xlabel="Share of 95 % intervals that hold the truth", ylim=(-0.5, len(rows) - 0.5))
-    axes.legend(loc="best", fontsize=9)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with chart(path, 8, 4.2) as [axes]:
+        axes.axvspan(0.92, 0.98, color="0.9", label="asked: 92 to 98 %")
+        for marker, name in zip("os^D", names, strict=True):
+            axes.plot([found[kind][way][name] for kind, way in rows], range(len(rows)), marker, label=name)
+        axes.set_yticks(range(len(rows)), [f"{kind}\n{way}" for kind, way in rows])
+        axes.set(xlabel="Share of 95 % intervals that hold the truth", ylim=(-0.5, len(rows) - 0.5))
+        axes.legend(loc="best", fontsize=9)
 
 
 if __name__ == "__main__":

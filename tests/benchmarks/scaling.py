@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from charts import Bar, bars
+
 RUN = ["data.num_workers=0", "trainer.max_epochs=4", "evaluation.resamples=20", "callbacks=[]"]
 SETTINGS = {1: ["trainer=cpu"], 2: ["trainer=ddp_cpu", "trainer.devices=2"]}
 """Processes → overrides."""
@@ -48,6 +50,15 @@ def tell(found: dict[str, Any]) -> None:
         rate = statistics.median(found["samples_per_second"][processes])
         wait = found["data_wait"][processes]
         print(f"  {processes} process(es): {rate:.0f} samples/s, efficiency {share:.0%}, waiting for data {wait:.1%}")
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Draw medians of samples per second, and how far the repeats lie around them."""
+    rows = {
+        f"{processes} process(es)": Bar(statistics.median(rates), min(rates), max(rates))
+        for processes, rates in found["samples_per_second"].items()
+    }
+    bars(path, "samples/s in training", {"Own CNN, one thread a process": rows})
 
 
 if __name__ == "__main__":

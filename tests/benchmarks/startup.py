@@ -5,7 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
+
+from charts import Bar, bars
 
 COMMANDS = {
     "--help": (0.5, 0),
@@ -48,3 +51,12 @@ def tell(found: dict[str, Any]) -> None:
     """Print a line a command."""
     for command, one in found.items():
         print(f"  brain-tumor {command:<30}{one['median_s']} s (asked: ≤ {one['limit_s']}), runs {one['runs_s']}")
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Draw medians of seconds, and how far the runs lie around them."""
+    rows = {
+        f"brain-tumor {command}": Bar(one["median_s"], min(one["runs_s"]), max(one["runs_s"]), one["limit_s"])
+        for command, one in found.items()
+    }
+    bars(path, "seconds of the whole command", {"Start-up": rows})

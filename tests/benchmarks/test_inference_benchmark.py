@@ -5,10 +5,11 @@ import pytest
 
 
 @pytest.mark.slow
-def test_one_picture_is_answered_faster_and_alike():
+def test_one_picture_is_answered_faster_and_alike(tmp_path):
     """3.3 to 3.9 times were measured on two busy cores."""
     measured = inference.measure({"cnn": ["data.patients=60", "trainer.max_epochs=2"]}, seconds=4)
     inference.tell(measured)
+    inference.plot(measured, tmp_path / "inference.png")
 
     model = measured["cnn"]
     assert model["checks"]["onnxruntime fp32"]["max_difference"] <= 1e-4

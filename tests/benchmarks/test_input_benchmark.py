@@ -23,17 +23,19 @@ def test_all_pipelines_make_batches_of_one_shape(tmp_path):
     assert batch.shape == (4, 1, 64, 64)
 
 
-def test_rates_are_compared(monkeypatch, capsys):
+def test_rates_are_compared(monkeypatch, tmp_path, capsys):
     clock = iter(np.arange(0, 1000, 0.5))
     monkeypatch.setattr("time.process_time", lambda: next(clock))
     pipelines = {"seed": 1, "albumentations": 2, "ours": 12}
 
     found = input_pipeline.compare({name: lambda n=n: [torch.zeros(n)] for name, n in pipelines.items()}, rounds=3)
     input_pipeline.tell({"pictures": "some", "64px": found})
+    input_pipeline.plot({"pictures": "some", "64px": found}, tmp_path / "rates.png")
 
     assert found["images_per_core_second"] == {"seed": 2, "albumentations": 4, "ours": 24}
     assert found["times_as_many"] == {"ours": {"seed": 12, "albumentations": 6}}
     assert "ours / seed: 12.0 (asked: ≥ 10)" in capsys.readouterr().out
+    assert (tmp_path / "rates.png").stat().st_size > 5000
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seed_recipe
+from charts import chart
 from machine import groups_of, public_set
 
 TARGET, ENOUGH = 0.97, 12
@@ -115,19 +116,14 @@ def seconds_to(curve: list[tuple[float, float]]) -> float | None:
 
 def plot(found: dict[str, Any], path: Path) -> None:
     """Draw both curves over seconds."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for (name, curve), style in zip(found["curves"].items(), ("o-", "s--"), strict=True):
-        axes.plot(*zip(*curve, strict=True), style, markersize=3, label={"seed": "the study's recipe"}.get(name, name))
-    axes.axhline(found["target"], color="k", linestyle=":", label=f"F1 {found['target']}")
-    axes.set(xscale="log", xlabel="seconds since the start", ylabel="validation macro-F1 (on a split that leaks)")
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with chart(path, 8, 4.5) as [axes]:
+        for (name, curve), style in zip(found["curves"].items(), ("o-", "s--"), strict=True):
+            axes.plot(
+                *zip(*curve, strict=True), style, markersize=3, label={"seed": "the study's recipe"}.get(name, name)
+            )
+        axes.axhline(found["target"], color="k", linestyle=":", label=f"F1 {found['target']}")
+        axes.set(xscale="log", xlabel="seconds since the start", ylabel="validation macro-F1 (on a split that leaks)")
+        axes.legend()
 
 
 def tell(found: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from charts import Bar, bars
 from lightning.pytorch.callbacks import Callback
 from machine import training_pictures
 from peers import Stopwatch, template_rates, timm_rates
@@ -174,6 +175,19 @@ def tell(found: dict[str, Any]) -> None:
         for name, times in one["times_peer"].items():
             whole = one[f"times_peer_from_files_{LONG}_epochs"][name]
             print(f"    {times} × {name} (asked: ≥ 1.3), {whole} × over {LONG} epochs with reading and audit")
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Draw medians of images per second, and how far the repeats lie around them."""
+    panels = {}
+    for model, one in found.items():
+        rates = one["images_per_s"]
+        asked = {"ours": 0.9 * statistics.median(rates["floor"])}
+        panels[f"{model}, {one['of_floor']:.0%} of the floor"] = {
+            name: Bar(statistics.median(values), min(values), max(values), asked.get(name))
+            for name, values in rates.items()
+        }
+    bars(path, f"images/s in training, {SIZE} px, batch {BATCH}", panels)
 
 
 if __name__ == "__main__":
