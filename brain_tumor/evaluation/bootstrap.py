@@ -28,18 +28,28 @@ def group_weights(groups: Integers, resamples: int, seed: int) -> Iterator[Float
     """
     rng = np.random.default_rng(seed)
     n = int(groups.max()) + 1
-    chunk = max(1, _CHUNK_CELLS // len(groups))
-    for start in range(0, resamples, chunk):
-        counts = rng.multinomial(n, np.full(n, 1 / n), size=min(chunk, resamples - start))
+    for rows in _chunks(resamples, len(groups)):
+        counts = rng.multinomial(n, np.full(n, 1 / n), size=len(rows))
         yield counts[:, groups].astype(np.float64)
 
 
-def left_out(groups: Integers, seed: int = 0) -> Floats:
-    """Weights of a jackknife, float64 [b, N]: each row leaves one group out, or one of 200 random blocks of groups."""
+def left_out(groups: Integers, seed: int = 0) -> Iterator[Floats]:
+    """Weights of a jackknife: each row leaves one group out, or one of 200 random blocks of groups.
+
+    Yields:
+        float64 [b, N], chunks of rows.
+    """
     n = int(groups.max()) + 1
     block = np.random.default_rng(seed).permutation(n) % _BLOCKS
-    weights: Floats = (block[groups] != np.arange(min(n, _BLOCKS))[:, None]).astype(np.float64)
-    return weights
+    for rows in _chunks(min(n, _BLOCKS), len(groups)):
+        yield (block[groups] != np.array(rows)[:, None]).astype(np.float64)
+
+
+def _chunks(rows: int, length: int) -> Iterator[range]:
+    """Numbers of rows in turn, as many at once as may be held."""
+    chunk = max(1, _CHUNK_CELLS // length)
+    for start in range(0, rows, chunk):
+        yield range(start, min(start + chunk, rows))
 
 
 def intervals(
@@ -61,12 +71,14 @@ def intervals(
     """
     with np.errstate(invalid="ignore"):
         point = statistics(np.ones((1, len(groups))))
-        chunks = [statistics(weights) for weights in group_weights(groups, resamples, seed)]
-        without = statistics(left_out(groups, seed))
-    return {
-        name: _bca(float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), without[name], level)
-        for name, value in point.items()
-    }
+        resampled = _all(statistics, group_weights(groups, resamples, seed))
+        without = _all(statistics, left_out(groups, seed))
+    return {name: _bca(float(value[0]), resampled[name], without[name], level) for name, value in point.items()}
+
+
+def _all(statistics: Statistics, chunks: Iterator[Floats]) -> dict[str, Floats]:
+    found = [statistics(weights) for weights in chunks]
+    return {name: np.concatenate([chunk[name] for chunk in found]) for name in found[0]}
 
 
 def _bca(point: float, resampled: Floats, without: Floats, level: float) -> Interval:

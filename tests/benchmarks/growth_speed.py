@@ -81,7 +81,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
             right.semilogx(number, [row["peak_mib"] for row in rows], "o-", label=part)
         left.set(xlabel="pictures", ylabel="µs of a core for each picture")
         right.set(xlabel="pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
-        left.legend()
+        right.legend(loc="upper left", ncols=2)
 
 
 def cache(folder: Path, number: int) -> Work:
