@@ -26,7 +26,7 @@ class ProgressiveResizing(Callback):
         ConfigError: A share out of range, or a network that takes one size only.
     """
 
-    def __init__(self, start: float = 0.5, until: float = 0.6) -> None:
+    def __init__(self, start: float = 0.5, until: float = 0.4) -> None:
         for name, value in {"start": start, "until": until}.items():
             require(0 < value <= 1, f"callbacks.progressive_resizing.{name}={value}", "a share above 0, up to 1")
         self._start, self._until = start, until

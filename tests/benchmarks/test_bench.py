@@ -57,17 +57,18 @@ def test_training_beside_floor_and_peers(monkeypatch, tmp_path, capsys):
 
 
 def test_a_race_is_told_and_drawn(tmp_path, capsys):
+    curves = {"ours": [(10.0, 0.9), (20.0, 0.98)], time_to_f1.STUDY: [(100.0, 0.8), (300.0, 0.96)]}
     found = {
-        "target": 0.97, "curves": {"ours": [(10.0, 0.9), (20.0, 0.98)], "seed": [(100.0, 0.8), (300.0, 0.96)]},
-        "seconds": {"ours": 20.0, "seed": None}, "times_faster": 15.0, "seed_reached_it": False,
+        "target": 0.97, "curves": curves,
+        "seconds": {"ours": 20.0, time_to_f1.STUDY: None}, "times_faster": 15.0, "study_reached_it": False,
     }  # fmt: skip
     time_to_f1.plot(found, tmp_path / "race.png")
     time_to_f1.tell(found)
 
     assert (tmp_path / "race.png").stat().st_size > 10_000
     assert "at least 15.0 × as fast" in capsys.readouterr().out
-    assert time_to_f1.seconds_to(found["curves"]["ours"]) == 20.0
-    assert time_to_f1.seconds_to(found["curves"]["seed"]) is None
+    assert time_to_f1.seconds_to(curves["ours"]) == 20.0
+    assert time_to_f1.seconds_to(curves[time_to_f1.STUDY]) is None
 
 
 def test_scaling_is_told_and_drawn(tmp_path, capsys):

@@ -21,12 +21,14 @@ import seed_recipe
 from charts import chart
 from machine import groups_of, public_set
 
-TARGET, ENOUGH = 0.97, 12
-OURS = ["experiment=quick", "data=folder", "split=file", "split.allow_leakage=true", "seed=0"]
+TARGET, ENOUGH = 0.97, 11
+OURS = ["experiment=quick", "data=folder", "split=file", "split.allow_leakage=true"]
+SEEDS = (0, 1, 2)
+STUDY = "the study's recipe"
 
 
 def measure() -> dict[str, Any]:
-    """Race both recipes, one after the other.
+    """Race both recipes, one after the other; the slowest seed of ours counts.
 
     The study's ends when it has reached the target, after its 60 epochs, or when it has taken `ENOUGH` times as long as
     ours: an epoch of it takes a minute, and no more is asked than whether ours is ten times as fast.
@@ -35,17 +37,19 @@ def measure() -> dict[str, Any]:
     if root is None:
         return {"left_out": "BRAIN_TUMOR_SHARED names no folder with data/preetviradiya"}
     samples = random_fifth(root)
-    curves = {"ours": ours(root, samples)}
-    print(f"    our recipe: F1 {TARGET} after {seconds_to(curves['ours'])} s", flush=True)
-    curves["seed"] = seed(root, samples, ENOUGH * (seconds_to(curves["ours"]) or float("inf")))
+    curves = {}
+    for seed in SEEDS:
+        curves[f"ours, seed {seed}"] = curve = ours(root, samples, seed)
+        print(f"    our recipe, seed {seed}: F1 {TARGET} after {seconds_to(curve)} s", flush=True)
+    slowest = max(seconds_to(curve) or float("inf") for curve in curves.values())
+    curves[STUDY] = study(root, samples, ENOUGH * slowest)
     reached = {name: seconds_to(curve) for name, curve in curves.items()}
-    last = curves["seed"][-1][0]
     return {
         "target": TARGET,
         "curves": curves,
         "seconds": reached,
-        "times_faster": round((reached["seed"] or last) / reached["ours"], 1) if reached["ours"] else None,
-        "seed_reached_it": reached["seed"] is not None,
+        "times_faster": round((reached[STUDY] or curves[STUDY][-1][0]) / slowest, 1),
+        "study_reached_it": reached[STUDY] is not None,
     }
 
 
@@ -60,7 +64,7 @@ def random_fifth(root: Path) -> pd.DataFrame:
     return pd.DataFrame({"path": groups["path"], "label": label, "split": split})
 
 
-def ours(root: Path, samples: pd.DataFrame) -> list[tuple[float, float]]:
+def ours(root: Path, samples: pd.DataFrame, seed: int) -> list[tuple[float, float]]:
     """Seconds since the command was given, and macro-F1, of each epoch; nothing is decoded beforehand."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "split.csv"
@@ -68,7 +72,7 @@ def ours(root: Path, samples: pd.DataFrame) -> list[tuple[float, float]]:
         command = [sys.executable, "-m", "brain_tumor", "train", *OURS, f"data.root={root}", f"split.path={table}"]
         started = time.perf_counter()
         done = subprocess.run(
-            [*command, f"hydra.run.dir={folder}/run"], capture_output=True, text=True, check=False,
+            [*command, f"seed={seed}", f"hydra.run.dir={folder}/run"], capture_output=True, text=True, check=False,
             env=os.environ | {"BRAIN_TUMOR_CACHE": f"{folder}/cache"},
         )  # fmt: skip
         total = time.perf_counter() - started
@@ -91,7 +95,7 @@ def _as_split(root: Path, samples: pd.DataFrame) -> pd.DataFrame:
     return found.assign(split=[sides[str(Path(path).relative_to(root))] for path in found["path"]])
 
 
-def seed(root: Path, samples: pd.DataFrame, limit: float) -> list[tuple[float, float]]:
+def study(root: Path, samples: pd.DataFrame, limit: float) -> list[tuple[float, float]]:
     """The same of the study's recipe, until it has reached the target, or ``limit`` seconds have gone."""
     files = [
         (root / path, int(label == "tumor")) for path, label in zip(samples["path"], samples["label"], strict=True)
@@ -117,10 +121,8 @@ def seconds_to(curve: list[tuple[float, float]]) -> float | None:
 def plot(found: dict[str, Any], path: Path) -> None:
     """Draw both curves over seconds."""
     with chart(path, 8, 4.5) as [axes]:
-        for (name, curve), style in zip(found["curves"].items(), ("o-", "s--"), strict=True):
-            axes.plot(
-                *zip(*curve, strict=True), style, markersize=3, label={"seed": "the study's recipe"}.get(name, name)
-            )
+        for name, curve in found["curves"].items():
+            axes.plot(*zip(*curve, strict=True), "s--" if name == STUDY else "o-", markersize=3, label=name)
         axes.axhline(found["target"], color="k", linestyle=":", label=f"F1 {found['target']}")
         axes.set(xscale="log", xlabel="seconds since the start", ylabel="validation macro-F1 (on a split that leaks)")
         axes.legend()
@@ -131,9 +133,9 @@ def tell(found: dict[str, Any]) -> None:
     if "left_out" in found:
         print(f"  left out: {found['left_out']}.")
         return
-    at_least = "" if found["seed_reached_it"] else "at least "
+    at_least = "" if found["study_reached_it"] else "at least "
     print(f"  seconds to macro-F1 {found['target']}: {found['seconds']}")
-    print(f"  ours is {at_least}{found['times_faster']} × as fast (asked: ≥ 10)")
+    print(f"  ours, the slowest, is {at_least}{found['times_faster']} × as fast (asked: ≥ 10)")
 
 
 if __name__ == "__main__":
