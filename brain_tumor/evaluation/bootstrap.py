@@ -71,12 +71,13 @@ def intervals(
     """
     with np.errstate(invalid="ignore"):
         point = statistics(np.ones((1, len(groups))))
-        resampled = _all(statistics, group_weights(groups, resamples, seed))
-        without = _all(statistics, left_out(groups, seed))
+        resampled = _gathered(statistics, group_weights(groups, resamples, seed))
+        without = _gathered(statistics, left_out(groups, seed))
     return {name: _bca(float(value[0]), resampled[name], without[name], level) for name, value in point.items()}
 
 
-def _all(statistics: Statistics, chunks: Iterator[Floats]) -> dict[str, Floats]:
+def _gathered(statistics: Statistics, chunks: Iterator[Floats]) -> dict[str, Floats]:
+    """Statistics of all chunks, one after the other."""
     found = [statistics(weights) for weights in chunks]
     return {name: np.concatenate([chunk[name] for chunk in found]) for name in found[0]}
 

@@ -21,7 +21,7 @@ PARTS = {
     "startup": "how long until a command does something?",
     "input_pipeline": "pictures a second that are made ready, beside others",
     "training": "training beside its floor, timm's loop and a Lightning template (10 min)",
-    "time_to_f1": "seconds to macro-F1 0.97 beside the study's recipe (40 min)",
+    "time_to_f1": "seconds to macro-F1 0.97 beside the study's recipe (30 min)",
     "inference": "latency and throughput of exported models",
     "foreign": "what does a gate against foreign images let through? (10 min)",
     "growth_speed": "cost a picture and memory from 1,000 to 100,000 (6 min)",

@@ -119,7 +119,7 @@ def seconds_to(curve: list[tuple[float, float]]) -> float | None:
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
-    """Draw both curves over seconds."""
+    """Draw all curves over seconds."""
     with chart(path, 8, 4.5) as [axes]:
         for name, curve in found["curves"].items():
             axes.plot(*zip(*curve, strict=True), "s--" if name == STUDY else "o-", markersize=3, label=name)
