@@ -193,7 +193,20 @@ def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -
     except BrainTumorError:
         raise
     except (TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
+        _refuse_words(factory, what)
         raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
+
+
+def _refuse_words(factory: Callable[..., Any], what: str) -> None:
+    """Name the argument that is a word where a number belongs, if that is what went wrong.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for name, value in getattr(factory, "keywords", {}).items():
+        parameter = inspect.signature(factory.func).parameters.get(name)  # type: ignore[attr-defined]
+        if isinstance(value, str) and parameter and parameter.annotation in (int, float):
+            raise ConfigError(f"{what}.{name}={value} is not possible; expected a number.")
 
 
 def explain(error: BaseException) -> str:

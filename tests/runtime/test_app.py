@@ -65,6 +65,14 @@ def test_value_of_the_wrong_kind(command, flat_folder):
     refused(command(*FAST, f"data.root={flat_folder}", "data.imbalance=sometimes"), "data.imbalance=sometimes")
 
 
+@pytest.mark.parametrize(
+    "override", ["model.depth=x", "scheduler.warmup=x", "callbacks.ema.decay=x", "optimizer.weight_decay=x"]
+)
+def test_a_word_where_a_number_belongs(command, flat_folder, override):
+    chosen = [*FAST, "callbacks=[ema]", f"data.root={flat_folder}", override]
+    refused(command(*chosen), f"{override} is not possible; expected a number.")
+
+
 def test_missing_weights_file(command, flat_folder):
     model = ["model=resnet18", "model.weights=/no/such.safetensors"]
     refused(command(*FAST, f"data.root={flat_folder}", *model), "model.weights=/no/such.safetensors does not exist")
