@@ -13,8 +13,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 
 
 def audit(overrides: Sequence[str] = (), run_dir: str | Path = "runs/audit") -> dict[str, Any]:
@@ -38,10 +38,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     from rich import get_console
 
     from brain_tumor.data.audit.findings import audit_document
-    from brain_tumor.data.audit.output import write_outputs
-    from brain_tumor.data.audit.summary import audit_table
-    from brain_tumor.runtime.data import build_split, data_name, load_data, split_name
-    from brain_tumor.runtime.record import command_line
+    from brain_tumor.data.audit.output import audit_table, write_outputs
+    from brain_tumor.run_dir.record import command_line
+    from brain_tumor.training.data import build_split, data_name, load_data, split_name
 
     data = load_data(cfg)
     split = build_split(cfg)(data.samples)

@@ -14,8 +14,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 
 
 def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare") -> dict[str, Any]:
@@ -32,7 +32,7 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
     Raises:
         BrainTumorError: A user's mistake, in one sentence. A gate that fails is none: see ``change``.
     """
-    from brain_tumor.runtime.comparing.arguments import with_runs
+    from brain_tumor.cli.arguments import with_runs
 
     return run(compose(with_runs(overrides), run_dir, "compare"))
 
@@ -42,14 +42,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     from rich import get_console
 
     from brain_tumor.evaluation.comparison.candidates import candidates
-    from brain_tumor.evaluation.comparison.comparing import compare
-    from brain_tumor.evaluation.comparison.console import gates_table, ranking_table
     from brain_tumor.evaluation.comparison.ranking import comparison_document
-    from brain_tumor.runtime.comparing.change import change_document
-    from brain_tumor.runtime.comparing.finding import find_runs
-    from brain_tumor.runtime.comparing.output import write_outputs
-    from brain_tumor.runtime.comparing.recipes import read_runs
-    from brain_tumor.runtime.record import command_line
+    from brain_tumor.evaluation.comparison.report import gates_table, ranking_table
+    from brain_tumor.evaluation.comparison.resampling import compare
+    from brain_tumor.pipelines.compared_runs import find_runs, read_runs
+    from brain_tumor.pipelines.comparison import change_document
+    from brain_tumor.pipelines.comparison_output import write_outputs
+    from brain_tumor.run_dir.record import command_line
 
     runs = find_runs(cfg.runs, cfg.part)
     champion = find_runs(cfg.champion, cfg.part)
@@ -72,7 +71,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
 def main() -> None:
     """The verb."""
-    from brain_tumor.runtime.comparing.arguments import with_runs
+    from brain_tumor.cli.arguments import with_runs
 
     sys.argv[1:] = with_runs(sys.argv[1:])
     run_app("compare", _task)

@@ -14,8 +14,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 
 
 def evaluate(overrides: Sequence[str] = (), run_dir: str | Path = "runs/evaluate") -> dict[str, Any]:
@@ -36,9 +36,9 @@ def evaluate(overrides: Sequence[str] = (), run_dir: str | Path = "runs/evaluate
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Evaluate what a composed configuration says."""
-    from brain_tumor.runtime.judging import judge
-    from brain_tumor.runtime.record import RunRecord
-    from brain_tumor.runtime.subject import subject
+    from brain_tumor.pipelines.evaluation import judge
+    from brain_tumor.pipelines.evaluation_inputs import subject
+    from brain_tumor.run_dir.record import RunRecord
 
     with RunRecord(Path(cfg.paths.run_dir), overwrite=cfg.overwrite) as record:
         record.note(seed=cfg.seed)

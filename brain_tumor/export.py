@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 
 if TYPE_CHECKING:
-    from brain_tumor.serving.exporting import Exported
+    from brain_tumor.serving.export import Exported
 
 
 def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -> "Exported":
@@ -38,7 +38,7 @@ def run(cfg: DictConfig) -> "Exported":
     from rich import get_console
 
     from brain_tumor.data.catalog import manifest
-    from brain_tumor.serving.exporting import export
+    from brain_tumor.serving.export import export
     from brain_tumor.serving.packing import bundle_of
     from brain_tumor.serving.summary import export_table
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def predict(overrides: Sequence[str] = (), run_dir: str | Path = "runs/predict")
 
     Returns:
         The predictions table, see `brain_tumor.evaluation.predictions`, with the columns of
-        `brain_tumor.evaluation.ood.columns`; its labels are empty.
+        `brain_tumor.evaluation.predictions`; its labels are empty.
 
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
@@ -44,10 +44,10 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     """Predict what a composed configuration says."""
     from rich import get_console
 
+    from brain_tumor.data.readers.volumes import Slicing
     from brain_tumor.data.samples import write_table
-    from brain_tumor.data.volumes import Slicing
     from brain_tumor.errors import DataError
-    from brain_tumor.serving.files import find_images, predict_table
+    from brain_tumor.serving.inference import find_images, predict_table
     from brain_tumor.serving.predictor import Predictor
     from brain_tumor.serving.summary import foreign_warning, predictions_summary
 

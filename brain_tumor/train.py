@@ -18,10 +18,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.cli.app import run_app
+from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
-from brain_tumor.runtime.app import run_app
-from brain_tumor.runtime.config import compose
-from brain_tumor.runtime.world import outer_rank, settle_world
+from brain_tumor.training.distributed.world import outer_rank, settle_world
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def train(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python") ->
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    from brain_tumor.runtime.record import refuse_finished
+    from brain_tumor.run_dir.record import refuse_finished
 
     cfg = compose(overrides, run_dir)
     hydra_dir = Path(cfg.paths.run_dir) / ".hydra"
@@ -69,20 +69,21 @@ def run(cfg: DictConfig) -> TrainedRun:
     from lightning import seed_everything
 
     from brain_tumor.data.samples import write_table
-    from brain_tumor.runtime import assemble, conclusion
-    from brain_tumor.runtime.data import same_data
-    from brain_tumor.runtime.facts import data_facts, model_facts
-    from brain_tumor.runtime.fitting import fit
-    from brain_tumor.runtime.gating import gate_of, write_predictions
-    from brain_tumor.runtime.launch import other_ranks
-    from brain_tumor.runtime.loggers import open_loggers, resumable_wandb_id, wandb_id
-    from brain_tumor.runtime.noise import without_noise
-    from brain_tumor.runtime.precision import settle_precision
-    from brain_tumor.runtime.prediction import predict
-    from brain_tumor.runtime.publishing import describe, publish
-    from brain_tumor.runtime.record import RunRecord
-    from brain_tumor.runtime.resume import checkpoint_to_resume, facts
-    from brain_tumor.runtime.signals import stop_signals
+    from brain_tumor.pipelines import evaluation as conclusion
+    from brain_tumor.pipelines.ood import gate_of, write_predictions
+    from brain_tumor.pipelines.run_facts import data_facts, model_facts
+    from brain_tumor.run_dir.record import RunRecord
+    from brain_tumor.run_dir.resume import checkpoint_to_resume, facts
+    from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
+    from brain_tumor.tracking.publish import describe, publish
+    from brain_tumor.training import build as assemble
+    from brain_tumor.training.data import same_data
+    from brain_tumor.training.distributed.launch import other_ranks
+    from brain_tumor.training.fit import fit
+    from brain_tumor.training.known_warnings import without_noise
+    from brain_tumor.training.precision import settle_precision
+    from brain_tumor.training.predict import predict
+    from brain_tumor.training.signals import stop_signals
 
     run_dir = Path(cfg.paths.run_dir)
     world = settle_world(cfg)
@@ -136,7 +137,7 @@ def run(cfg: DictConfig) -> TrainedRun:
 
 def _done_before(run_dir: Path) -> TrainedRun:
     """A finished run, from its files."""
-    from brain_tumor.runtime.resume import facts
+    from brain_tumor.run_dir.resume import facts
 
     log.info("The run in %s is finished; there is nothing left to do.", run_dir)
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
@@ -145,7 +146,8 @@ def _done_before(run_dir: Path) -> TrainedRun:
 
 def _job(cfg: DictConfig) -> float | None:
     """What Hydra runs: rank 0 does everything, the ranks that torchrun or Slurm started beside it fit along."""
-    from brain_tumor.runtime.signals import PreemptedError, requeue
+    from brain_tumor.callbacks.stop import PreemptedError
+    from brain_tumor.training.signals import requeue
 
     if outer_rank() == 0:
         try:
@@ -154,7 +156,7 @@ def _job(cfg: DictConfig) -> float | None:
             if cfg.resume == "auto":  # else the job would only start anew
                 requeue()
             raise
-    from brain_tumor.runtime.rank import take_part
+    from brain_tumor.training.distributed.worker import take_part
 
     take_part(cfg)
     return None

@@ -92,7 +92,7 @@ def manifest_csv(flat_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(flat_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run directory of a small training. Read only."""
-    from test_train import SHORT
+    from factories import SHORT
 
     from brain_tumor.train import train
 
@@ -106,7 +106,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     copy = shutil.copytree(trained, tmp_path_factory.mktemp("exported") / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brain_tumor.serving.exporting.SECONDS", 0.0)
+        patch.setattr("brain_tumor.serving.export.SECONDS", 0.0)
         for engine in ("onnxruntime", "openvino"):
             export([f"bundle={copy}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
     return copy
@@ -115,7 +115,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run directory of a training with scans enough to fit a gate on, exported at fp32 for each engine. Read only."""
-    from test_train import SHORT
+    from factories import SHORT
 
     from brain_tumor.export import export
     from brain_tumor.train import train
@@ -129,7 +129,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("gated"),
     ).run_dir
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brain_tumor.serving.exporting.SECONDS", 0.0)
+        patch.setattr("brain_tumor.serving.export.SECONDS", 0.0)
         for engine in ("onnxruntime", "openvino"):
             export([f"bundle={run}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
     return run

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import save
+from factories import SHORT
 from PIL import Image
-from test_train import SHORT
 
 from brain_tumor.audit import audit
 from brain_tumor.errors import DataError

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from runtime.comparing.paper_runs import predictions, write_run
+from pipelines.paper_runs import predictions, write_run
 
 from brain_tumor.__main__ import main
 from brain_tumor.compare import compare

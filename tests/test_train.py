@@ -9,19 +9,11 @@ import pandas as pd
 import pytest
 import torch
 from conftest import CENTRES, save
+from factories import SHORT, TINY
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.train import train
-
-TINY = [
-    "model.widths=[8,16,16,16]",
-    "data.image_size=32",
-    "data.num_workers=0",
-    "evaluation.resamples=50",
-    "callbacks=[]",
-]
-SHORT = [*TINY, "trainer.max_epochs=3", "data.batch_size=8"]
 
 
 def weights_hash(run):

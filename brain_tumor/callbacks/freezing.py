@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
 
 from brain_tumor.errors import require
-from brain_tumor.models.stages import steps_below_head
+from brain_tumor.models.protocol import steps_below_head
 
 
 class Freezing(Callback):

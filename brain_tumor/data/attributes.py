@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.pictures import Pictures
+from brain_tumor.data.images import Pictures
 
 _FEW = 5
 
@@ -16,7 +16,7 @@ def attributes(
 
     Args:
         samples: The samples table, N rows.
-        facts: N rows, see `brain_tumor.data.decoding.Decoded`.
+        facts: N rows, see `brain_tumor.data.cache.decoding.Decoded`.
         images: uint8 [N, H, W].
         rows: int64 [n], those asked for, in their order.
 

@@ -13,19 +13,17 @@ import torch
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader
 
-from brain_tumor.data.audit.leakage import leakage
-from brain_tumor.data.audit.links import distinct_pictures
-from brain_tumor.data.audit.veto import veto
-from brain_tumor.data.cache import CacheMode
-from brain_tumor.data.control import random_labels as with_random_labels
+from brain_tumor.data.cache.store import CacheMode
 from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
-from brain_tumor.data.loader import DealtBatches, TrainLoader
+from brain_tumor.data.duplicates.leakage import leakage, veto
+from brain_tumor.data.duplicates.pairs import distinct_pictures
+from brain_tumor.data.images import Pictures
+from brain_tumor.data.labels import random_labels as with_random_labels
+from brain_tumor.data.loaders import DealtBatches, TrainLoader, automatic_workers, leave_cores_to_torch, start_worker
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.data.pictures import Pictures
 from brain_tumor.data.samples import SPLITS, data_digest
-from brain_tumor.data.splitting import check_split
-from brain_tumor.data.worker import automatic_workers, leave_cores_to_torch, start_worker
+from brain_tumor.data.splits import check_split
 from brain_tumor.errors import require
 
 Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
@@ -43,13 +41,13 @@ class ScanDataModule(L.LightningDataModule):
         split: Fills the table's ``split``, given its ``group``.
         augmentation: (picture, seed) → picture for training, None for none.
         cache_dir: Where decoded pictures are kept.
-        cache: What becomes of them, see `brain_tumor.data.cache.cached_images`.
+        cache: What becomes of them, see `brain_tumor.data.cache.store.cached_images`.
         cache_limit_gb: From how much on those used least recently go, None never.
         root: Folder of the data, where a ``groups.csv`` may lie.
         image_size: Side of the square pictures, in pixels.
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
-        num_workers: Processes that load training batches; "auto" as `brain_tumor.data.worker.automatic_workers` says.
+        num_workers: Processes that load training batches; "auto" as `brain_tumor.data.loaders.automatic_workers` says.
         processes: Training processes on this machine, which share its cores.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
@@ -64,10 +62,10 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
-        facts: How each file stores its picture, see `brain_tumor.data.decoding.Decoded`.
+        facts: How each file stores its picture, see `brain_tumor.data.cache.decoding.Decoded`.
         entry: Folder of the cache that belongs to these pictures, None if nothing is written.
         counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
-        leakage: What crosses the split, see `brain_tumor.data.audit.leakage.leakage`.
+        leakage: What crosses the split, see `brain_tumor.data.duplicates.leakage.leakage`.
         curation: Where groups came from that someone made before, or None.
         normalize: How grey bytes become network input; set it to what the network was made for.
         image_size: Side of the square pictures, in pixels.

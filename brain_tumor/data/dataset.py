@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from brain_tumor.data.pictures import Picture, Pictures
+from brain_tumor.data.images import Picture, Pictures
 
 Rows = npt.NDArray[np.int64]
 Draw = tuple[int, int]

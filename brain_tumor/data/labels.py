@@ -2,6 +2,9 @@
 
 import re
 
+import numpy as np
+import pandas as pd
+
 HEALTHY = "no_tumor"
 """The class of scans without a tumour; detection score = 1 − p(HEALTHY)."""
 
@@ -39,3 +42,13 @@ def normalise_label(name: str) -> str:
     if words in _TUMOR_NAMES:
         return "tumor"
     return words.removesuffix("_tumor")
+
+
+def random_labels(samples: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give every group a random class out of those there are: a control in which there is nothing to be learnt.
+
+    Whoever still predicts better than chance has recognised groups that stand on two sides of the split.
+    """
+    groups = sorted(set(samples["group"]))
+    drawn = np.random.default_rng(seed).choice(sorted(set(samples["label"])), len(groups))
+    return samples.assign(label=samples["group"].map(dict(zip(groups, drawn, strict=True))))

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.audit.links import link
-from brain_tumor.data.audit.pairs import COPIES, picture_pairs
-from brain_tumor.data.cache import CacheMode, cached_images
-from brain_tumor.data.curated import apply_groups
-from brain_tumor.data.pictures import Chosen, Pictures
-from brain_tumor.data.splitting import check_classes
+from brain_tumor.data.cache.store import CacheMode, cached_images
+from brain_tumor.data.duplicates.pairs import COPIES, link, picture_pairs
+from brain_tumor.data.images import Chosen, Pictures
+from brain_tumor.data.public.groups import apply_groups
+from brain_tumor.data.splits import check_classes
 from brain_tumor.errors import DataError
 
 OnError = Literal["stop", "skip"]
@@ -33,15 +32,15 @@ class LoadedData:
     views: Pictures
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
-    """How each file stores its picture, see `brain_tumor.data.decoding.Decoded`."""
+    """How each file stores its picture, see `brain_tumor.data.cache.decoding.Decoded`."""
     pairs: pd.DataFrame
-    """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.audit.pairs.picture_pairs`."""
+    """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.duplicates.pairs.picture_pairs`."""
     unreadable: list[str]
     """What is wrong with the files that were left out."""
     entry: Path | None
     """Folder of the cache that belongs to these pictures, None if nothing is written."""
     curation: dict[str, Any] | None
-    """Where groups came from that someone made before, see `brain_tumor.data.curated.apply_groups`."""
+    """Where groups came from that someone made before, see `brain_tumor.data.public.groups.apply_groups`."""
 
 
 def load(
@@ -60,7 +59,7 @@ def load(
         adapter: Returns the samples table.
         cache_dir: Where decoded pictures, fingerprints and pairs are kept.
         image_size: Side of the decoded pictures in pixels.
-        cache: What becomes of decoded pictures, see `brain_tumor.data.cache.cached_images`.
+        cache: What becomes of decoded pictures, see `brain_tumor.data.cache.store.cached_images`.
         cache_limit_gb: From how much on those used least recently go, None never.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
         root: Folder of the data, where a ``groups.csv`` may lie.

@@ -6,9 +6,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
-from brain_tumor.data.decoding import fit_square, inner_size
+from brain_tumor.data.cache.decoding import fit_square, inner_size
 from brain_tumor.data.progress import progress
-from brain_tumor.data.reading import read, read_grey
+from brain_tumor.data.readers.reading import read, read_grey
 from brain_tumor.errors import DataError
 
 Mask = npt.NDArray[np.bool_]

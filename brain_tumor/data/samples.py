@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_tumor.data.publish import published_file
 from brain_tumor.errors import DataError
+from brain_tumor.run_dir.atomic import published_file
 
 COLUMNS = (
     "sample_id",

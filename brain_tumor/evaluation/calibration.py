@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from brain_tumor.evaluation import probability
-from brain_tumor.evaluation.bootstrap import Floats
+from brain_tumor.evaluation.metrics import probability
+from brain_tumor.evaluation.metrics.bootstrap import Floats
+from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.results import Estimate, estimates
 
 RANGE = (0.1, 10.0)
 _LOG_RANGE = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))

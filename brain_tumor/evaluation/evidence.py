@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from brain_tumor.evaluation.calibration import before_and_after, calibrated, fit_temperature
-from brain_tumor.evaluation.decisions import conformal, operating, selective
+from brain_tumor.evaluation.decisions import abstention as selective
+from brain_tumor.evaluation.decisions import conformal
+from brain_tumor.evaluation.decisions import operating_points as operating
 from brain_tumor.evaluation.decisions.net_benefit import decision_curve
-from brain_tumor.evaluation.patients import by_patient
-from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.results import evaluate, numbers, results_document
+from brain_tumor.evaluation.metrics.estimates import evaluate, numbers, results_document
+from brain_tumor.evaluation.predictions import Predictions, by_patient
 from brain_tumor.evaluation.subgroups import subgroups
 
 
@@ -150,3 +151,25 @@ def _conformal(val: Predictions, test: Predictions, coverage: float, options: di
         limit = dict(zip(val.classes, limits.tolist(), strict=True))
         found[name] = {"limits": limit, "test": conformal.judged(test, members, **options)}
     return found
+
+
+def flat_metrics(results: dict[str, Any]) -> dict[str, float]:
+    """``{"final/test/f1_macro": …}`` for experiment loggers; what is undefined is left out."""
+    metrics = {
+        f"final/{split}/{metric}": estimate["value"]
+        for split in ("val", "test")
+        for metric, estimate in results[split].items()
+        if estimate["value"] is not None
+    }
+    return metrics | _chosen(results) | {f"final/leakage/{name}": float(n) for name, n in results["leakage"].items()}
+
+
+def _chosen(results: dict[str, Any]) -> dict[str, float]:
+    """What was chosen on validation, and what it comes to on test."""
+    found = {"temperature": results["calibration"]["temperature"]}
+    found |= {f"test/calibrated/{name}": one["value"] for name, one in results["calibration"]["test"]["after"].items()}
+    found |= {f"test/abstention/{name}": one["value"] for name, one in results["abstention"]["test"].items()}
+    for point in results.get("operating_points", {"points": []})["points"]:
+        found[f"threshold/{point['name']}"] = point["threshold"]
+        found |= {f"test/{point['name']}/{name}": one["value"] for name, one in point["test"].items()}
+    return {f"final/{name}": value for name, value in found.items() if value is not None}

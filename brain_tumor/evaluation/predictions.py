@@ -134,3 +134,66 @@ def _groups(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
     given = frame["group"].astype(str) if "group" in frame.columns else pd.Series("", index=frame.index)
     own = "sample " + frame["sample_id"].astype(str)
     return pd.factorize(("group " + given).where(given != "", own))[0].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ByPatient:
+    """A predictions table of patients."""
+
+    predictions: Predictions
+    """Each patient is a row, and a group."""
+    mixed: int
+    """Patients that were left out, as their images show several kinds of tumour."""
+
+
+def by_patient(predictions: Predictions) -> ByPatient | None:
+    """Aggregate the images of each group: mean probabilities, and the tumour that its images show.
+
+    A patient with tumour and healthy slices has the tumour; one with several kinds of tumour has no single truth and
+    is left out.
+
+    Returns:
+        None if no group has two images, or none is left.
+    """
+    groups = int(predictions.groups.max()) + 1
+    if groups == len(predictions.labels):
+        return None
+    one_hot = np.eye(len(predictions.classes))[predictions.labels]
+    shown = np.zeros((groups, len(predictions.classes)))
+    total = np.zeros_like(shown)
+    np.add.at(shown, predictions.groups, one_hot)
+    np.add.at(total, predictions.groups, predictions.probabilities)
+    shows = shown > 0
+    if predictions.healthy is not None:
+        shows[:, predictions.healthy] &= shows.sum(axis=1) == 1
+    single = shows.sum(axis=1) == 1
+    if not single.any():
+        return None
+    names = np.array(predictions.classes, dtype=object)
+    samples = pd.DataFrame({"sample_id": np.flatnonzero(single).astype(str), "path": "", "group": ""})
+    samples = samples.assign(source="", plane="", label=names[shows[single].argmax(axis=1)])
+    mean = total[single] / shown[single].sum(axis=1, keepdims=True)
+    table = predictions_frame(samples, predictions.classes, mean)
+    return ByPatient(Predictions.from_frame(table), int((~single).sum()))
+
+
+Floats = npt.NDArray[np.float64]
+
+
+def with_foreignness(table: pd.DataFrame, foreignness: Floats | None) -> pd.DataFrame:
+    """Add both columns to a predictions table, after all others.
+
+    Args:
+        table: Of N images.
+        foreignness: float64 [N], above 0 is foreign; None or NaN: no gate was asked.
+    """
+    scores = pd.Series(np.nan if foreignness is None else foreignness, index=table.index, dtype=float)
+    return table.assign(foreign=(scores > 0).astype("boolean").mask(scores.isna()), foreignness=scores)
+
+
+def foreignness_of(table: pd.DataFrame) -> Floats | None:
+    """The foreignness float64 [N] in a predictions table; None where it holds none."""
+    if "foreignness" not in table:
+        return None
+    scores = pd.to_numeric(table["foreignness"], errors="coerce").to_numpy(np.float64)
+    return scores if np.isfinite(scores).all() else None

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation import confusion
-from brain_tumor.evaluation.bootstrap import Floats
+from brain_tumor.evaluation.metrics import confusion
+from brain_tumor.evaluation.metrics.bootstrap import Floats
+from brain_tumor.evaluation.metrics.estimates import estimates
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.results import estimates
 
 FEWEST = 10
 """Images of which a part must have that many, else its figures say nothing."""
@@ -21,7 +21,7 @@ def subgroups(predictions: Predictions, attributes: pd.DataFrame, **options: Any
     Args:
         predictions: N images.
         attributes: N rows of text; each column cuts the images into parts, empty cells (unknown) into none.
-        options: As for `brain_tumor.evaluation.results.estimates`.
+        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
 
     Returns:
         One entry a part of at least `FEWEST` images, in columns that have two such parts: ``attribute, value, images,

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 
 from brain_tumor.errors import BrainTumorError
-from brain_tumor.models.network import features_and_logits
-from brain_tumor.models.scores import ValidationScores
+from brain_tumor.models.protocol import features_and_logits
+from brain_tumor.models.validation_scores import ValidationScores
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images float [B, C, H, W], classes int64 [B], rows of the samples table int64 [B]."""
@@ -24,11 +24,11 @@ class Classifier(L.LightningModule):
     """Wraps a network with its loss, optimizer and schedule.
 
     Args:
-        network: See `brain_tumor.models.network.Network`.
+        network: See `brain_tumor.models.protocol.Network`.
         classes: Their names, in the order of the logits.
         loss: (logits [B, C], target int64 [B] or float [B, C]) → scalar.
         optimizer: Network → optimizer.
-        scheduler: As the functions in `brain_tumor.models.schedule`.
+        scheduler: As the functions in `brain_tumor.models.schedules`.
         mixing: (images, labels) → (images, targets), on training batches.
         monitor: Metric that tells the best epoch, and ``mode`` "max" or "min": for schedules that watch it.
         mode: See ``monitor``.

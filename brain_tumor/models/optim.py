@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from brain_tumor.errors import require
-from brain_tumor.models.stages import steps_below_head
+from brain_tumor.models.protocol import steps_below_head
 
 
 def parameter_groups(
@@ -24,7 +24,7 @@ def parameter_groups(
     scheduler keeps the ratio.
 
     Args:
-        network: See `brain_tumor.models.network.Network`.
+        network: See `brain_tumor.models.protocol.Network`.
         lr: Learning rate of the backbone.
         weight_decay: Of all parameters with two dimensions or more.
         head_lr: Learning rate of the head; None: as the backbone's.

@@ -1,18 +1,20 @@
 """The networks that a bundle may name; anything else is refused, so that reading a bundle calls nothing unexpected."""
 
 import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from brain_tumor.errors import BrainTumorError, BundleError
-from brain_tumor.serving.hiding import hidden
 
 if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURES = {
-    "cnn": "brain_tumor.models.cnn.SmallCNN",
-    "seed_cnn": "brain_tumor.models.seed_cnn.SeedCNN",
-    "timm": "brain_tumor.models.backbone.timm_backbone",
+    "cnn": "brain_tumor.models.small_cnn.SmallCNN",
+    "seed_cnn": "brain_tumor.models.reference_cnn.SeedCNN",
+    "timm": "brain_tumor.models.timm_backbone.timm_backbone",
 }
 """Name in a bundle → ``_target_`` of the model's configuration."""
 
@@ -56,3 +58,16 @@ def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn
     except (BrainTumorError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(f"the architecture {name!r} cannot be built: {str(error).rstrip('.')}") from error
     return network
+
+
+@contextmanager
+def hidden(package: str) -> Iterator[None]:
+    """Let whoever asks for a package find that there is none; afterwards all is as before."""
+    known = sys.modules.get(package)
+    sys.modules[package] = None  # type: ignore[assignment]  # the import system's own way to say so
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+        if known is not None:
+            sys.modules[package] = known

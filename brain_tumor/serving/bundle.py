@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brain_tumor.data.publish import published_file
 from brain_tumor.errors import BundleError
-from brain_tumor.serving.fields import Fields
+from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.serving.json_fields import Fields
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 1
 CONFIG, WEIGHTS, CARD, SEEN = "config.json", "model.safetensors", "README.md", "seen.txt"
@@ -29,7 +29,7 @@ class Export:
     file: str
     """In the bundle."""
     checks: dict[str, Any]
-    """What was found, see `brain_tumor.serving.exporting.compare`."""
+    """What was found, see `brain_tumor.serving.export.compare`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class GateFacts:
     """What there is to know of the gate against foreign images without opening it."""
 
     file: str
-    """In the bundle: a `brain_tumor.evaluation.ood.gate.Gate`."""
+    """In the bundle: a `brain_tumor.evaluation.ood.detector.Gate`."""
     turned_away: float
     """Share of validation scans that it was set to turn away, in (0, 1)."""
     images: int

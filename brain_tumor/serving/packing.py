@@ -1,4 +1,4 @@
-"""From a run directory to the bundle in it: the best weights, and all that is needed to use and to judge them."""
+"""From a run directory to the bundle in it: the best weights, everything needed to use them, and the model card."""
 
 import hashlib
 import json
@@ -7,17 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import torch
 from safetensors.torch import save
 
+from brain_tumor import CAUTION
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import chosen_in
-from brain_tumor.evaluation.ood.gate import Gate
+from brain_tumor.evaluation.ood.detector import Gate
+from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import CARD, GATE, SEEN, WEIGHTS, Bundle, GateFacts, read_bundle, write_config
-from brain_tumor.serving.card import model_card
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
@@ -108,3 +110,49 @@ def _bundle(
 def _gate_facts(content: bytes) -> GateFacts:
     gate = Gate.from_bytes(content)
     return GateFacts(GATE, gate.turned_away, gate.images)
+
+
+_INDEXED = (
+    ("f1", "f1_macro", "macro-F1"),
+    ("accuracy", "accuracy", "accuracy"),
+    ("roc_auc", "auroc", "macro-AUROC"),
+)
+"""Type that the Hugging Face hub knows, metric here, name."""
+
+
+def model_card(bundle: Bundle, facts: dict[str, Any], results: dict[str, Any]) -> str:
+    """Markdown with the front matter of the Hugging Face hub.
+
+    Args:
+        bundle: The model.
+        facts: The content of the run's ``run.json``; paths of the machine are left out.
+        results: The content of its ``results.json``.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("brain_tumor.serving", "."),
+        autoescape=False,  # noqa: S701 - Markdown, of our own figures
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    data = facts["data"] | {"name": Path(facts["data"]["name"]).name or "data"}
+    return environment.get_template("card.md.j2").render(
+        title=f"{facts['model']['name']} on {data['name']}",
+        caution=CAUTION,
+        bundle=bundle,
+        classes=bundle.classes,
+        healthy=bundle.healthy_class,
+        model=facts["model"],
+        pretrained=facts["model"]["weights"] != "none",
+        data=data,
+        leaks=_leaks(data["leakage"]),
+        notes=facts.get("notes", []),
+        results=results,
+        show=format_estimate,
+        headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
+        indexed=_INDEXED,
+    )
+
+
+def _leaks(counts: dict[str, int]) -> str:
+    """``3 images of test_in_train``, …; empty where nothing leaks."""
+    return ", ".join(f"{count} images {name.replace('_', ' ')}" for name, count in counts.items() if count)

@@ -18,11 +18,11 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.serving.ahead import ahead
+from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.ood.detector import Gate
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
-from brain_tumor.serving.gating import measure, open_gate
-from brain_tumor.serving.pictures import ImageLike, Picture, square
+from brain_tumor.serving.images import ImageLike, Picture, ahead, square
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class Answer:
     foreign: bool | None
     """Is it no scan as the model knows them, so that its prediction is not to be used? None: the model has no gate."""
     foreignness: float | None
-    """How far above the gate's limit, see `brain_tumor.evaluation.ood.gate`: above 0 is foreign."""
+    """How far above the gate's limit, see `brain_tumor.evaluation.ood.detector`: above 0 is foreign."""
     version: str
     """Of the model."""
 
@@ -147,3 +147,44 @@ def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> Floats
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
+
+
+def open_gate(bundle: Bundle) -> Gate | None:
+    """The gate in a bundle, if it has one.
+
+    Raises:
+        BundleError: It is damaged.
+    """
+    if bundle.gate is None:
+        return None
+    try:
+        return Gate.from_bytes(bundle.read(bundle.gate.file))
+    except ValueError as error:
+        raise BundleError(
+            f"{bundle.folder / bundle.gate.file} holds no gate ({error}); copy the whole bundle again."
+        ) from error
+
+
+def measure(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float64]:
+    """Foreignness float64 [B]; above 0 is foreign.
+
+    Raises:
+        BundleError: As `features_for`.
+    """
+    return gate.foreignness(features_for(gate, outputs, bundle), outputs.logits)
+
+
+def features_for(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
+    """Features [B, D] as a gate needs them.
+
+    Raises:
+        BundleError: The gate was fitted on another network than that which the engine runs.
+    """
+    wanted = gate.normal.centre.size
+    if outputs.features is None or outputs.features.shape[1] != wanted:
+        found = "no" if outputs.features is None else outputs.features.shape[1]
+        raise BundleError(
+            f"The gate of {bundle.folder} needs {wanted} features and the engine yields {found}; "
+            "export the model again, or train it again."
+        )
+    return outputs.features

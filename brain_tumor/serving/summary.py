@@ -5,7 +5,7 @@ from rich.table import Table
 
 from brain_tumor import CAUTION
 from brain_tumor.serving.bundle import Bundle
-from brain_tumor.serving.exporting import Exported
+from brain_tumor.serving.export import Exported
 
 
 def export_table(exported: Exported, engine: str, precision: str) -> Table:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from machine import groups_of
 from planting import TRANSFORMS, planted
 
-from brain_tumor.data.audit.fingerprint import VIEWS, fingerprint
-from brain_tumor.data.audit.hashing import GRID
+from brain_tumor.data.duplicates.hashing import GRID
+from brain_tumor.data.fingerprint import VIEWS, fingerprint
 from brain_tumor.data.phantom import draw_patients, render
-from brain_tumor.data.reading import read_grey
+from brain_tumor.data.readers.reading import read_grey
 
 Picture = npt.NDArray[np.uint8]
 Grids = npt.NDArray[np.float32]

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from machine import decoded, groups_of, on_sets
 
-from brain_tumor.data.audit.leakage import leakage
-from brain_tumor.data.audit.links import copy_clusters
-from brain_tumor.data.audit.pairs import COPIES, find_pairs
+from brain_tumor.data.duplicates.leakage import leakage
+from brain_tumor.data.duplicates.pairs import COPIES, copy_clusters, find_pairs
 
 EVIDENCE = {
     "nickparvar": {"distinct": 3615, "exact": 103, "pixels": 216, "near_upright": 480, "near": 992},

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation.bootstrap import intervals
 from brain_tumor.evaluation.evidence import Settings, evidence
-from brain_tumor.evaluation.metrics import metric_values
+from brain_tumor.evaluation.metrics.bootstrap import intervals
+from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report.drawing import draw
+from brain_tumor.evaluation.report.figures import draw
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
 ALL, SMALL = 60, 5

@@ -17,11 +17,10 @@ from typing import Any
 from machine import machine, public_set
 
 from brain_tumor import Predictor
-from brain_tumor.evaluation.ood.columns import foreignness_of
 from brain_tumor.evaluation.ood.evaluation import evaluate_gate
-from brain_tumor.evaluation.ood.foreign import foreign_sets
-from brain_tumor.evaluation.predictions import read_predictions
-from brain_tumor.serving.files import assess_all, squares_of
+from brain_tumor.evaluation.ood.test_sets import foreign_sets
+from brain_tumor.evaluation.predictions import foreignness_of, read_predictions
+from brain_tumor.serving.inference import assess_all, squares_of
 from brain_tumor.train import train
 
 SET = "nickparvar"

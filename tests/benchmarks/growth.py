@@ -17,10 +17,10 @@ from charts import chart
 from crowd import Crowd, crowd, phantom_seeds, real_seeds
 from machine import forget_peak, memory_peak, public_set
 
-from brain_tumor.data.audit import hashing, matching
-from brain_tumor.data.audit.fingerprint import WHOLE
-from brain_tumor.data.audit.hashing import Grids, Hasher, Hashes, index_of, neighbours, shrunk
-from brain_tumor.data.audit.orientation import ORIENTATIONS
+from brain_tumor.data.duplicates import hashing
+from brain_tumor.data.duplicates import search as matching
+from brain_tumor.data.duplicates.hashing import Grids, Hasher, Hashes, index_of, neighbours, shrunk
+from brain_tumor.data.fingerprint import ORIENTATIONS, WHOLE
 
 NUMBERS = (12_500, 25_000, 50_000, 100_000, 200_000)
 _SETS = ("cheng", "nickparvar", "preetviradiya")

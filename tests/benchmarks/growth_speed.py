@@ -86,14 +86,14 @@ def plot(result: dict[str, Any], path: Path) -> None:
 
 def cache(folder: Path, number: int) -> Work:
     """Decode everything."""
-    from brain_tumor.data.cache import cached_images
+    from brain_tumor.data.cache.store import cached_images
 
     return lambda: cached_images(_paths(folder, number), growing.SIZE, _place(folder, number))
 
 
 def audit(folder: Path, number: int) -> Work:
     """Find all pairs."""
-    from brain_tumor.data.audit.pairs import picture_pairs
+    from brain_tumor.data.duplicates.pairs import picture_pairs
 
     found = cache(folder, number)()
     return lambda: picture_pairs(found)
@@ -103,9 +103,9 @@ def epoch(folder: Path, number: int) -> Work:
     """Every picture in batches, augmented."""
     from input_pipeline import light
 
+    from brain_tumor.data.augmentation import Augmentation
     from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
-    from brain_tumor.data.loader import TrainLoader
-    from brain_tumor.data.transforms import Augmentation
+    from brain_tumor.data.loaders import TrainLoader
 
     images = cache(folder, number)().images
     dataset = SliceDataset(images, np.arange(number), np.zeros(number, np.int64), Augmentation(light()))
@@ -115,8 +115,8 @@ def epoch(folder: Path, number: int) -> Work:
 
 def evaluation(folder: Path, number: int) -> Work:
     """All metrics with intervals, of random predictions."""
+    from brain_tumor.evaluation.metrics.estimates import results_document
     from brain_tumor.evaluation.predictions import Predictions
-    from brain_tumor.evaluation.results import results_document
 
     rng = np.random.default_rng(0)
     table = pd.read_csv(growing.manifest(folder, number), dtype=str)
@@ -131,10 +131,10 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
     """Load everything as a training does that others went before; then, not timed, fit for some steps."""
     from lightning import seed_everything
 
-    from brain_tumor.runtime import assemble
-    from brain_tumor.runtime.config import compose
-    from brain_tumor.runtime.noise import without_noise
-    from brain_tumor.runtime.world import settle_world
+    from brain_tumor.config.compose import compose
+    from brain_tumor.training import build as assemble
+    from brain_tumor.training.distributed.world import settle_world
+    from brain_tumor.training.known_warnings import without_noise
 
     run_dir = folder / f"run_{number}"
     run_dir.mkdir(exist_ok=True)

@@ -23,16 +23,14 @@ from charts import Bar, bars
 from machine import machine
 
 from brain_tumor import Predictor
-from brain_tumor.models.network import features_and_logits
+from brain_tumor.models.protocol import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of
-from brain_tumor.serving.exporting import F1_DROP, TOLERANCE, compare
-from brain_tumor.serving.files import squares_of
-from brain_tumor.serving.onnx_graph import onnx_model
-from brain_tumor.serving.pictures import square
-from brain_tumor.serving.quantizing import quantized
-from brain_tumor.serving.timing import Latency, interleaved
+from brain_tumor.serving.export import F1_DROP, TOLERANCE, Latency, compare, interleaved
+from brain_tumor.serving.images import square
+from brain_tumor.serving.inference import squares_of
+from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.train import train
 
 MODELS = {

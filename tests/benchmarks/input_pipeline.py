@@ -26,14 +26,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from brain_tumor.data.cache import cached_images
+from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.data.augmentation import Augmentation
+from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
-from brain_tumor.data.loader import TrainLoader
+from brain_tumor.data.loaders import TrainLoader
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.phantom import draw_patients, render
-from brain_tumor.data.transforms import Augmentation
-from brain_tumor.runtime.config import CONF_DIR
-from brain_tumor.runtime.memory import keep_freed_memory
+from brain_tumor.training.fit import keep_freed_memory
 
 ASKED = {"seed": 10.0, "albumentations": 3.0}
 """Times as many pictures a second as the others."""

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from charts import chart
 
-from brain_tumor.evaluation import confusion
-from brain_tumor.evaluation.bootstrap import Floats, intervals
 from brain_tumor.evaluation.decisions import conformal
+from brain_tumor.evaluation.metrics import confusion
+from brain_tumor.evaluation.metrics.bootstrap import Floats, intervals
+from brain_tumor.evaluation.metrics.probability import auroc
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.ranking import auroc
 
 SETS, RESAMPLES = 500, 1000
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import pandas as pd
 
-from brain_tumor.data.cache import ImageCache, cached_images
+from brain_tumor.data.cache.store import ImageCache, cached_images
 from brain_tumor.data.phantom import draw_patients, render
 
 IMAGE_SIZE = 128

@@ -12,10 +12,9 @@ import pandas as pd
 from machine import decoded, groups_of, on_sets
 from planting import TRANSFORMS, planted
 
-from brain_tumor.data.audit.fingerprint import fingerprint
-from brain_tumor.data.audit.links import copy_clusters
-from brain_tumor.data.audit.pairs import COPIES, find_pairs
-from brain_tumor.data.reading import read_grey
+from brain_tumor.data.duplicates.pairs import COPIES, copy_clusters, find_pairs
+from brain_tumor.data.fingerprint import fingerprint
+from brain_tumor.data.readers.reading import read_grey
 
 Views = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ import pytest
 from crowd import crowd, seed_of
 from planting import TRANSFORMS
 
-from brain_tumor.data.audit.fingerprint import fingerprint
+from brain_tumor.data.fingerprint import fingerprint
 from brain_tumor.data.phantom import draw_patients, render
 
 PICTURES = 12

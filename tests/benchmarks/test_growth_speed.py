@@ -16,8 +16,8 @@ def folder(tmp_path_factory):
 
 
 def test_pictures_differ_and_copies_are_known(folder):
-    from brain_tumor.data.audit.pairs import picture_pairs
-    from brain_tumor.data.cache import cached_images
+    from brain_tumor.data.cache.store import cached_images
+    from brain_tumor.data.duplicates.pairs import picture_pairs
 
     pairs = picture_pairs(cached_images(growth_speed._paths(folder, 160), growing.SIZE, folder / "cache"))
 

@@ -30,12 +30,12 @@ from peers import Stopwatch, template_rates, timm_rates
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from brain_tumor.runtime import assemble
-from brain_tumor.runtime.config import compose
-from brain_tumor.runtime.fitting import fit
-from brain_tumor.runtime.noise import without_noise
-from brain_tumor.runtime.precision import HALF, settle_precision
-from brain_tumor.runtime.world import World
+from brain_tumor.config.compose import compose
+from brain_tumor.training import build as assemble
+from brain_tumor.training.distributed.world import World
+from brain_tumor.training.fit import fit
+from brain_tumor.training.known_warnings import without_noise
+from brain_tumor.training.precision import HALF, settle_precision
 
 SIZE, BATCH, REPEATS = 128, 32, 3
 EPOCHS = {"ours": 7, "peers": 3}

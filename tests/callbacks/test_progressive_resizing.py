@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from lightning.pytorch.callbacks import Callback
 
 from brain_tumor.callbacks.progressive_resizing import ProgressiveResizing
+from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
-from brain_tumor.runtime import assemble
-from brain_tumor.runtime.config import compose
 from brain_tumor.train import train
+from brain_tumor.training import build as assemble
 
 
 def test_sides_of_a_training():

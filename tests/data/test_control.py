@@ -1,6 +1,6 @@
 import pandas as pd
 
-from brain_tumor.data.control import random_labels
+from brain_tumor.data.labels import random_labels
 
 
 def test_random_labels_are_one_a_group_and_of_all_classes():

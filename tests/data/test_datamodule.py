@@ -7,12 +7,12 @@ import pytest
 import torch
 from conftest import CENTRES, save
 
-from brain_tumor.data.audit.veto import leak_counts
+from brain_tumor.data.augmentation import Augmentation
 from brain_tumor.data.catalog import folder
 from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.data.splitting import Holdout
-from brain_tumor.data.transforms import Augmentation
+from brain_tumor.data.splits import Holdout
 from brain_tumor.errors import ConfigError, DataError
 
 AUGMENTATION = Augmentation({"HorizontalFlip": {"p": 0.5}, "Affine": {"rotate": [-10, 10], "p": 1.0}})
@@ -117,7 +117,7 @@ def test_unreadable_pictures_stop_or_are_left_out(module, flat_folder, tmp_path,
 
 
 def folder_picture(data, row):
-    from brain_tumor.data.reading import read_grey
+    from brain_tumor.data.readers.reading import read_grey
 
     return read_grey(data.samples["path"][row])
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.formats.clinical import ORIENTATIONS, ball, rank_of, write_dicom, write_nifti, write_series
+from data.readers.clinical import ORIENTATIONS, ball, rank_of, write_dicom, write_nifti, write_series
 
 from brain_tumor.data.catalog import folder, manifest
-from brain_tumor.data.reading import read_grey, source_file
+from brain_tumor.data.readers.reading import read_grey, source_file
 from brain_tumor.data.samples import COLUMNS
 from brain_tumor.errors import ConfigError, DataError
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
-from brain_tumor.data.loader import DealtBatches, TrainLoader
+from brain_tumor.data.loaders import DealtBatches, TrainLoader
 from brain_tumor.errors import DataError
 
 

@@ -2,13 +2,13 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from data.sets.layouts import write_mat
+from data.public.layouts import write_mat
 from PIL import Image
 
-from brain_tumor.data.decoding import fit_square
+from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.masks import head_mask, read_masks
 from brain_tumor.data.phantom.store import phantom
-from brain_tumor.data.reading import read_grey
+from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.errors import DataError
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 
-from brain_tumor.data.floor import nearest
-from brain_tumor.data.neighbours import neighbours
+from brain_tumor.data.baseline import nearest, neighbours
 
 KNOWN, QUERIES = np.arange(30), np.arange(30, 40)
 
@@ -15,8 +14,8 @@ def test_they_are_those_that_correlate_best(monkeypatch):
     expected = np.argsort(-alike, axis=1)[:, :3]
 
     found, similarity = neighbours(views, KNOWN, QUERIES)
-    monkeypatch.setattr("brain_tumor.data.floor._KNOWN", 7)
-    monkeypatch.setattr("brain_tumor.data.floor._BLOCK", 3)
+    monkeypatch.setattr("brain_tumor.data.baseline._KNOWN", 7)
+    monkeypatch.setattr("brain_tumor.data.baseline._BLOCK", 3)
     in_parts, _ = neighbours(views, KNOWN, QUERIES)
 
     np.testing.assert_array_equal(found, expected)

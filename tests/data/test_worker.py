@@ -1,6 +1,6 @@
 import pytest
 
-from brain_tumor.data.worker import automatic_workers
+from brain_tumor.data.loaders import automatic_workers
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from test_metrics import predictions
+from factories import predictions
 
-from brain_tumor.evaluation.patients import by_patient
+from brain_tumor.evaluation.predictions import by_patient
 
 NAMES = ("glioma", "no_tumor", "pituitary")
 

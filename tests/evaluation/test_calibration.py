@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from factories import predictions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
-from test_metrics import predictions
 
 from brain_tumor.evaluation.calibration import before_and_after, calibrated, fit_temperature, scaled
 

@@ -1,26 +1,16 @@
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
-from test_metrics import predictions
+from factories import FAST, random_predictions
 
 from brain_tumor.evaluation.calibration import fit_temperature
-from brain_tumor.evaluation.evidence import Chosen, Settings, choose, chosen_in, evidence
-
-FAST = Settings(resamples=20)
-
-
-def table(n, seed, groups=2, names=("glioma", "no_tumor", "pituitary")):
-    rng = np.random.default_rng(seed)
-    labels = np.repeat(rng.integers(0, len(names), n // groups), groups)
-    p = rng.dirichlet(np.ones(len(names)), n) * 0.6 + 0.4 * np.eye(len(names))[labels]
-    return predictions(labels, p, names=names, groups=[f"{seed}-{row // groups}" for row in range(n)])
+from brain_tumor.evaluation.evidence import Chosen, choose, chosen_in, evidence
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return {"val": table(120, 0), "test": table(160, 1)}
+    return {"val": random_predictions(120, 0), "test": random_predictions(160, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +57,9 @@ def test_a_frozen_model_brings_its_choices(splits, document):
 
 def test_data_without_a_healthy_class_have_no_detection():
     names = ("glioma", "meningioma", "pituitary")
-    found = evidence({"val": table(60, 0, names=names), "test": table(60, 1, names=names)}, FAST)
+    found = evidence(
+        {"val": random_predictions(60, 0, names=names), "test": random_predictions(60, 1, names=names)}, FAST
+    )
 
     assert "operating_points" not in found
     assert "decision_curve" not in found

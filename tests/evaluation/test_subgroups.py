@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_metrics import predictions
+from factories import predictions
 
 from brain_tumor.evaluation.subgroups import FEWEST, subgroups
 

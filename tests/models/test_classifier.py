@@ -14,13 +14,12 @@ from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.freezing import Freezing
 from brain_tumor.errors import BrainTumorError, ConfigError
 from brain_tumor.models.classifier import Classifier
-from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.models.losses import CrossEntropy
 from brain_tumor.models.mixing import Mixing
-from brain_tumor.models.network import features_and_logits
 from brain_tumor.models.optim import adamw
-from brain_tumor.models.schedule import constant, plateau, warmup_cosine
-from brain_tumor.models.stages import steps_below_head
+from brain_tumor.models.protocol import features_and_logits, steps_below_head
+from brain_tumor.models.schedules import constant, plateau, warmup_cosine
+from brain_tumor.models.small_cnn import SmallCNN
 
 CLASSES = ("a", "b", "c")
 

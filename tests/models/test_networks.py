@@ -4,11 +4,10 @@ import torch
 from safetensors.torch import save_file
 
 from brain_tumor.errors import ConfigError, WeightsError
-from brain_tumor.models.backbone import timm_backbone
-from brain_tumor.models.cnn import SmallCNN
-from brain_tumor.models.network import Network, channel_statistics, features_and_logits
-from brain_tumor.models.seed_cnn import SeedCNN
-from brain_tumor.models.stages import steps_below_head
+from brain_tumor.models.protocol import Network, channel_statistics, features_and_logits, steps_below_head
+from brain_tumor.models.reference_cnn import SeedCNN
+from brain_tumor.models.small_cnn import SmallCNN
+from brain_tumor.models.timm_backbone import timm_backbone
 
 
 def parameters(network):

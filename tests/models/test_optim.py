@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.backbone import timm_backbone
-from brain_tumor.models.cnn import SmallCNN
 from brain_tumor.models.optim import adamw, parameter_groups, sgd
-from brain_tumor.models.schedule import constant, one_cycle, plateau, warmup_cosine
-from brain_tumor.models.stages import steps_below_head
+from brain_tumor.models.protocol import steps_below_head
+from brain_tumor.models.schedules import constant, one_cycle, plateau, warmup_cosine
+from brain_tumor.models.small_cnn import SmallCNN
+from brain_tumor.models.timm_backbone import timm_backbone
 
 NETWORK = SmallCNN(2, widths=(8, 8))
 

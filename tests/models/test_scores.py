@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
-from brain_tumor.models.scores import ValidationScores
+from brain_tumor.models.validation_scores import ValidationScores
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 import torch
+from factories import SHORT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from test_train import SHORT
 
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError
@@ -105,7 +105,7 @@ class TestOfARun:
         run = train(["data=folder", f"data.root={flat_folder}", *SHORT, "trainer.max_epochs=1"], tmp_path)
 
         assert not (run.run_dir / "bundle").exists()
-        assert "No bundle is written: A bundle cannot hold brain_tumor.models.cnn.SmallCNN" in caplog.text
+        assert "No bundle is written: A bundle cannot hold brain_tumor.models.small_cnn.SmallCNN" in caplog.text
 
 
 @pytest.mark.parametrize(

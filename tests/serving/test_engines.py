@@ -14,7 +14,8 @@ import pytest
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError, ConfigError, DataError
 from brain_tumor.export import export
-from brain_tumor.serving import engines, exporting
+from brain_tumor.serving import engines
+from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.onnx_graph import onnx_model
 

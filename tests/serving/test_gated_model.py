@@ -15,11 +15,11 @@ from PIL import Image
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError, DataError
 from brain_tumor.evaluate import evaluate
-from brain_tumor.evaluation.ood.gate import Gate
+from brain_tumor.evaluation.ood.detector import Gate
 from brain_tumor.predict import predict
-from brain_tumor.serving import exporting
+from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
-from brain_tumor.serving.files import squares_of
+from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.packing import pack
 
 ENGINES = ["torch", "onnxruntime", "openvino"]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import draw
+from factories import SHORT
 from PIL import Image
-from test_train import SHORT
 
 from brain_tumor import Predictor
 from brain_tumor.errors import ConfigError, DataError

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.audit.leakage import leakage, random_split_leak
-from brain_tumor.data.audit.links import copy_clusters
-from brain_tumor.data.audit.pairs import COPIES, KINDS, PAIRS_VERSION
-from brain_tumor.data.floor import FLOOR, MOST_QUERIES, asked, cached_nearest, floor_scores, random_label_accuracy
+from brain_tumor.data.baseline import FLOOR, MOST_QUERIES, asked, cached_nearest, floor_scores, random_label_accuracy
+from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
+from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, copy_clusters
 from brain_tumor.data.loading import LoadedData
-from brain_tumor.data.publish import published_file
 from brain_tumor.data.samples import data_digest
-from brain_tumor.data.splitting import KFold
+from brain_tumor.data.splits import KFold
 from brain_tumor.errors import DataError
+from brain_tumor.run_dir.atomic import published_file
 
 AUDIT_VERSION = 1
 """Part of every stored document's name: raise it when the same data would be judged otherwise."""

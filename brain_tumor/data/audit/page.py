@@ -12,9 +12,9 @@ import pandas as pd
 
 from brain_tumor import CAUTION
 from brain_tumor.data.audit.findings import label_conflicts
-from brain_tumor.data.audit.pairs import COPIES
+from brain_tumor.data.duplicates.pairs import COPIES
 from brain_tumor.data.loading import LoadedData
-from brain_tumor.data.publish import published_file
+from brain_tumor.run_dir.atomic import published_file
 
 _SIDE = 128
 _SHOWN = 12

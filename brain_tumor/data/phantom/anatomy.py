@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from brain_tumor.data.phantom.geometry import Map, Noise, both_sides, depth_in_ellipsoid, ellipsoid, soft
+from brain_tumor.data.phantom.imaging import Map, Noise, both_sides, depth_in_ellipsoid, ellipsoid, soft
 
 SCALP, SKULL, FLUID = 0.055, 0.065, 0.025
 """Thickness of the layers around the brain, in patient units."""

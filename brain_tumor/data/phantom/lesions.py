@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.phantom.anatomy import SELLA, Head, paint
-from brain_tumor.data.phantom.geometry import Map, Noise, depth_in_ellipsoid, ellipsoid, soft
+from brain_tumor.data.phantom.imaging import Map, Noise, depth_in_ellipsoid, ellipsoid, soft
 
 
 class Lesion(Protocol):

@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.phantom.anatomy import Head
-from brain_tumor.data.phantom.geometry import Map
+from brain_tumor.data.phantom.imaging import SCANNERS, Map, scan
 from brain_tumor.data.phantom.lesions import KINDS, Lesion
-from brain_tumor.data.phantom.scanner import SCANNERS, scan
 
 CONTRASTS = {"T1c": 0.7, "T1": 0.15, "T2": 0.15}
 """How often each is taken."""

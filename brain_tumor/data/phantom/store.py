@@ -10,9 +10,9 @@ from PIL import Image
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.phantom.patients import Patient, draw_patients, render
 from brain_tumor.data.progress import progress
-from brain_tumor.data.publish import published_folder
 from brain_tumor.data.samples import read_table, samples_table, write_table
 from brain_tumor.errors import DataError
+from brain_tumor.run_dir.atomic import published_folder
 
 VERSION = 5
 """Part of the folder's name: raise it when the same seed would give other pictures."""

@@ -7,12 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.evaluation.comparison.candidates import Candidate
-from brain_tumor.evaluation.comparison.comparing import Comparison
-from brain_tumor.evaluation.comparison.delong import Placements, delong, placements
-from brain_tumor.evaluation.comparison.mcnemar import mcnemar
-from brain_tumor.evaluation.comparison.multiplicity import holm
-from brain_tumor.evaluation.comparison.resampling import difference
-from brain_tumor.evaluation.curves import TUMOUR
+from brain_tumor.evaluation.comparison.resampling import Comparison, difference
+from brain_tumor.evaluation.comparison.tests import Placements, delong, holm, mcnemar, placements
+from brain_tumor.evaluation.metrics.curves import TUMOUR
 from brain_tumor.evaluation.predictions import Predictions
 
 Test = dict[str, Any]

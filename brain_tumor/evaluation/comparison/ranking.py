@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from brain_tumor.evaluation.comparison.comparing import Comparison
 from brain_tumor.evaluation.comparison.pairs import pairwise
-from brain_tumor.evaluation.comparison.resampling import Resampled, best_shares, is_lower_better
-from brain_tumor.evaluation.summary import DETECTION, HEADLINES
+from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
+from brain_tumor.evaluation.report.format import DETECTION, HEADLINES
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Paired bootstrap of whole groups: every candidate meets the same patients in the same resample."""
+"""Paired bootstrap of whole groups, and the candidates ranked by it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.progress import progress
-from brain_tumor.evaluation.bootstrap import group_weights
+from brain_tumor.errors import require
 from brain_tumor.evaluation.comparison.candidates import Candidate
-from brain_tumor.evaluation.metrics import metric_values
+from brain_tumor.evaluation.metrics.bootstrap import group_weights
+from brain_tumor.evaluation.metrics.values import metric_values
 
 Floats = npt.NDArray[np.float64]
 LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
@@ -50,7 +51,7 @@ def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list
     Args:
         candidates: With aligned tables.
         resamples: B.
-        seed: Same seed, same resamples, and the same as of `brain_tumor.evaluation.bootstrap.intervals`.
+        seed: Same seed, same resamples, and the same as of `brain_tumor.evaluation.metrics.bootstrap.intervals`.
 
     Returns:
         One mapping a candidate: metric → values and draws.
@@ -127,3 +128,56 @@ def _percentiles(draws: Floats, level: float) -> dict[str, float | None]:
 
 def _defined(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidates, best first."""
+
+    metric: str
+    """That ranks."""
+    level: float
+    """Of all intervals."""
+    resamples: int
+    candidates: tuple[Candidate, ...]
+    resampled: tuple[dict[str, Resampled], ...]
+    """Of each candidate: metric → values and draws."""
+
+    @property
+    def ranked(self) -> list[Resampled]:
+        """The metric that ranks, of each candidate."""
+        return [one[self.metric] for one in self.resampled]
+
+    def of(self, name: str) -> tuple[Candidate, dict[str, Resampled]]:
+        """A candidate by its name."""
+        index = [candidate.name for candidate in self.candidates].index(name)
+        return self.candidates[index], self.resampled[index]
+
+
+def compare(
+    candidates: Sequence[Candidate],
+    metric: str = "f1_macro",
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Comparison:
+    """Resample all candidates and rank them.
+
+    Args:
+        candidates: With aligned tables, as `brain_tumor.evaluation.comparison.candidates.candidates` makes them.
+        metric: Any of `brain_tumor.evaluation.metrics.values.metric_values`.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+        level: Of the intervals, in (0, 1).
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
+    table = candidates[0].tables[0]
+    known = metric_values(table, np.ones((1, len(table.labels))))
+    require(metric in known, f"metric={metric}", ", ".join(known))
+    resampled = resample(candidates, resamples, seed)
+    values = np.array([one[metric].value for one in resampled])
+    order = np.argsort(values if is_lower_better(metric) else -values, kind="stable")  # NaN comes last
+    return Comparison(metric, level, resamples, tuple(candidates[i] for i in order), tuple(resampled[i] for i in order))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.evaluation.bootstrap import Floats
-from brain_tumor.evaluation.confusion import ratio
+from brain_tumor.evaluation.metrics.bootstrap import Floats
+from brain_tumor.evaluation.metrics.confusion import ratio
+from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.results import Estimate, estimates
 
 Sets = npt.NDArray[np.bool_]
 
@@ -44,7 +44,7 @@ def judged(predictions: Predictions, members: Sets, **options: Any) -> dict[str,
     Args:
         predictions: Of test.
         members: bool [N, C].
-        options: As for `brain_tumor.evaluation.results.estimates`.
+        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
 
     Returns:
         ``coverage``, ``coverage/<class>``, ``size`` (mean number of classes), ``single`` and ``empty`` (shares).

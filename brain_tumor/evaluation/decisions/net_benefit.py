@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation.bootstrap import Floats
-from brain_tumor.evaluation.confusion import ratio
+from brain_tumor.evaluation.metrics.bootstrap import Floats
+from brain_tumor.evaluation.metrics.confusion import ratio
+from brain_tumor.evaluation.metrics.estimates import estimates
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.results import estimates
 
 THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.04), 2)
 """Probabilities of a tumour from which on one would act."""
@@ -21,7 +21,7 @@ def decision_curve(predictions: Predictions, prevalence: float, **options: Any) 
     Args:
         predictions: With a healthy class; probabilities should be calibrated, as thresholds are read as probabilities.
         prevalence: Share of tumours, in (0, 1), that sensitivity and specificity are weighed with.
-        options: As for `brain_tumor.evaluation.results.estimates`.
+        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
 
     Returns:
         Columns ``threshold, model, ci_low, ci_high, treat_all``, per image; treating no one is 0.

@@ -7,8 +7,8 @@ from typing import Any
 import jinja2
 
 from brain_tumor import CAUTION
-from brain_tumor.data.publish import published_file
-from brain_tumor.evaluation.summary import show
+from brain_tumor.evaluation.report.format import format_estimate
+from brain_tumor.run_dir.atomic import published_file
 
 CHECKLISTS = {"claim.md": "CLAIM 2024", "tripod_ai.md": "TRIPOD+AI 2024"}
 """File → name."""
@@ -76,9 +76,9 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, str | None]:
     overlap = results.get("overlap")
     points = results.get("operating_points", {"points": []})["points"]
     half = (test["accuracy"]["ci_high"] - test["accuracy"]["ci_low"]) / 2
-    headline = f"macro-F1 {show(test['f1_macro'])}, accuracy {show(test['accuracy'])}"
+    headline = f"macro-F1 {format_estimate(test['f1_macro'])}, accuracy {format_estimate(test['accuracy'])}"
     if "detection/auroc" in test:
-        headline += f", detection AUROC {show(test['detection/auroc'])}"
+        headline += f", detection AUROC {format_estimate(test['detection/auroc'])}"
     floor = results.get("floor")
     return {
         "numbers": f"test: {n['images']} images in {n['groups']} groups; "
@@ -86,7 +86,7 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, str | None]:
         "sample_size": f"the 95 % interval of accuracy is ± {half:.3f} wide at this size",
         "headline": headline + (f"; 1-NN floor {floor['test']['f1_macro']:.3f}" if floor else ""),
         "uncertainty": "95 % intervals by BCa bootstrap of whole groups (patients), exact where a share is 0 or 1",
-        "calibration": f"ECE {show(calibration['test']['after']['ece'])} after temperature "
+        "calibration": f"ECE {format_estimate(calibration['test']['after']['ece'])} after temperature "
         f"{calibration['temperature']:.2f} fitted on validation; report.html"
         if calibration
         else None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from brain_tumor import CAUTION
-from brain_tumor.data.publish import published_file
+from brain_tumor.run_dir.atomic import published_file
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate, splits_of
+from brain_tumor.evaluation.report.image_sections import PICTURE_SECTIONS
 from brain_tumor.evaluation.report.page import Section, Table, Tile
-from brain_tumor.evaluation.report.picture_sections import PICTURE_SECTIONS
-from brain_tumor.evaluation.summary import DETECTION, HEADLINES, show, splits_of
 
 Results = Mapping[str, Any]
 PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc", "auprc")
@@ -58,7 +58,7 @@ def _metrics(results: Results) -> Section:
     table, dim = [], set[int]()
     for metric in (*HEADLINES, *FURTHER, *DETECTION, "detection/ppv", "detection/npv", "detection/auprc"):
         if metric in results["test"]:
-            table.append([metric, *(show(results[split][metric]) for split in splits)])
+            table.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
         if metric == "f1_macro" and "floor" in results:
             dim.add(len(table))
             table.append(["f1_macro of the floor", *(f"{results['floor'][split]['f1_macro']:.3f}" for split in splits)])
@@ -73,7 +73,10 @@ def _metrics(results: Results) -> Section:
 
 def _classes(results: Results) -> Section:
     test, counts = results["test"], results["n"]["test"]["per_class"]
-    rows = [[label, str(n), *(show(test[f"{name}/{label}"]) for name in PER_CLASS)] for label, n in counts.items()]
+    rows = [
+        [label, str(n), *(format_estimate(test[f"{name}/{label}"]) for name in PER_CLASS)]
+        for label, n in counts.items()
+    ]
     return Section("Test, class by class", "", [Table(["class", "n", *PER_CLASS], rows)])
 
 
@@ -83,7 +86,7 @@ def _patients(results: Results) -> Section | None:
         return None
     splits, n = splits_of(found), found["n"]
     metrics = [metric for metric in (*HEADLINES[:5], *DETECTION) if metric in found["test"]]
-    rows = [[metric, *(show(found[split][metric]) for split in splits)] for metric in metrics]
+    rows = [[metric, *(format_estimate(found[split][metric]) for split in splits)] for metric in metrics]
     mixed = n["test"]["mixed"]
     text = "Mean probability over the images of each group; a group with any tumour image counts as that tumour." + (
         f" {mixed} groups of the test show several kinds of tumour and are left out." if mixed else ""
@@ -100,7 +103,7 @@ def _calibration(results: Results) -> Section | None:
     if found["temperature"] == 1:
         kinds.pop("before")
     names = [name for name in _CALIBRATION if name in found["test"]["after"]]
-    rows = [[name, *(show(found["test"][kind][name]) for kind in kinds)] for name in names]
+    rows = [[name, *(format_estimate(found["test"][kind][name]) for kind in kinds)] for name in names]
     text = (
         f"Temperature {found['temperature']:.3f}, fitted on validation; figures are of the test. A slope of 1 and an "
         "intercept of 0 are right. The model's bundle answers with calibrated probabilities."
@@ -113,7 +116,7 @@ def _decisions(results: Results) -> Section | None:
     if not found:
         return None
     rows = [
-        [point["name"], f"{point['threshold']:.3f}", *(show(point["test"][name]) for name in _POINT)]
+        [point["name"], f"{point['threshold']:.3f}", *(format_estimate(point["test"][name]) for name in _POINT)]
         for point in found["points"]
     ]
     share = f"{found['prevalence']:.0%}"
@@ -131,7 +134,7 @@ def _abstention(results: Results) -> Section | None:
     if not found:
         return None
     splits = splits_of(found)
-    rows = [[name, *(show(found[split][name]) for split in splits)] for name in found["test"]]
+    rows = [[name, *(format_estimate(found[split][name]) for split in splits)] for name in found["test"]]
     text = (
         f"The model abstains where its calibrated confidence is below {found['below']:.3f}, chosen on validation; "
         "coverage is the share that it answers, accuracy and f1_macro are of these. AURC is the area under the "
@@ -145,7 +148,9 @@ def _conformal(results: Results) -> Section | None:
     if not found:
         return None
     kinds = {"marginal": "for all images together", "by_class": "for each class"}
-    rows = [[name, *(show(found[kind]["test"][name]) for kind in kinds)] for name in found["marginal"]["test"]]
+    rows = [
+        [name, *(format_estimate(found[kind]["test"][name]) for kind in kinds)] for name in found["marginal"]["test"]
+    ]
     text = (
         f"Sets of classes that are to hold the true one for {found['asked']:.0%} of images, calibrated on validation; "
         "figures are of the test."
@@ -162,8 +167,8 @@ def _subgroups(results: Results) -> Section | None:
             f"{part['attribute']}: {part['value']}" + (" (worst)" if part["worst"] else ""),
             str(part["images"]),
             str(part["groups"]),
-            show(part["accuracy"]),
-            show(part["f1_macro"]),
+            format_estimate(part["accuracy"]),
+            format_estimate(part["f1_macro"]),
         ]
         for part in found
     ]
@@ -172,5 +177,5 @@ def _subgroups(results: Results) -> Section | None:
 
 
 def _tile(name: str, estimate: Mapping[str, float | None]) -> Tile:
-    value, _, span = show(estimate).partition(" ")
+    value, _, span = format_estimate(estimate).partition(" ")
     return Tile(name, value, f"95 % CI {span or '–'}")

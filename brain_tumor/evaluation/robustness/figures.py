@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from brain_tumor.evaluation.figures import COLOURS
+from brain_tumor.evaluation.report.plots import COLOURS
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
 
 _COLUMNS = 4

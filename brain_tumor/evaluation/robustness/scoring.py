@@ -1,4 +1,4 @@
-"""The few metrics that robustness is told in, by the definitions of all others."""
+"""Which images robustness is measured on, and the few metrics it is reported in."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,12 +7,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.evaluation.bootstrap import group_weights
-from brain_tumor.evaluation.metrics import metric_values
+from brain_tumor.evaluation.metrics.bootstrap import group_weights
+from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
 
-Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+
+
+def stratified(labels: Rows, limit: int | None, seed: int = 0) -> Rows:
+    """Rows of at most ``limit`` images, drawn so that classes keep their shares and none is lost, ascending.
+
+    Args:
+        labels: int64 [N].
+        limit: None takes all.
+        seed: Same seed, same rows; a larger limit only adds to them.
+    """
+    if limit is None or len(labels) <= limit:
+        return np.arange(len(labels))
+    mixed = np.random.default_rng(seed).permutation(len(labels))
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        own = mixed[labels[mixed] == label]
+        place[own] = np.arange(len(own)) / len(own)
+    return np.sort(mixed[np.argsort(place[mixed], kind="stable")[:limit]])
+
+
+Floats = npt.NDArray[np.float64]
 Classify = Callable[[npt.NDArray[np.uint8]], Floats]
 """Grey squares uint8 [B, S, S] → probabilities float64 [B, C]."""
 METRICS = ("f1_macro", "accuracy", "detection/auroc")

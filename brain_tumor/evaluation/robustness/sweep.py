@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.data.pictures import Pictures
+from brain_tumor.data.images import Pictures
 from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
-from brain_tumor.evaluation.robustness.sampling import stratified
-from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores
+from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores, stratified
 
 
 def robustness(

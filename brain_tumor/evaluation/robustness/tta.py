@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.data.pictures import Pictures
+from brain_tumor.data.images import Pictures
 from brain_tumor.data.progress import progress
-from brain_tumor.evaluation.robustness.sampling import stratified
-from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores
+from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores, stratified
 
 VIEWS = {
     "as it is": (False, 0.0, 0.0, 0.0),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import BundleError
-from brain_tumor.models.network import features_and_logits
+from brain_tumor.models.protocol import features_and_logits
 from brain_tumor.serving.architectures import build_network
 from brain_tumor.serving.bundle import WEIGHTS, Bundle
 from brain_tumor.serving.engines import Engine, Outputs, Pixels

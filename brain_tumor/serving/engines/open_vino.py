@@ -5,8 +5,8 @@ from threading import Lock
 import numpy as np
 
 from brain_tumor.errors import BundleError
+from brain_tumor.serving.architectures import hidden
 from brain_tumor.serving.engines import Engine, Outputs, Pixels
-from brain_tumor.serving.hiding import hidden
 
 with hidden("absl"):  # whose log handler closes streams that it does not own, once logging is configured anew
     import openvino as ov

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_tumor.data.phantom.anatomy import Head
+from brain_tumor.data.phantom.imaging import SCANNERS, Scanner, scan
 from brain_tumor.data.phantom.lesions import KINDS
 from brain_tumor.data.phantom.patients import PLANES, draw_patients, render
-from brain_tumor.data.phantom.scanner import SCANNERS, Scanner, scan
 
 
 def of_label(label, count=6, seed=3):

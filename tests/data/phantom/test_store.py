@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_tumor.data.audit.fingerprint import fingerprint
+from brain_tumor.data.baseline import nearest
 from brain_tumor.data.catalog import manifest
-from brain_tumor.data.floor import nearest
+from brain_tumor.data.fingerprint import fingerprint
 from brain_tumor.data.phantom import phantom, store
-from brain_tumor.data.splitting import Holdout
+from brain_tumor.data.splits import Holdout
 from brain_tumor.errors import DataError
 
 SMALL = {"patients": 12, "slices": 2, "size": 32}

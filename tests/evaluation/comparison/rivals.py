@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation.comparison.candidates import Candidate
-from brain_tumor.evaluation.comparison.pairing import align
+from brain_tumor.evaluation.comparison.candidates import Candidate, align
 from brain_tumor.evaluation.predictions import Predictions
 
 NAMES = ("glioma", "meningioma", "no_tumor", "pituitary")

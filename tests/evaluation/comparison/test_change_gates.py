@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from rivals import NAMES, field, frame, table, truth
 
-from brain_tumor.evaluation.comparison.comparing import compare
-from brain_tumor.evaluation.comparison.gates import Rules, changes
+from brain_tumor.evaluation.comparison.acceptance import Rules, changes
+from brain_tumor.evaluation.comparison.resampling import compare
 from brain_tumor.evaluation.predictions import Predictions
 
 LABELS = truth(400)

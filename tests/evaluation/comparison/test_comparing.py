@@ -6,9 +6,9 @@ from rivals import field, table, truth
 
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.comparison.candidates import Candidate
-from brain_tumor.evaluation.comparison.comparing import compare
-from brain_tumor.evaluation.comparison.multiplicity import holm
 from brain_tumor.evaluation.comparison.ranking import comparison_document
+from brain_tumor.evaluation.comparison.resampling import compare
+from brain_tumor.evaluation.comparison.tests import holm
 
 LABELS = truth(300)
 

@@ -3,7 +3,7 @@ import pytest
 from rivals import frame, table, truth
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.comparison.pairing import align
+from brain_tumor.evaluation.comparison.candidates import align
 from brain_tumor.evaluation.predictions import Predictions
 
 LABELS = truth(30)

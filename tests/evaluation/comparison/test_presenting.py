@@ -7,15 +7,12 @@ from PIL import Image
 from rich.console import Console
 from rivals import field, table, truth
 
-from brain_tumor.evaluation.comparison.comparing import compare
-from brain_tumor.evaluation.comparison.console import gates_table, ranking_table
-from brain_tumor.evaluation.comparison.figures import forest
-from brain_tumor.evaluation.comparison.gates import Rules, changes
-from brain_tumor.evaluation.comparison.page import write_page
+from brain_tumor.evaluation.comparison.acceptance import Rules, change_record, changes
 from brain_tumor.evaluation.comparison.ranking import comparison_document
-from brain_tumor.evaluation.comparison.record import change_record
-from brain_tumor.evaluation.comparison.wording import show_difference, show_p, show_share, signed
-from brain_tumor.evaluation.figures import save_figure
+from brain_tumor.evaluation.comparison.report import forest, gates_table, ranking_table, write_page
+from brain_tumor.evaluation.comparison.resampling import compare
+from brain_tumor.evaluation.report.format import format_difference, format_p, format_share, format_signed
+from brain_tumor.evaluation.report.plots import save_figure
 
 LABELS = truth(200)
 
@@ -131,8 +128,8 @@ def test_what_is_undefined_is_a_dash(tmp_path):
 
 
 def test_numbers_in_words():
-    assert [signed(value) for value in (0.0123, -0.0123, -0.0001, 0.0)] == ["+0.012", "−0.012", "0.000", "0.000"]
-    assert [show_p(p) for p in (None, 0.0004, 0.25)] == ["–", "<0.001", "0.250"]
-    assert [show_share(share) for share in (None, 0.625)] == ["–", "62 %"]
-    assert show_difference({"value": -0.5, "ci_low": -0.75, "ci_high": 0.25}) == "−0.500 [−0.750, +0.250]"
-    assert show_difference(None) == "–"
+    assert [format_signed(value) for value in (0.0123, -0.0123, -0.0001, 0.0)] == ["+0.012", "−0.012", "0.000", "0.000"]
+    assert [format_p(p) for p in (None, 0.0004, 0.25)] == ["–", "<0.001", "0.250"]
+    assert [format_share(share) for share in (None, 0.625)] == ["–", "62 %"]
+    assert format_difference({"value": -0.5, "ci_low": -0.75, "ci_high": 0.25}) == "−0.500 [−0.750, +0.250]"
+    assert format_difference(None) == "–"

@@ -3,8 +3,8 @@ import pytest
 from rivals import NAMES, field, frame, table, truth
 from sklearn.metrics import accuracy_score, f1_score
 
-from brain_tumor.evaluation.bootstrap import group_weights
 from brain_tumor.evaluation.comparison.resampling import Resampled, best_shares, difference, resample
+from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.predictions import Predictions
 
 LABELS = truth(120)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from factories import predictions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_metrics import predictions
 
 from brain_tumor.evaluation.decisions.conformal import judged, sets, thresholds
 

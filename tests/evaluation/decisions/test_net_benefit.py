@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from decisions_tables import detection
+from factories import detection
 
 from brain_tumor.evaluation.decisions.net_benefit import THRESHOLDS, decision_curve
 

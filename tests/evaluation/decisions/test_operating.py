@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from decisions_tables import detection
+from factories import detection, predictions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_metrics import predictions
 
-from brain_tumor.evaluation.decisions.operating import judged, operating_points, said_tumour
+from brain_tumor.evaluation.decisions.operating_points import judged, operating_points, said_tumour
 
 
 def rates(found, threshold):

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from factories import predictions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
-from test_metrics import predictions
 
-from brain_tumor.evaluation.decisions.selective import abstention_threshold, aurc, judged, risk_coverage
+from brain_tumor.evaluation.decisions.abstention import abstention_threshold, aurc, judged, risk_coverage
 
 
 def table(confidences, right):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brain_tumor.evaluation.ood.foreign import ANATOMY, anatomy, foreign_sets
+from brain_tumor.evaluation.ood.test_sets import ANATOMY, anatomy, foreign_sets
 
 SIZE = 50
 

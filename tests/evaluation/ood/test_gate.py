@@ -7,8 +7,8 @@ from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.fitting import fit_gate, normal_of, shares_turned_away
-from brain_tumor.evaluation.ood.gate import Gate, energy
+from brain_tumor.evaluation.ood.detector import Gate, energy
+from brain_tumor.evaluation.ood.fit import fit_gate, normal_of, shares_turned_away
 
 CLASSES = 3
 

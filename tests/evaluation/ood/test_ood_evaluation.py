@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from brain_tumor.evaluation.ood.columns import foreignness_of, with_foreignness
-from brain_tumor.evaluation.ood.evaluation import ALL, evaluate_gate, fpr95, turned_away
-from brain_tumor.evaluation.ood.figure import gate_figure
+from brain_tumor.evaluation.ood.evaluation import ALL, evaluate_gate, fpr95, gate_figure, turned_away
+from brain_tumor.evaluation.predictions import foreignness_of, with_foreignness
 
 scores = st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=40).map(np.array)
 

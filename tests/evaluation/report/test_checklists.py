@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from test_evidence import FAST, table
+from factories import FAST, random_predictions
 
 from brain_tumor.evaluation.evidence import evidence
 from brain_tumor.evaluation.report.checklists import CHECKLISTS, write_checklists
@@ -22,7 +22,7 @@ FACTS = {
 
 @pytest.fixture(scope="module")
 def results():
-    return evidence({"val": table(60, 0), "test": table(60, 1)}, FAST)
+    return evidence({"val": random_predictions(60, 0), "test": random_predictions(60, 1)}, FAST)
 
 
 @pytest.mark.parametrize("name", CHECKLISTS)

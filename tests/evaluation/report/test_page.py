@@ -2,20 +2,20 @@ import re
 
 import numpy as np
 import pytest
+from factories import FAST, random_predictions
 from PIL import Image
 from rich.console import Console
-from test_evidence import FAST, table
 
 from brain_tumor.evaluation.evidence import evidence
-from brain_tumor.evaluation.report.drawing import draw
+from brain_tumor.evaluation.report.figures import draw
+from brain_tumor.evaluation.report.format import format_estimate, results_table
 from brain_tumor.evaluation.report.page import Section, Table, Tile, write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
-from brain_tumor.evaluation.summary import results_table, show
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return {"val": table(80, 0), "test": table(80, 1)}
+    return {"val": random_predictions(80, 0), "test": random_predictions(80, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
     assert text.count("not a medical device") == 2
     for said in ("CNN on &lt;scans&gt;", "0.432", "7 images leak", "brain-tumor train a=b", "pituitary", "conformal"):
         assert said in text.replace("Conformal", "conformal")
-    value, _, span = show(results["test"]["f1_macro"]).partition(" ")
+    value, _, span = format_estimate(results["test"]["f1_macro"]).partition(" ")
     assert f"<td><span>{value}</span> <span>{span}</span>" in text
     assert text.count("<img") == len(list((tmp_path / "figures").iterdir())) == sum(map(len, drawn.values()))
 

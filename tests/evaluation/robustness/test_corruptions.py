@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_tumor.data.phantom.patients import draw_patients, render
-from brain_tumor.evaluation.robustness import effects
+from brain_tumor.evaluation.robustness import corruptions as effects
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
 from brain_tumor.evaluation.robustness.figures import corruption_examples
 

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from brain_tumor.evaluation.robustness import sweep
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS
 from brain_tumor.evaluation.robustness.figures import robustness_curves
-from brain_tumor.evaluation.robustness.sampling import stratified
+from brain_tumor.evaluation.robustness.scoring import stratified
 from brain_tumor.evaluation.robustness.sweep import robustness
 
 CLASSES = ("glioma", "no_tumor")

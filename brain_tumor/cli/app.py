@@ -1,0 +1,91 @@
+"""Run a verb's task under Hydra: a user's mistake ends with one sentence on stderr and exit code 2."""
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import NoReturn
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from brain_tumor.cli.arguments import expand
+from brain_tumor.config.compose import CONF_DIR, check, explain, spelt_out
+from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
+from brain_tumor.training.distributed.world import outer_launcher, outer_rank
+
+USER_MISTAKE = 2
+"""Exit code."""
+
+
+def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
+    """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
+    # looks for Hydra's plugins, which takes a moment: not for those who only import this module
+    from brain_tumor.sweeps.jobs import job_failure
+    from brain_tumor.sweeps.plugins import register_plugins, require_launcher
+
+    started = False
+
+    def job(cfg: DictConfig) -> float | None:
+        nonlocal started
+        started = True
+        hydra_cfg = HydraConfig.get()
+        try:
+            return task(check(cfg, hydra_cfg.overrides.task))
+        except (Exception, SystemExit) as error:
+            if hydra_cfg.mode == RunMode.MULTIRUN:
+                raise job_failure(error) from None  # the sweep goes on
+            if not isinstance(error, BrainTumorError | OmegaConfBaseException):
+                raise
+            _stop(verb, error)
+
+    try:
+        sys.argv[1:] = spelt_out(expand(sys.argv[1:]), verb)
+    except BrainTumorError as error:
+        _stop(verb, error)
+    _under_another_launcher(verb)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
+    job.__module__ = f"brain_tumor.{verb}"
+    try:
+        require_launcher(sys.argv[1:])
+        register_plugins()
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
+    except BrokenPipeError:
+        raise
+    except SweepError as error:
+        print(f"brain-tumor {verb}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
+        _stop(verb, error)
+    except ValueError as error:  # Hydra's way to refuse some overrides; from the task it is a bug
+        if started:
+            raise
+        _stop(verb, error)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _under_another_launcher(verb: str) -> None:
+    """Ranks above 0 that torchrun or Slurm started write nothing of their own; none of them sweeps."""
+    if outer_launcher() and {"-m", "--multirun"} & set(sys.argv):
+        _stop(verb, ConfigError("A sweep cannot run under torchrun or srun; start it without, with trainer=ddp."))
+    if outer_rank() > 0:
+        folder = tempfile.mkdtemp(prefix="brain-tumor-rank-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        quiet = ["hydra.output_subdir=null", "hydra.job_logging.root.level=WARNING"]
+        asked = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
+        run_dir = [asked[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if asked else []  # to resume from
+        sys.argv += [f"hydra.run.dir={folder}", *quiet, *run_dir]
+
+
+def _stop(verb: str, error: Exception) -> NoReturn:
+    message = str(error) if isinstance(error, BrainTumorError) else explain(error)
+    print(f"brain-tumor {verb}: {message}", file=sys.stderr)
+    sys.exit(getattr(error, "exit_code", USER_MISTAKE))

@@ -1,0 +1,1 @@
+"""Which images show the same slice or the same patient, and what of it crosses a split. Every run does this."""

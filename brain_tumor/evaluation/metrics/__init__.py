@@ -1,0 +1,1 @@
+"""Metrics of predictions, for many weightings of the images at once, and their confidence intervals."""

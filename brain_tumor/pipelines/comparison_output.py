@@ -1,0 +1,74 @@
+"""The files a comparison leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brain_tumor.data.samples import write_table
+from brain_tumor.errors import ConfigError
+from brain_tumor.evaluation.comparison.acceptance import change_record
+from brain_tumor.evaluation.comparison.report import forest, write_page
+from brain_tumor.evaluation.report.plots import save_figure
+from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.run_dir.record import write_json
+
+
+def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any] | None, *, command: str) -> None:
+    """Write ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png`` and ``compare.html``, and with a champion
+    ``change_record.json`` and ``change_record.md``, each in one step.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """  # noqa: D205
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(document, folder / "compare.json")
+        write_table(ranking_frame(document), folder / "compare.csv")
+        write_table(pairs_frame(document), folder / "pairs.csv")
+        save_figure(forest(document), folder / "forest.png")
+        if change:
+            write_json(change, folder / "change_record.json")
+            with published_file(folder / "change_record.md") as draft:
+                draft.write_text(change_record(document, change["changes"], change["runs"]), encoding="utf-8")
+        write_page(
+            folder / "compare.html",
+            document=document,
+            changes=change["changes"] if change else [],
+            forest=folder / "forest.png",
+            command=command,
+        )
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written ({error}); set hydra.run.dir.") from error
+
+
+def ranking_frame(document: dict[str, Any]) -> pd.DataFrame:
+    """One row a candidate, best first; the difference to the best as ``difference_<what>``."""
+    rows = []
+    for candidate in document["candidates"]:
+        plain = {name: value for name, value in candidate.items() if name not in ("difference", "metrics", "runs")}
+        rows.append({**plain, **_prefixed("difference", candidate["difference"]), "runs": "; ".join(candidate["runs"])})
+    return pd.DataFrame(rows)
+
+
+def pairs_frame(document: dict[str, Any]) -> pd.DataFrame:
+    """One row a pair; tests as ``difference_<what>``, ``mcnemar_<what>`` and ``delong_<question>_<what>``."""
+    rows = [
+        {
+            "first": pair["first"],
+            "second": pair["second"],
+            **_prefixed("difference", pair["difference"]),
+            **_prefixed("mcnemar", pair["mcnemar"]),
+            **{
+                name: value
+                for question, test in (pair["delong"] or {}).items()
+                for name, value in _prefixed(f"delong_{question}", test).items()
+            },
+        }
+        for pair in document["pairs"]
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["first", "second"])
+
+
+def _prefixed(prefix: str, found: dict[str, Any] | None) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in (found or {}).items()}

@@ -1,0 +1,212 @@
+"""What `brain-tumor evaluate` judges: tables of any framework, a run on its own test, or a model on other data."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from omegaconf import DictConfig
+
+from brain_tumor.data.cache.store import cached_images
+from brain_tumor.data.catalog import image_files
+from brain_tumor.data.images import Chosen as ChosenPictures
+from brain_tumor.data.readers.reading import source_file
+from brain_tumor.data.samples import data_digest, read_table
+from brain_tumor.errors import ConfigError, DataError, require
+from brain_tumor.evaluation.evidence import Chosen
+from brain_tumor.evaluation.predictions import Predictions, read_predictions
+from brain_tumor.pipelines.external import external
+from brain_tumor.pipelines.image_evidence import Known, Shown
+from brain_tumor.serving.bundle import Bundle
+from brain_tumor.serving.inference import squares_of
+from brain_tumor.serving.packing import bundle_of
+from brain_tumor.serving.predictor import Predictor
+from brain_tumor.training.data import data_name
+
+OVERLAP = ("refuse", "leave_out", "allow")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged."""
+
+    title: str
+    splits: dict[str, Predictions]
+    """``test``, and ``val`` if there is one."""
+    chosen: Chosen | None
+    """What was chosen on validation before; None: on ``val`` now, if there is one."""
+    facts: dict[str, Any]
+    """For ``run.json`` and the report."""
+    notes: list[str]
+    """What a reader must know before the figures."""
+    attributes: pd.DataFrame
+    """Of the test images: columns of text that part them."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Further entries of ``results.json``."""
+    shown: Shown | None = None
+    """None: no model can be asked, or none is to be."""
+    foreign: npt.NDArray[np.uint8] | None = None
+    """Pictures that the gate should turn away, uint8 [M, S, S]."""
+
+
+def subject(cfg: DictConfig) -> Subject:
+    """What a configuration names.
+
+    Raises:
+        BrainTumorError: It names nothing, or too much, or what it names cannot be used; in one sentence.
+    """
+    require(cfg.overlap in OVERLAP, f"overlap={cfg.overlap}", " or ".join(OVERLAP))
+    data = "adapter" in cfg.data
+    if (cfg.bundle is None) == (cfg.predictions is None):
+        raise ConfigError(
+            "Name what is to be evaluated, one of them: model=RUN, model=RUN_OR_BUNDLE with data=…, predictions=FILE."
+        )
+    if cfg.predictions is not None:
+        if data:
+            raise ConfigError("predictions=FILE is a table of its own; data=… goes with model=….")
+        return _tables(cfg)
+    if cfg.val is not None:
+        raise ConfigError("val=FILE goes with predictions=FILE; a model brings what was chosen on its validation.")
+    found = _elsewhere(cfg) if data else _own_test(cfg)
+    return replace(found, foreign=_foreign(cfg, found.shown)) if cfg.foreign else found
+
+
+def _foreign(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
+    if shown is None or shown.predictor.bundle.gate is None:
+        raise ConfigError(
+            f"foreign={cfg.foreign} needs a model with a gate, and pictures=true; train the model with more validation "
+            "groups, or leave foreign= out."
+        )
+    paths = sorted(str(path) for path in image_files(Path(cfg.foreign).expanduser()))
+    if not paths:
+        raise DataError(f"foreign={cfg.foreign} holds no images; give a folder of pictures that are no brain scans.")
+    return squares_of(paths, shown.predictor.bundle.image_size, "Reading foreign images")
+
+
+def _tables(cfg: DictConfig) -> Subject:
+    splits = {"val": read_predictions(cfg.val)} if cfg.val else {}
+    splits["test"] = test = read_predictions(cfg.predictions)
+    if cfg.val:
+        _same_classes(splits["val"], test, cfg)
+    given = sum(bool(group) for group in test.frame.get("group", pd.Series(dtype=str)))
+    notes = [] if given else ["The table names no groups: intervals take every image for a patient of its own."]
+    return Subject(
+        title=Path(cfg.predictions).name,
+        splits=splits,
+        chosen=None,
+        facts={"data": {"name": Path(cfg.predictions).name, "validation": Path(cfg.val).name if cfg.val else "none"}},
+        notes=notes,
+        attributes=_parts(test.frame),
+    )
+
+
+def _same_classes(val: Predictions, test: Predictions, cfg: DictConfig) -> None:
+    if val.classes != test.classes:
+        raise ConfigError(
+            f"{cfg.val} has the classes {', '.join(val.classes)}, {cfg.predictions} {', '.join(test.classes)}; "
+            "both tables need the same ones, in the same order."
+        )
+    if shared := set(val.frame["sample_id"]) & set(test.frame["sample_id"]):
+        raise ConfigError(
+            f"{len(shared)} images stand in both {cfg.val} and {cfg.predictions}, first {min(shared)!r}; what is "
+            "chosen on an image cannot be judged on it."
+        )
+
+
+def _own_test(cfg: DictConfig) -> Subject:
+    run_dir = Path(cfg.bundle).expanduser()
+    if not (run_dir / "predictions" / "test.csv").is_file():
+        raise ConfigError(
+            f"model={cfg.bundle} is no finished run of brain-tumor train; a run is evaluated on its own test, a bundle "
+            "needs data=…."
+        )
+    for key in ("class_map", "side"):
+        require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")
+    bundle = bundle_of(run_dir)
+    splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
+    facts = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    before = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    return Subject(
+        title=f"{facts['model']['name']} on {facts['data']['name']}",
+        splits=splits,
+        chosen=None,
+        facts={name: facts[name] for name in ("data", "model", "training") if name in facts},
+        notes=facts.get("notes", []),
+        attributes=_parts(splits["test"].frame),
+        extra={name: before[name] for name in ("leakage", "floor") if name in before},
+        shown=_own_pictures(cfg, run_dir, bundle, splits["test"]) if cfg.pictures else None,
+    )
+
+
+def _own_pictures(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> Shown:
+    """The run's pictures, from the cache where they still are in it."""
+    samples = read_table(run_dir / "samples.csv")
+    if absent := [path for path in samples["path"] if not source_file(path).is_file()]:
+        raise DataError(
+            f"{len(absent)} of the {len(samples)} images of {run_dir} are no longer there, first {absent[0]}; bring "
+            "them back, or evaluate the tables alone with pictures=false."
+        )
+    cache_dir = Path(cfg.paths.cache_dir).expanduser().absolute()
+    decoded = cached_images(
+        samples["path"].tolist(), bundle.image_size, cache_dir, cfg.data.cache, cfg.paths.cache_limit_gb
+    )
+    rows = pd.Index(samples["sample_id"]).get_indexer(pd.Index(test.frame["sample_id"])).astype(np.int64)
+    known = Known(samples, decoded.images, decoded.views, rows)
+    return Shown(
+        predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads),
+        samples=samples.iloc[rows].reset_index(drop=True),
+        images=ChosenPictures(decoded.images, rows),
+        known=known,
+    )
+
+
+def _elsewhere(cfg: DictConfig) -> Subject:
+    predictor = Predictor.load(bundle_of(cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
+    bundle, found = predictor.bundle, external(cfg, predictor)
+    test = Predictions.from_frame(found.table)
+    if cfg.class_map is None:
+        chosen = Chosen(bundle.temperature, bundle.operating_points, bundle.abstain_below)
+    else:  # added up, probabilities are calibrated already; detection stays what it was where the healthy class does
+        healthy = test.healthy is not None and bundle.healthy_class is not None
+        chosen = Chosen(1.0, bundle.operating_points if healthy else {}, None)
+    return Subject(
+        title=f"{bundle.architecture} {bundle.version} on {data_name(cfg)}",
+        splits={"test": test},
+        chosen=chosen,
+        facts={
+            "data": {
+                "name": data_name(cfg),
+                "digest": data_digest(found.samples),
+                "images": len(test.labels),
+                "groups": int(test.groups.max()) + 1,
+                "overlap": found.overlap,
+            },
+            "model": {"name": bundle.architecture, "version": bundle.version, "trained_on": bundle.data_digest},
+        },
+        notes=_overlap_notes(found.overlap),
+        attributes=found.attributes,
+        extra={"overlap": found.overlap},
+        shown=Shown(predictor, found.samples, found.images) if cfg.pictures and cfg.class_map is None else None,
+    )
+
+
+def _overlap_notes(overlap: dict[str, int | str]) -> list[str]:
+    notes = {
+        "nothing": "The bundle does not say what it was trained on: whether it has seen these images is not known.",
+        "files": "The training images are not at hand: only files of the same bytes were looked for, no near copies.",
+    }
+    found = [notes[str(overlap["looked_for"])]] if overlap["looked_for"] in notes else []
+    if overlap["copies"] and not overlap["left_out"]:
+        found.append(
+            f"{overlap['copies']} of these images show what the model was trained or chosen on, and that was allowed "
+            "(overlap=allow). The figures are inflated."
+        )
+    return found
+
+
+def _parts(frame: pd.DataFrame) -> pd.DataFrame:
+    columns = [name for name in ("source", "plane") if name in frame.columns]
+    return frame[columns].replace(np.nan, "").astype(str).reset_index(drop=True)

@@ -1,0 +1,212 @@
+"""Evidence that needs pictures: how a model bears corruption, where it looks, and what it gets most wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from brain_tumor.data.baseline import neighbours
+from brain_tumor.data.images import Pictures
+from brain_tumor.data.masks import read_masks
+from brain_tumor.evaluation.explain.gallery import (
+    Failure,
+    example_rows,
+    examples_figure,
+    failures,
+    failures_figure,
+    with_nearest,
+)
+from brain_tumor.evaluation.explain.pointing_game import pointing, recognised_tumours
+from brain_tumor.evaluation.explain.saliency import Heat, heat_maps
+from brain_tumor.evaluation.explain.weight_randomization import sanity
+from brain_tumor.evaluation.ood.evaluation import evaluate_gate, gate_figure
+from brain_tumor.evaluation.ood.test_sets import foreign_sets
+from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.report.figures import Drawn
+from brain_tumor.evaluation.report.plots import save_figure
+from brain_tumor.evaluation.robustness.figures import robustness_curves
+from brain_tumor.evaluation.robustness.scoring import stratified
+from brain_tumor.evaluation.robustness.sweep import robustness
+from brain_tumor.evaluation.robustness.tta import augmented
+from brain_tumor.serving.engines.eager import network_of
+from brain_tumor.serving.inference import assess_all
+from brain_tumor.serving.predictor import Predictor
+
+Picture = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+_CHECKED = 32
+"""Images that the weight-randomisation check looks at: it asks for a map of each for every stage of the network."""
+_NEAREST = 3
+_FOREIGN = 100
+"""Pictures in each set of foreign ones."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Training pictures, among which the nearest to a mistake are looked for."""
+
+    samples: pd.DataFrame
+    """Of all pictures."""
+    images: Pictures
+    """uint8 [M, S, S], row by row the same."""
+    views: Pictures
+    """Fingerprints, row by row the same."""
+    test: Rows
+    """Their rows that are the test's, in the order of its table."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Pictures of the test, and a model that can be asked about them."""
+
+    predictor: Predictor
+    samples: pd.DataFrame
+    """Row by row those of the test table."""
+    images: Pictures
+    """uint8 [N, S, S], row by row the same."""
+    known: Known | None = None
+    """None: training pictures are not at hand."""
+
+
+@dataclass
+class Seen:
+    """What came of it."""
+
+    results: dict[str, Any] = field(default_factory=dict)
+    """Entries of ``results.json``: ``robustness tta foreign saliency mistakes``."""
+    figures: Drawn = field(default_factory=dict)
+
+
+def look(
+    shown: Shown,
+    test: Predictions,
+    folder: Path,
+    *,
+    limit: int,
+    resamples: int,
+    seed: int,
+    foreign: Picture | None = None,
+) -> Seen:
+    """Ask the model about pictures of the test.
+
+    Args:
+        shown: The pictures.
+        test: The test's table.
+        folder: Of the figures.
+        limit: Images that each question looks at; of more some are drawn, by class.
+        resamples: Behind each interval.
+        seed: Of draws and corruptions.
+        foreign: Pictures uint8 [M, S, S] of one's own that the gate should turn away.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = Seen()
+
+    def draw(section: str, caption: str, name: str, figure: Figure | None) -> None:
+        if figure is not None:
+            save_figure(figure, folder / f"{name}.png")
+            seen.figures.setdefault(section, {})[caption] = folder / f"{name}.png"
+
+    asked = (shown.predictor.probabilities, shown.images, test.labels, test.classes, test.groups)
+    seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
+    seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
+    draw("robustness", "Scores of corrupted pictures (test)", "robustness", robustness_curves(found))
+    if shown.predictor.bundle.gate:
+        seen.results["foreign"] = _foreign(shown, test, limit, resamples, seed, foreign, draw)
+    explain = _Maps(shown)
+    seen.results["saliency"] = _saliency(shown, test, explain, limit, resamples, seed, draw)
+    seen.results["mistakes"] = _mistakes(shown, test, explain, draw)
+    return seen
+
+
+def _foreign(
+    shown: Shown,
+    test: Predictions,
+    limit: int,
+    resamples: int,
+    seed: int,
+    own: Picture | None,
+    draw: Callable[[str, str, str, Figure | None], None],
+) -> dict[str, Any]:
+    rows = stratified(test.labels, limit, seed)
+    scans, size = shown.images[rows], shown.predictor.bundle.image_size
+    sets = foreign_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
+    scores = {
+        name: assess_all(shown.predictor, squares, f"Asking the gate about {name}").foreignness
+        for name, squares in {"scans": scans, **sets}.items()
+    }
+    known = {name: score for name, score in scores.items() if score is not None}
+    of_scans = known.pop("scans")
+    draw(
+        "foreign",
+        "How foreign the gate finds scans of the test and other pictures",
+        "foreign",
+        gate_figure(of_scans, known),
+    )
+    groups = np.unique(test.groups[rows], return_inverse=True)[1].astype(np.int64)
+    return evaluate_gate(of_scans, groups, known, resamples=resamples, seed=seed)
+
+
+class _Maps:
+    """Maps of pictures of the test for their predicted classes."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown, self.model = shown, network_of(shown.predictor.bundle)
+
+    def __call__(self, rows: Rows, classes: Rows, network: Any = None) -> Heat:
+        pictures = self._shown.images[rows]
+        return heat_maps(network or self.model.network, self.model.normalize, pictures, classes)
+
+
+def _saliency(
+    shown: Shown,
+    test: Predictions,
+    explain: _Maps,
+    limit: int,
+    resamples: int,
+    seed: int,
+    draw: Callable[[str, str, str, Figure | None], None],
+) -> dict[str, Any]:
+    rows = example_rows(test, seed=seed)
+    size = shown.predictor.bundle.image_size
+    places, masks = read_masks(shown.samples.iloc[rows], size)
+    outlines = np.zeros((len(rows), size, size), bool)
+    outlines[places] = masks
+    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.found[rows]), outlines)
+    draw("saliency", "Where the evidence for the predicted class lies (test; dashed: mask)", "saliency", figure)
+    checked = stratified(test.labels, _CHECKED, seed)
+    found: dict[str, Any] = {
+        "sanity": sanity(explain.model.network, lambda network: explain(checked, test.found[checked], network))
+    }
+    masked = np.intersect1d(recognised_tumours(test), np.flatnonzero(shown.samples["mask_path"].to_numpy() != ""))
+    if len(masked):
+        masked = masked[stratified(test.labels[masked], limit, seed)]
+        _, masks = read_masks(shown.samples.iloc[masked], size)
+        heats = explain(masked, test.found[masked])
+        found["pointing"] = pointing(
+            heats, masks, shown.images[masked], test.groups[masked], resamples=resamples, seed=seed
+        )
+    return found
+
+
+def _mistakes(
+    shown: Shown, test: Predictions, explain: _Maps, draw: Callable[[str, str, str, Figure | None], None]
+) -> list[Failure]:
+    wrong = failures(test)
+    if not wrong:
+        return []
+    names = test.frame["sample_id"].tolist()
+    rows = np.array([names.index(row["sample_id"]) for row in wrong], np.int64)
+    nearest = None
+    if known := shown.known:
+        training = np.flatnonzero(known.samples["split"] == "train").astype(np.int64)
+        found, alike = neighbours(known.views, training, known.test[rows], _NEAREST)
+        wrong = with_nearest(wrong, known.samples, found, alike)
+        nearest = np.stack([known.images[few] for few in found])
+    figure = failures_figure(wrong, shown.images[rows], explain(rows, test.found[rows]), nearest)
+    draw("mistakes", "The surest mistakes (test)", "mistakes", figure)
+    return wrong

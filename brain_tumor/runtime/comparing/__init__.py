@@ -1,1 +1,0 @@
-"""Comparing runs: which there are, what they have in common, and what a comparison leaves."""

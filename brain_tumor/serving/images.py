@@ -1,0 +1,80 @@
+"""From what a user hands over to the square grey image that training saw, by the same code; read ahead by threads."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from brain_tumor.data.cache.decoding import fit_square
+from brain_tumor.data.readers.raster import CORRUPT, grey_picture
+from brain_tumor.data.readers.reading import read, read_grey
+from brain_tumor.errors import DataError
+from brain_tumor.serving.engines import cores
+
+Picture = npt.NDArray[np.uint8]
+ImageLike = str | Path | Picture | Image.Image
+"""A path (or ``FILE#SLICE``), an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image of any mode."""
+
+
+def square(image: ImageLike, size: int) -> Picture:
+    """Bring an image to uint8 [size, size].
+
+    Raises:
+        DataError: It cannot be read, or is no picture.
+    """
+    if isinstance(image, str | Path):
+        return fit_square(read_grey(image), size)
+    if isinstance(image, Image.Image):
+        return fit_square(_grey(image), size)
+    return fit_square(_grey_array(image), size)
+
+
+def squares_of_file(references: Sequence[str], size: int) -> list[Picture | DataError]:
+    """Bring slices of one file, opened once, to uint8 [size, size]; from a fault on, it stands in their place."""
+    found: list[Picture | DataError] = []
+    try:
+        found += (fit_square(reading.picture, size) for reading in read(references))
+    except DataError as error:
+        found += [error] * (len(references) - len(found))
+    return found
+
+
+def _grey(image: Image.Image) -> Picture:
+    try:
+        return grey_picture(image)
+    except CORRUPT as error:
+        raise DataError(f"The image cannot be decoded: {str(error).rstrip('.')}.") from error
+
+
+def _grey_array(image: Picture) -> Picture:
+    good = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+    if good and image.ndim == 2:
+        return image
+    if good and image.ndim == 3 and image.shape[2] in (3, 4):
+        return grey_picture(Image.fromarray(np.ascontiguousarray(image)))
+    what = f"An array {image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+    raise DataError(
+        f"{what} is no image; expected a path, a PIL image, or an array uint8 [height, width] or "
+        "[height, width, 3 or 4]."
+    )
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ahead(function: Callable[[T], R], items: Iterable[T], window: int = 64) -> Iterator[R]:
+    """Yield ``function(item)`` in the order of the items, of which at most ``window`` are under way or untaken."""
+    with ThreadPoolExecutor(cores()) as pool:
+        pending: deque[Future[R]] = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) >= window:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,0 +1,61 @@
+"""A sweep's summary in the terminal."""
+
+from pathlib import Path
+
+import pandas as pd
+from rich import get_console
+from rich.markup import escape
+from rich.table import Table
+
+from brain_tumor import CAUTION
+from brain_tumor.sweeps.jobs import Plan
+from brain_tumor.sweeps.table import Best, swept_keys
+
+STYLES = {"failed": "red", "pruned": "dim", "waiting": "dim", "preempted": "yellow", "running": "yellow"}
+
+
+def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | None) -> None:
+    """Print a row a job, the reasons of those that failed, the best one's command, and where everything lies."""
+    console = get_console()
+    console.print(sweep_table(plan, rows))
+    for _, row in rows[rows["reason"] != ""].iterrows():
+        text = f"#{row['number']} {row['status']}: {row['reason']}"
+        console.print(text, style=STYLES.get(row["status"]), markup=False, highlight=False)
+    if best is not None:
+        console.print(f"Best by {plan.metric} of validation: #{best.row['number']}", highlight=False, markup=False)
+        console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)
+    for what, name in {"Page": "sweep.html", "Table": "sweep.csv", "Sweep": ""}.items():
+        console.print(f"{what + ':':<9}{sweep_dir / name}", soft_wrap=True, highlight=False, markup=False)
+
+
+def sweep_table(plan: Plan, rows: pd.DataFrame) -> Table:
+    """Number, status, what was swept, the monitored value, and macro-F1 of the test."""
+    keys = swept_keys(plan)
+    counts = ", ".join(f"{n} {status}" for status, n in rows["status"].value_counts().items())
+    table = Table(title=f"{len(rows)} jobs: {counts}", title_justify="left", caption=CAUTION)
+    table.add_column("#", justify="right")
+    table.add_column("status")
+    for key in keys:
+        table.add_column(escape(key), overflow="fold")
+    shown = {"monitored": f"best {plan.metric}", "test/f1_macro": "test/f1_macro", "seconds": "seconds"}
+    shown = {name: title for name, title in shown.items() if name in rows and rows[name].notna().any()}
+    for title in shown.values():
+        table.add_column(title, justify="right")
+    for _, row in rows.iterrows():
+        numbers = [show_number(row[name], 1 if name == "seconds" else 3) for name in shown]
+        values = [str(row["number"]), row["status"], *(escape(show_value(row[key])) for key in keys), *numbers]
+        table.add_row(*values, style=STYLES.get(row["status"]))
+    return table
+
+
+def show_value(text: str) -> str:
+    """A swept value; long numbers, as a search draws them, to four digits."""
+    try:
+        return f"{float(text):.4g}" if len(text) > 8 else text
+    except ValueError:
+        return text
+
+
+def show_number(value: float | None, digits: int = 3) -> str:
+    """``0.953``, or a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"

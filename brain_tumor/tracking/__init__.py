@@ -1,0 +1,1 @@
+"""Experiment loggers, and what a run sends them."""

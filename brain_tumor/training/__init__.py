@@ -1,0 +1,1 @@
+"""Build, fit and predict with Lightning; knows nothing of reports or dashboards."""

@@ -1,0 +1,1 @@
+"""Several processes that train together: how many, who starts them, what ends them."""

@@ -1,0 +1,168 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from data.public.layouts import write
+
+from brain_tumor.__main__ import main as brain_tumor
+from brain_tumor.cli import data as verb
+from brain_tumor.data.public import fetch
+from brain_tumor.data.public.registry import SETS, Release
+
+SMALL = {"nickparvar": (2, 1), "cheng": (2, 0), "preetviradiya": (2, 0)}
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output, standard error."""
+    try:
+        verb.main(arguments)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """Sets as if dummy data were what was published of them."""
+    from brain_tumor.data.public import checking, registry
+
+    sets = dict(SETS)
+    for name, (train, test) in SMALL.items():
+        counts = {"train": train, "test": test} if SETS[name].parts else {"": train}
+        release = Release("", {split: dict.fromkeys(SETS[name].classes, images) for split, images in counts.items()})
+        sets[name] = dataclasses.replace(SETS[name], releases=(release,))
+    monkeypatch.setattr(registry, "SETS", sets)
+    monkeypatch.setattr(checking, "recognise", lambda root: sets.get(root.name))
+    return sets
+
+
+def test_list_imports_no_torch():
+    code = """
+import sys
+sys.argv = ["brain-tumor", "data", "list"]
+from brain_tumor.__main__ import main
+main()
+print("torch" in sys.modules, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert all(name in done.stdout for name in SETS)
+    assert done.stdout.endswith("False False\n")
+
+
+def test_list_tells_all_about_one(capsys):
+    code, out, _ = run(capsys, "list", "cheng", "PMRAM")
+
+    assert code == 0
+    for text in (
+        "licence CC BY 4.0",
+        "10.6084/m9.figshare.1512427",
+        "MR040240",
+        "512Glioma",
+        "data=pmram data.root=DIR",
+    ):
+        assert text in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert run(capsys, "list", "--long")[1].count("\n  cite ") == 8
+
+
+def test_check_finds_out_what_it_is(published, tmp_path, capsys):
+    code, out, err = run(capsys, "check", str(write("cheng", tmp_path / "cheng", train=2)))
+
+    assert (code, err) == (0, "")
+    assert "is cheng: brain tumor dataset" in out
+    assert "patients known: 3" in out
+    assert "cite: Cheng J." in out
+
+
+def test_check_says_what_differs(published, tmp_path, capsys):
+    root = write("nickparvar", tmp_path / "nickparvar", train=3, test=1)
+    next((root / "Testing" / "glioma").iterdir()).rename(root / "Testing" / "glioma" / "scan.exe")
+    (root / "Testing" / "glioma" / "other.png").write_bytes(b"")
+
+    code, out, err = run(capsys, "check", str(root))
+
+    assert code == 2
+    assert "1 extra" in out
+    assert "1 files are no images by their name, first Testing/glioma/scan.exe" in out
+    assert err.endswith("0 images are missing and 4 are too many; fetch it anew, or use it as it is and say so.\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["check", "{}"], "is not recognised as a public set; name it with --set"),
+        (["check", "{}", "--set", "navoneel"], "is not laid out as navoneel: expected yes/ and no/; it holds nothing"),
+        (["check", "{}/absent"], "absent is missing"),
+        (["check", "{}", "--set", "nothing"], "no public set 'nothing'"),
+        (["fetch", "nothing"], "no public set 'nothing'"),
+        (["list", "nothing"], "no public set 'nothing'"),
+    ],
+)
+def test_mistakes(arguments, sentence, tmp_path, capsys):
+    code, _, err = run(capsys, *(argument.format(tmp_path) for argument in arguments))
+
+    assert code == 2
+    assert err.startswith(f"brain-tumor data {arguments[0]}: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_fetch_checks_and_says_how_to_train(published, tmp_path, capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        fetch, "fetch", lambda found, folder: calls.append(folder) or write(found.name, folder, train=2)
+    )
+    monkeypatch.chdir(tmp_path)
+
+    code, out, err = run(capsys, "fetch", "preetviradiya")
+
+    assert (code, calls) == (0, [tmp_path / "data" / "preetviradiya"])
+    assert "licence: not verified" in err
+    assert out.endswith(f"\nbrain-tumor train data=preetviradiya data.root={tmp_path}/data/preetviradiya\n")
+
+    code, out, _ = run(capsys, "fetch", "preetviradiya")
+    assert (code, len(calls)) == (0, 1)
+    assert out.startswith("data/preetviradiya holds preetviradiya already; nothing to do.")
+
+
+def test_folders_with_odd_names_are_quoted(published, tmp_path, capsys):
+    write("preetviradiya", tmp_path / "my set", train=2)
+
+    assert f"data.root='\"{tmp_path}/my set\"'" in run(capsys, "fetch", "preetviradiya", str(tmp_path / "my set"))[1]
+
+
+def test_an_interruption(monkeypatch, tmp_path, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch, "fetch", interrupt)
+
+    code, _, err = run(capsys, "fetch", "cheng", str(tmp_path))
+    assert (code, err.splitlines()[-1]) == (130, "brain-tumor data fetch: interrupted; call it again to go on.")
+
+
+def test_both_ways_to_call_it(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "data", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        brain_tumor()
+    assert stop.value.code == 0
+    assert "usage: brain-tumor data" in capsys.readouterr().out
+
+    done = subprocess.run(
+        [sys.executable, "-m", "brain_tumor.data", "list"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert "nickparvar" in done.stdout
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["nickparvar", "cheng", "preetviradiya"])
+def test_real_sets_pass(name, shared, capsys):
+    code, out, _ = run(capsys, "check", str(shared / "data" / name))
+
+    assert code == 0
+    assert f"is {name}" in out

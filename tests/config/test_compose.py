@@ -1,0 +1,216 @@
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from data.public.layouts import write
+from lightning.pytorch.callbacks import Callback
+from omegaconf import OmegaConf
+
+from brain_tumor.config.compose import CONF_DIR, compose
+from brain_tumor.config.instantiate import build
+from brain_tumor.data.catalog import folder
+from brain_tumor.data.public.registry import SETS
+from brain_tumor.data.samples import write_table
+from brain_tumor.errors import ConfigError
+from brain_tumor.models.validation_scores import ValidationScores
+from brain_tumor.tracking.loggers import open_loggers
+from brain_tumor.training import build as assemble
+from brain_tumor.training.distributed.world import settle_world
+from brain_tumor.training.precision import settle_precision
+
+OPTIONS = [
+    (path.parent.name, path.stem)
+    for path in sorted(CONF_DIR.glob("*/*.yaml"))
+    if path.parent.name not in ("hydra", "paths", "local")  # in every composition anyhow
+]
+SMALL = ["data.image_size=64", "data.num_workers=0", "model.lr=1e-3"]
+
+
+def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> list[str]:
+    """What an option leaves to its user."""
+    name, logged = f"{group}={option}", f"{group}=[{option}]"
+    match group, option:
+        case "data", "folder":
+            return [name, f"data.root={root}"]
+        case "data", "manifest":
+            return [name, f"data.manifest={csv}"]
+        case "data", "phantom":
+            return [name, "data.patients=24", "data.slices=1"]
+        case "data", public if public in SETS:
+            return [name, f"data.root={write(public, elsewhere)}"]
+        case "experiment", "seed_task":
+            return [name, f"data.root={root}"]
+        case "experiment", "transfer":
+            return [name, f"data.root={root}", "model.pretrained=false"]
+        case "split", "file":
+            write_table(folder(root), elsewhere.with_suffix(".csv"))
+            return [name, f"split.path={elsewhere.with_suffix('.csv')}"]
+        case "split", "leave_one_source_out":
+            return [name, "data=phantom", "data.patients=48", "data.slices=1"]
+        case "model", "timm":
+            return [name, "model.name=resnet10t", "model.pretrained=false"]
+        case "model", model if model not in ("cnn", "seed_cnn"):
+            return [name, "model.pretrained=false"]
+        case (("callbacks" | "logger"), _):
+            return [logged]
+    return [name]
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
+def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_csv, tmp_path):
+    if (group, option) == ("launcher", "ray"):
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="no extra of ours brings it")
+    if option in ("gpu", "ddp", "fsdp") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    chosen = needs(group, option, parted_folder, manifest_csv, tmp_path / "set")
+    if group != "experiment" and not any(override.startswith("data=") for override in chosen):
+        chosen += ["data=folder", f"data.root={parted_folder}"]
+    cfg = compose([*chosen, *SMALL], tmp_path)
+
+    datamodule = assemble.build_datamodule(cfg)
+    datamodule.load()
+    classifier = assemble.build_classifier(cfg, datamodule)
+    settle_precision(cfg, classifier, settle_world(cfg))
+    with open_loggers(cfg) as loggers:
+        trainer = assemble.build_trainer(cfg, loggers)
+        assert bool(trainer.loggers) == (group == "logger")
+
+    batch = datamodule.on_after_batch_transfer(next(iter(datamodule.val_dataloader())), 0)
+    with torch.inference_mode():
+        assert classifier.eval()(batch[0]).shape == (len(batch[0]), len(datamodule.classes))
+    assert assemble.fresh_trainer(cfg).loggers == []
+    if group == "callbacks":
+        chosen = {type(callback).__name__ for callback in trainer.callbacks}
+        assert {node["_target_"].rpartition(".")[2] for node in cfg.callbacks.values()} <= chosen
+
+
+def test_every_option_is_named_where_users_look():
+    """The comments of train.yaml name groups' options, so that nobody has to list the folders."""
+    text = (CONF_DIR / "train.yaml").read_text()
+
+    groups = {group for group, _ in OPTIONS} - {"local"}
+    assert all(f"{group}: " in text for group in groups)
+    assert all(name in text for name in SETS)
+    splits = re.search(r"- split: (.*?)- augmentation", text, re.DOTALL)[1]
+    assert {option for group, option in OPTIONS if group == "split"} <= set(re.findall(r"\w+", splits))
+
+
+def test_every_yaml_explains_itself():
+    for path in CONF_DIR.rglob("*.yaml"):
+        assert "#" in path.read_text(), path
+
+
+def test_python_composes_what_the_command_line_would(tmp_path):
+    cfg = compose(["model=resnet18", "optimizer.lr=0.5", "callbacks=[ema,early_stopping]"], tmp_path / "a b=c")
+
+    assert cfg.paths.run_dir == str(tmp_path / "a b=c")
+    assert cfg.optimizer.lr == 0.5
+    assert list(cfg.callbacks) == ["ema", "early_stopping"]
+    assert compose(["model=resnet18"]).optimizer.lr == cfg.model.lr
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("modle=cnn", "modle"),
+        ("model=nothing", "there are: cnn, .*vit_small"),
+        ("optimizer.speed=1", "no key optimizer.speed"),
+        ("+optimisation.lr=1", "Nothing reads the key optimisation.lr"),
+        ("+optimizer=nothing", "optimizer"),
+        ("optimizer.lr=[", r"^optimizer.lr=\[ cannot be read; quote"),
+        ("fast", "fast is not understood; expected GROUP=OPTION or KEY=VALUE"),
+        ("data=folder", "data.root is not set; give it on the command line: data.root="),
+        ("model=timm", "model.name is not set"),
+        ("split=file", "split.path is not set"),
+        ("model.lr=${nowhere}", "nowhere"),
+        ("callbacks=[nothing]", "There is no callbacks=nothing; there are: early_stopping, ema"),
+        ("seed=abc", "seed=abc is not possible; expected a whole number"),
+        ("evaluation.resamples=0", "evaluation.resamples=0"),
+        ("gate.turned_away=0.9", "gate.turned_away=0.9 is not possible; expected a share above 0, at most 0.5"),
+        ("gate.turned_away=no", "gate.turned_away=no is not possible"),
+        ("monitor.mode=up", "expected monitor.mode=max"),
+        ("monitor.metric=val/loss", "expected monitor.mode=min"),
+        ("monitor.metric=val/typo", "val/typo is not possible; expected val/f1_macro"),
+        ("trainer.precision=bf16-true", "expected auto, 32-true"),
+        ("compile=fastest", "compile=fastest is not possible; expected null, default, reduce-overhead, max-autotune"),
+        ("optimizer.lr=abc", "optimizer.lr=abc is not possible; expected a number"),
+        ("seed=null", "seed=None"),
+        ("callbacks=null", "must be a string or a list"),
+        ("trainer.max_epochs=-1", "trainer.max_epochs=-1"),
+    ],
+)
+def test_mistakes_in_overrides(override, sentence, tmp_path):
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        compose([override], tmp_path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_appended_arguments_reach_their_object(tmp_path):
+    cfg = compose(
+        ["+augmentation.steps.GaussNoise.p=0.2", "+trainer.fast_dev_run=true", "trainer.precision=32-true"], tmp_path
+    )
+
+    assert cfg.augmentation.steps.GaussNoise.p == 0.2
+    assert assemble.build_trainer(cfg, []).fast_dev_run
+
+
+def test_every_validation_metric_can_be_monitored(tmp_path):
+    scores = ValidationScores(2)
+    scores.update(torch.arange(2), torch.arange(2), torch.eye(2))
+
+    for name in (f"val/{score}" for score in scores.compute()):
+        mode = "min" if name == "val/loss" else "max"
+        assert compose([f"monitor.metric={name}", f"monitor.mode={mode}"], tmp_path).monitor.metric == name
+
+
+class TestBuild:
+    def test_partial_nodes_wait_for_their_arguments(self):
+        node = OmegaConf.create({"_target_": "torch.nn.Linear", "_partial_": True, "out_features": 3})
+
+        assert build(node, "x")(in_features=2).weight.shape == (3, 2)
+
+    def test_arguments_are_handed_over(self):
+        assert build({"_target_": "torch.nn.Linear", "out_features": 3}, "x", in_features=2).weight.shape == (3, 2)
+
+    @pytest.mark.parametrize(
+        "node",
+        [
+            {"_target_": "os.system", "command": "true"},
+            {"_target_": "torch.nn.Sequential", "inner": {"_target_": "builtins.eval"}},
+            {"_target_": "torch.nn.Sequential", "inner": [{"_target_": "subprocess.run"}]},
+        ],
+    )
+    def test_only_known_packages_are_called(self, node):
+        with pytest.raises(ConfigError, match="is not allowed; allowed are brain_tumor"):
+            build(node, "x")
+
+    @pytest.mark.parametrize(
+        ("node", "sentence"),
+        [
+            ({"_target_": "torch.nn.Nothing"}, "Nothing"),
+            ({"_target_": "torch.nn.Linear", "in_features": 1, "out": 3}, "the key takes no out; it takes in_features"),
+            ({"_target_": "torch.nn.Dropout", "p": 3}, "between 0 and 1"),
+            ({"_target_": "brain_tumor.models.mixing.Mixing", "num_classes": 2, "mixup": -1}, "augmentation.mixup=-1"),
+        ],
+    )
+    def test_wrong_nodes_end_in_one_sentence(self, node, sentence):
+        with pytest.raises(ConfigError, match=sentence) as caught:
+            build(node, "the key")
+
+        assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_is_not_there(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ConfigError, match="trainer cannot be built"):
+        assemble.build_trainer(compose(["trainer=gpu", "trainer.precision=32-true"], tmp_path), [])
+
+
+def test_without_a_progress_bar_epochs_are_announced(tmp_path):
+    trainer = assemble.build_trainer(compose(["callbacks=[]", "trainer.precision=32-true"], tmp_path), [])
+
+    assert trainer.progress_bar_callback is None
+    assert all(isinstance(callback, Callback) for callback in trainer.callbacks)

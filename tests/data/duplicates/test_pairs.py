@@ -1,0 +1,127 @@
+"""Copies planted among phantoms, through the files as a user would have them."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from brain_tumor.data.cache.store import cached_images
+from brain_tumor.data.duplicates import pairs as pairs_module
+from brain_tumor.data.duplicates.pairs import find_pairs, picture_pairs
+from brain_tumor.data.phantom import draw_patients, render
+
+SIZE = 128
+
+
+def cropped(picture):
+    return picture[2:-2, 2:-2]
+
+
+def shifted(picture):
+    return np.pad(picture, ((2, 0), (2, 0)))[:-2, :-2]
+
+
+COPIES = {
+    "half.png": lambda picture: cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA),
+    "bright.png": lambda picture: np.clip(picture * 1.15, 0, 255).astype(np.uint8),
+    "dark.png": lambda picture: (picture * 0.85).astype(np.uint8),
+    "crop.png": cropped,
+    "shift.png": shifted,
+    "mirror.png": lambda picture: picture[:, ::-1],
+    "upside.png": lambda picture: picture[::-1],
+}
+
+
+@pytest.fixture(scope="module")
+def originals():
+    return [render(patient, 0, SIZE)[0] for patient in draw_patients(30, 5)]
+
+
+@pytest.fixture(scope="module")
+def found(originals, tmp_path_factory):
+    """Pairs among 30 patients, and copies of the first, by file name."""
+    folder = tmp_path_factory.mktemp("planted")
+    for number, picture in enumerate(originals):
+        Image.fromarray(picture).save(folder / f"{number:02d}.png")
+    for name, copy in COPIES.items():
+        Image.fromarray(np.ascontiguousarray(copy(originals[0]))).save(folder / name)
+    Image.fromarray(originals[0]).save(folder / "jpeg40.jpg", quality=40)
+    Image.fromarray(originals[0]).save(folder / "pixels.bmp")
+    (folder / "exact.png").write_bytes((folder / "00.png").read_bytes())
+    for name in ("blank1.png", "blank2.png"):
+        Image.new("L", (SIZE, SIZE)).save(folder / name)
+    (folder / "broken.png").write_bytes(b"no picture")
+    paths = sorted(folder.iterdir())
+    cache = cached_images([str(path) for path in paths], SIZE, folder / "cache")
+    table = picture_pairs(cache)
+    names = np.array([path.name for path in paths], object)
+    return table.assign(left=names[table["left"]], right=names[table["right"]]), cache
+
+
+def kinds(table, name):
+    """Kind and mirroring of the pair of the first original with a file."""
+    pair = table[
+        ((table["left"] == "00.png") & (table["right"] == name))
+        | (table["left"] == name) & (table["right"] == "00.png")
+    ]
+    return list(zip(pair["kind"], pair["mirrored"], strict=True))
+
+
+@pytest.mark.parametrize("name", [*COPIES, "jpeg40.jpg"])
+def test_copies_are_near_whatever_was_done_to_them(found, name):
+    assert kinds(found[0], name) == [("near", name in ("mirror.png", "upside.png"))]
+
+
+def test_same_bytes_and_same_pixels_are_told_apart(found):
+    assert kinds(found[0], "exact.png") == [("exact", False)]
+    assert kinds(found[0], "pixels.bmp") == [("pixels", False)]
+
+
+def test_nothing_else_is_a_pair(found):
+    """Not other patients, not blank pictures, not what cannot be read."""
+    copies = {"00.png", "exact.png", "pixels.bmp", "jpeg40.jpg", *COPIES}
+    table = found[0]
+
+    assert set(table["left"]) | set(table["right"]) == copies
+    assert len(table) == len(copies) * (len(copies) - 1) // 2
+    assert table["similarity"].between(0.5, 1.0).all()
+
+
+def test_they_are_found_once_and_read_afterwards(found, monkeypatch):
+    table, cache = found
+    monkeypatch.setattr(pairs_module, "find_pairs", lambda *_: pytest.fail("searched again"))
+
+    assert len(picture_pairs(cache)) == len(table)
+
+
+def test_large_clusters_list_what_holds_them_together(originals, monkeypatch):
+    """Of 12 copies 66 pairs could be listed; 11 tell as much."""
+    monkeypatch.setattr(pairs_module, "_LISTED", 10)
+    views = np.repeat(np.stack([cv2.resize(originals[0], (64, 64))] * 3)[None], 12, axis=0)
+    facts = pd.DataFrame({"sha256": [f"file {n}" for n in range(12)], "pixels": ["same"] * 12})
+
+    table = find_pairs(facts, views)
+
+    assert table[["left", "right"]].to_numpy().tolist() == [[0, n] for n in range(1, 12)]
+    assert set(table["kind"]) == {"pixels"}
+
+
+def test_neighbouring_slices_are_related_not_near(originals):
+    """A slice and one that differs in detail: more than another patient's, less than a copy."""
+    from brain_tumor.data.fingerprint import fingerprint
+
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(size=(SIZE, SIZE)), (0, 0), 3)
+    neighbour = np.clip(originals[1] + 240 * noise * (originals[1] > 20), 0, 255).astype(np.uint8)
+    views = np.stack([fingerprint(picture) for picture in (*originals, neighbour)])
+    facts = pd.DataFrame({"sha256": [*map(str, range(31))], "pixels": [*map(str, range(31))]})
+
+    table = find_pairs(facts, views)
+
+    assert table[["left", "right", "kind"]].to_numpy().tolist() == [[1, 30, "related"]]
+
+
+def test_no_pictures_no_pairs():
+    facts = pd.DataFrame({"sha256": ["a", "a"], "pixels": ["", ""]})
+
+    assert find_pairs(facts, np.zeros((2, 3, 64, 64), np.uint8)).empty

@@ -1,0 +1,53 @@
+import cv2
+import numpy as np
+
+from brain_tumor.data.fingerprint import BOX, HEAD, SIDE, WHOLE, bright_box, fingerprint, head
+
+
+def brain(height=160, width=120, brightness=1.0):
+    """A bright ellipse with detail, on black."""
+    y, x = np.mgrid[:height, :width]
+    inside = ((y - height / 2) / (0.3 * height)) ** 2 + ((x - width / 2) / (0.3 * width)) ** 2 < 1
+    detail = 140 + 60 * np.sin(12 * y / height) * np.cos(15 * x / width)
+    return np.where(inside, np.clip(brightness * detail, 0, 255), 0).astype(np.uint8)
+
+
+def test_views_have_one_size_whatever_the_picture():
+    for shape in ((160, 120), (40, 300), (1, 1), (512, 512)):
+        views = fingerprint(np.full(shape, 90, np.uint8))
+        assert views.shape == (3, SIDE, SIDE)
+        assert views.dtype == np.uint8
+
+
+def test_head_leaves_out_letters_and_ruler():
+    picture = brain()
+    lettered = picture.copy()
+    lettered[5:9, 5:9] = lettered[150:156, 10:110:8] = 255
+
+    np.testing.assert_array_equal(head(lettered), head(picture))
+    assert head(picture).shape < picture.shape
+    assert bright_box(lettered).size > bright_box(picture).size
+
+
+def test_head_does_not_depend_on_brightness():
+    heads = [head(brain(brightness=brightness)).shape for brightness in (0.4, 0.85, 1.0, 1.15)]
+
+    assert np.ptp(heads, axis=0).max() <= 1
+
+
+def test_stretched_and_padded_copies_have_the_same_head():
+    picture = brain()
+    stretched = cv2.resize(picture, (240, 160), interpolation=cv2.INTER_CUBIC)
+    padded = np.pad(stretched, ((0, 0), (60, 90)))
+
+    one, other = (fingerprint(copy)[HEAD].ravel().astype(float) for copy in (picture, padded))
+    assert np.corrcoef(one, other)[0, 1] > 0.99
+    views = [fingerprint(copy)[WHOLE].ravel().astype(float) for copy in (picture, padded)]
+    assert np.corrcoef(*views)[0, 1] < 0.9
+
+
+def test_dark_and_blank_pictures_are_taken_whole():
+    for value in (0, 5):
+        picture = np.full((50, 70), value, np.uint8)
+        assert head(picture).shape == bright_box(picture).shape == picture.shape
+        assert (fingerprint(picture)[BOX] == value).all()

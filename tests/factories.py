@@ -1,0 +1,38 @@
+"""Tables and settings that tests share."""
+
+import numpy as np
+import pandas as pd
+
+from brain_tumor.evaluation.evidence import Settings
+from brain_tumor.evaluation.predictions import Predictions
+
+TINY = [
+    "model.widths=[8,16,16,16]",
+    "data.image_size=32",
+    "data.num_workers=0",
+    "evaluation.resamples=50",
+    "callbacks=[]",
+]
+SHORT = [*TINY, "trainer.max_epochs=3", "data.batch_size=8"]
+FAST = Settings(resamples=20)
+NAMES = ("glioma", "meningioma", "no_tumor", "pituitary")
+
+
+def predictions(labels, probabilities, names=NAMES, groups=None):
+    frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in names[: probabilities.shape[1]]])
+    frame["label"] = np.array(names)[labels]
+    frame["sample_id"] = [str(n) for n in range(len(labels))]
+    return Predictions.from_frame(frame if groups is None else frame.assign(group=groups))
+
+
+def detection(scores, tumour):
+    """Images with detection scores, tumour or not."""
+    scores = np.array(scores, float)
+    return predictions(np.array(tumour, int), np.stack([1 - scores, scores], axis=1), names=("no_tumor", "tumor"))
+
+
+def random_predictions(n, seed, groups=2, names=("glioma", "no_tumor", "pituitary")):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(rng.integers(0, len(names), n // groups), groups)
+    p = rng.dirichlet(np.ones(len(names)), n) * 0.6 + 0.4 * np.eye(len(names))[labels]
+    return predictions(labels, p, names=names, groups=[f"{seed}-{row // groups}" for row in range(n)])

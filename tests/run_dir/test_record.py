@@ -1,0 +1,97 @@
+import json
+
+import pytest
+
+from brain_tumor.errors import ConfigError, DataError, RunDirError
+from brain_tumor.run_dir.record import RunRecord, write_json
+
+
+def stored(run_dir):
+    return json.loads((run_dir / "run.json").read_text())
+
+
+def test_it_is_whole_from_the_start(tmp_path):
+    with RunRecord(tmp_path / "new") as record:
+        first = stored(tmp_path / "new")
+        record.note(seed=3)
+        with record.stage("data"):
+            pass
+
+    assert first["status"] == "running"
+    assert {"started", "command", "git_sha", "versions", "hardware", "seconds"} <= set(first)
+    assert {"torch", "lightning", "brain-tumor", "python"} <= set(first["versions"])
+    last = stored(tmp_path / "new")
+    assert (last["status"], last["seed"]) == ("finished", 3)
+    assert 0 <= last["seconds"]["data"] < 1
+    assert last["ended"] >= last["started"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DataError("No images."), "No images."),
+        (RuntimeError("boom"), "RuntimeError: boom"),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+    ],
+)
+def test_a_failure_is_written_down_with_its_reason(tmp_path, error, reason):
+    with pytest.raises(type(error)), RunRecord(tmp_path):
+        raise error
+
+    assert (stored(tmp_path)["status"], stored(tmp_path)["reason"]) == ("failed", reason)
+
+
+def test_a_finished_run_is_not_replaced_by_accident(tmp_path):
+    with RunRecord(tmp_path):
+        pass
+
+    with pytest.raises(ConfigError, match="overwrite=true"):
+        RunRecord(tmp_path)
+    assert stored(tmp_path)["status"] == "finished"
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "mine.txt").write_text("")
+    with RunRecord(tmp_path, overwrite=True):
+        assert stored(tmp_path)["status"] == "running"
+        assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt"}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"status": "failed"}'])
+def test_a_failed_or_broken_run_is_replaced(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+
+    with RunRecord(tmp_path):
+        assert stored(tmp_path)["status"] == "running"
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigError, match=r"cannot be written .*; set hydra\.run\.dir"):
+        RunRecord(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("error", [DataError("samples.csv was not found."), FileNotFoundError(2, "No such file")])
+def test_a_run_directory_that_vanished_is_the_reason_of_what_follows(tmp_path, error):
+    record = RunRecord(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "gone")
+
+    with pytest.raises(RunDirError, match="resume=auto"), record:
+        raise error
+
+
+def test_what_else_goes_wrong_keeps_its_own_name(tmp_path):
+    record = RunRecord(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "gone")
+
+    with pytest.raises(RuntimeError, match="boom"), record:
+        raise RuntimeError("boom")
+
+
+def test_json_has_no_nan(tmp_path):
+    write_json({"a": 1}, tmp_path / "x.json")
+
+    with pytest.raises(ValueError, match="JSON"):
+        write_json({"a": float("nan")}, tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

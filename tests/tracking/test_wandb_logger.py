@@ -1,0 +1,169 @@
+"""The logger by itself: arguments, names, ranks."""
+
+import json
+import logging
+
+import pytest
+import torch
+import wandb
+from lightning.pytorch.utilities import rank_zero_only
+from wandb_files import kept, records_of, summary_of
+
+from brain_tumor.config.compose import compose
+from brain_tumor.errors import ConfigError
+from brain_tumor.models.validation_scores import ValidationScores
+from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
+from brain_tumor.tracking.publish import describe
+from brain_tumor.tracking.wandb.logger import BEST, start_run
+from brain_tumor.tracking.wandb.naming import identity
+
+OFFLINE = ["logger=wandb", "logger.wandb.offline=true"]
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("override", "sentence"),
+        [
+            (
+                "logger.wandb.mode=dryrun",
+                "mode=dryrun is not possible; expected online, offline, disabled",
+            ),
+            ("logger.wandb.mode=online", "with offline=true is not possible"),
+            ("+logger.wandb.colour=red", "takes no colour"),
+            ("+logger.wandb.settings.colour=red", "logger.wandb cannot be built.*colour"),
+        ],
+    )
+    def test_mistakes(self, override, sentence, tmp_path):
+        with pytest.raises(ConfigError, match=sentence), open_loggers(compose([*OFFLINE, override], tmp_path)):
+            pass
+
+    def test_all_of_them_arrive(self, tmp_path):
+        given = {"project": "p", "name": "n", "group": "g", "job_type": "j", "notes": "why", "entity": "lab"}
+        overrides = [f"logger.wandb.{key}={value}" for key, value in given.items()]
+        with open_loggers(compose([*OFFLINE, *overrides], tmp_path)):
+            pass
+
+        [first, *_] = records_of(kept(tmp_path), "run")
+        keys = {"name": "display_name", "group": "run_group"}
+        assert {key: first[keys.get(key, key)] for key in given} == given
+
+    def test_disabled_writes_nothing(self, tmp_path):
+        with open_loggers(compose(["logger=wandb", "logger.wandb.mode=disabled"], tmp_path)) as loggers:
+            loggers[0].log_metrics({"val/loss": 1.0}, step=0)
+            assert wandb_id(loggers) is None
+
+        assert not (tmp_path / "wandb").exists()
+
+
+class TestAnswers:
+    """wandb has one class of error for a server that refuses and for none that answers."""
+
+    @staticmethod
+    def says(text, monkeypatch):
+        start = wandb.init
+
+        def init(**arguments):
+            if arguments.get("mode") is None:
+                raise wandb.errors.CommError(text)
+            return start(**arguments | {"mode": "disabled"})
+
+        monkeypatch.setattr(wandb, "init", init)
+
+    @pytest.mark.parametrize("text", ["404 Not Found", "HTTP 403 (/graphql)", "permission denied"])
+    def test_refused(self, text, monkeypatch):
+        self.says(text, monkeypatch)
+        with pytest.raises(ConfigError, match="cannot start"):
+            start_run({})
+
+    @pytest.mark.parametrize("text", ["dial tcp 127.0.0.1:40312: connection refused", "Timed out: HTTP 403"])
+    def test_unreachable(self, text, monkeypatch, caplog):
+        self.says(text, monkeypatch)
+        with caplog.at_level(logging.WARNING):
+            assert start_run({}).disabled
+        assert "wandb cannot be reached" in caplog.text
+
+
+class TestNames:
+    def test_data_have_short_ones(self, tmp_path):
+        name = identity(compose(["data=folder", "data.root=/a/b/my.scans", "model=resnet18"], tmp_path))["name"]
+        assert name == "my.scans_resnet18"
+        assert identity(compose(["data=manifest", "data.manifest=x/y.csv"], tmp_path))["name"] == "y_cnn"
+        assert identity(compose(["data=nickparvar", "data.root=/n"], tmp_path))["tags"] == ["nickparvar", "cnn"]
+        assert identity(compose(["model=timm", "model.name=resnet10t"], tmp_path))["name"] == "phantom_resnet10t"
+        assert identity(compose(["model=seed_cnn"], tmp_path))["group"] is None
+
+    def test_long_folders_make_no_tag_that_wandb_refuses(self, tmp_path):
+        cfg = compose([*OFFLINE, "data=folder", f"data.root=/{'x' * 100}"], tmp_path)
+        with open_loggers(cfg):
+            pass
+
+        assert summary_of(kept(tmp_path))["tags"] == ["x" * 64, "cnn"]
+
+    def test_every_curve_that_can_be_monitored_keeps_its_best(self):
+        scores = ValidationScores(2)
+        scores.update(torch.arange(2), torch.arange(2), torch.eye(2))
+
+        assert {*(f"val/{name}" for name in scores.compute()), "train/loss"} == set(BEST)
+
+
+class TestResuming:
+    def test_the_same_run_goes_on(self, tmp_path):
+        ids = []
+        for number in range(2):
+            resume_id = resumable_wandb_id(tmp_path)
+            with open_loggers(compose(OFFLINE, tmp_path / f"part{number}"), resume_id) as loggers:
+                loggers[0].log_metrics({"val/f1_macro": 0.5 + number / 10, "epoch": number}, step=number)
+                ids.append(wandb_id(loggers))
+            (tmp_path / "run.json").write_text(json.dumps({"wandb_id": ids[-1]}))
+
+        logs = [kept(tmp_path / f"part{number}") for number in range(2)]
+        assert ids[0] == ids[1] == summary_of(logs[1])["run_id"]
+        assert [record.get("resume") for record in (records_of(log, "run")[0] for log in logs)] == [None, True]
+
+    def test_in_one_directory_both_parts_are_kept(self, tmp_path):
+        with open_loggers(compose(OFFLINE, tmp_path)) as loggers:
+            first = wandb_id(loggers)
+        with open_loggers(compose(OFFLINE, tmp_path), first) as loggers:
+            assert wandb_id(loggers) == first
+
+        assert {path.name for path in tmp_path.glob("wandb/offline-run-*/*.wandb")} == {f"run-{first}.wandb"}
+
+    @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"wandb_id": null}', '{"wandb_id": 3}'])
+    def test_no_run_to_go_on_with(self, content, tmp_path):
+        if content is not None:
+            (tmp_path / "run.json").write_text(content)
+
+        assert resumable_wandb_id(tmp_path) is None
+
+
+def test_other_ranks_log_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    facts = {"data": {"split": "grouped", "leakage": {}}, "git_sha": "x", "versions": {}, "hardware": {}}
+    cfg = compose(OFFLINE, tmp_path)
+    with open_loggers(cfg) as loggers:
+        loggers[0].experiment.log({"a": 1})
+        describe(loggers, facts, None, cfg)
+        assert wandb_id(loggers) is None
+
+    assert not (tmp_path / "wandb").exists()
+
+
+def test_what_fails_is_said_once(tmp_path, caplog):
+    with open_loggers(compose(OFFLINE, tmp_path)) as loggers, caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            with loggers[0].attempt():
+                raise RuntimeError("no dashboard today")
+
+    assert caplog.text.count("no dashboard today") == 1
+    assert summary_of(kept(tmp_path))["exit_code"] == 0
+
+
+def test_a_run_that_somebody_else_has_open_is_left_alone(tmp_path):
+    import wandb
+
+    (tmp_path / "theirs").mkdir()
+    with wandb.init(mode="offline", dir=tmp_path / "theirs") as theirs:
+        with open_loggers(compose(OFFLINE, tmp_path)) as loggers:
+            assert wandb_id(loggers) != theirs.id
+        assert wandb.run is theirs
+        theirs.log({"still": 1})

@@ -1,0 +1,152 @@
+"""No network, no account, no service: what becomes of a run. Each in its own process, for wandb keeps much in one."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from fake_server import closed_port, serving, silent
+from wandb_files import kept, summary_of
+
+INIT_TIMEOUT = 4
+BOUND = INIT_TIMEOUT + 10 + 10
+"""Seconds: what is documented, and some for importing and for a busy machine."""
+
+LOG = """
+    import sys, time
+    from pathlib import Path
+    from brain_tumor.config.compose import compose
+    from brain_tumor.tracking.loggers import open_loggers, wandb_id
+
+    settings = ["init_timeout=4", "finish_timeout=3"]
+    cfg = compose(["logger=wandb", *(f"logger.wandb.settings.{s}" for s in settings)], sys.argv[1])
+    start = time.perf_counter()
+    with open_loggers(cfg) as loggers:
+        print("started in", time.perf_counter() - start)
+        {body}
+        print("went on")
+    print("ended")
+"""
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """An account, and no other setting of wandb's."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    folders = {"HOME": str(tmp_path), "WANDB_DATA_DIR": str(tmp_path / "data")}
+    return own | folders | {"WANDB_API_KEY": "a" * 40, "WANDB_ERROR_REPORTING": "false"}
+
+
+def python(code, run_dir, environment, address):
+    command = [sys.executable, "-c", textwrap.dedent(code), str(run_dir)]
+    settings = environment | {"WANDB_BASE_URL": address}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=settings)
+
+
+def log(body, run_dir, environment, address):
+    return python(LOG.replace("{body}", body.strip()), run_dir, environment, address)
+
+
+def seconds(done):
+    return float(done.stdout.split("started in ")[1].split()[0])
+
+
+def test_training_without_a_server_goes_on_offline(tmp_path, environment):
+    tiny = [
+        "data.patients=24", "data.slices=1", "data.image_size=32", "model.widths=[8,16,16,16]", "data.num_workers=0",
+        "trainer.max_epochs=1", "evaluation.resamples=10", "callbacks=[]", "logger=wandb",
+        f"logger.wandb.settings.init_timeout={INIT_TIMEOUT}", f"hydra.run.dir={tmp_path / 'run'}",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "brain_tumor", "train", *tiny]
+    settings = environment | {"WANDB_BASE_URL": closed_port(), "BRAIN_TUMOR_CACHE": str(tmp_path / "cache")}
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=settings)
+
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("wandb cannot be reached") == 1
+    found = summary_of(kept(tmp_path / "run"))
+    assert found["exit_code"] == 0
+    assert "final/test/f1_macro" in found["summary"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["closed", "silent"])
+def test_nobody_waits_long_for_a_server(kind, tmp_path, environment):
+    with silent() as nobody:
+        done = log("", tmp_path, environment, closed_port() if kind == "closed" else nobody)
+
+    assert done.returncode == 0, done.stderr
+    assert seconds(done) < BOUND
+    assert done.stderr.count("wandb cannot be reached") == 1
+    assert kept(tmp_path).is_file()
+
+
+def test_a_refused_key_is_a_mistake(tmp_path, environment):
+    with serving(401) as (address, _):
+        done = log("", tmp_path, environment, address)
+
+    assert "ConfigError: logger.wandb cannot start: permission denied" in done.stderr
+    assert "set logger.wandb.offline=true" in done.stderr
+    assert "went on" not in done.stdout
+
+
+def test_a_server_that_dies_costs_no_time_in_training_and_little_at_the_end(tmp_path, environment):
+    body = """
+        loggers[0].log_metrics({"val/f1_macro": 0.5}, step=0)
+        Path(sys.argv[1], "started").touch()
+        while Path(sys.argv[1], "started").exists():
+            time.sleep(0.05)
+        start = time.perf_counter()
+        for step in range(500):
+            loggers[0].log_metrics({"train/loss": 0.5}, step=step)
+        print("each took", (time.perf_counter() - start) / 500)
+    """
+    with serving() as (address, server):
+        command = [sys.executable, "-c", textwrap.dedent(LOG.replace("{body}", body.strip())), str(tmp_path)]
+        settings = environment | {"WANDB_BASE_URL": address}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings
+        ) as process:
+            deadline = time.monotonic() + 60
+            while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            server.shutdown()
+            server.server_close()
+            (tmp_path / "started").unlink()
+            start = time.monotonic()
+            said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 0, said
+    assert "wandb cannot be reached" not in said  # it was, at first
+    assert float(said.split("each took ")[1].split()[0]) < 0.05
+    assert "ended" in said
+    assert time.monotonic() - start < 60
+    [path] = (tmp_path / "wandb").glob("run-*/run-*.wandb")  # `wandb sync` can send it later
+    assert summary_of(path)["summary"]["train/loss"]["last"] == 0.5
+
+
+def test_a_dead_service_costs_one_warning_and_the_next_job_has_a_new_one(tmp_path, environment):
+    body = """
+        import os, signal, subprocess
+        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+        [service] = [line.split()[0] for line in listed.stdout.splitlines() if "wandb-core" in line]
+        os.kill(int(service), signal.SIGKILL)
+        time.sleep(0.5)
+        for step in range(3):
+            loggers[0].log_metrics({"train/loss": 0.5}, step=step)
+    """
+    again = """
+    with open_loggers(compose(["logger=wandb"], sys.argv[1] + "/second")) as loggers:
+        loggers[0].log_metrics({"train/loss": 0.25}, step=0)
+    """
+    code = LOG.replace("{body}", body.strip()) + again
+
+    done = python(code, tmp_path, environment | {"WANDB_MODE": "offline"}, closed_port())
+
+    assert done.returncode == 0, done.stderr
+    assert "went on" in done.stdout
+    assert done.stderr.count("wandb fails") == 1
+    assert "Traceback" not in done.stderr
+    assert summary_of(kept(tmp_path / "second"))["summary"]["train/loss"]["last"] == 0.25
