@@ -28,7 +28,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## Train and evaluate the own CNN on generated phantoms (about 2 minutes on 2 cores)
+demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train $(ARGS)
 
 test: $(READY) ## Run the tests with branch coverage (slow ones left out)

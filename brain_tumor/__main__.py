@@ -25,11 +25,11 @@ verbs:
 {chr(10).join(f"  {verb:<10} {what}" for verb, what in VERBS.items())}
 
 examples:
-  brain-tumor train                                        own CNN on generated phantoms
+  brain-tumor train                                        small CNN on generated phantoms
   brain-tumor train data=folder data.root=DIR              your folder of class folders
   brain-tumor train data=manifest data.manifest=CSV        your CSV with path and label columns
   brain-tumor train --help                                 all choices and keys
-  brain-tumor evaluate model=RUN data=folder data.root=DIR a frozen model on images from elsewhere
+  brain-tumor evaluate run=RUN data=folder data.root=DIR a frozen model on images from elsewhere
   brain-tumor evaluate predictions=FILE                    a predictions table of any framework
   brain-tumor audit data=folder data.root=DIR              what is wrong with a data set
   brain-tumor predict bundle=RUN input=FOLDER              classify images with a trained model

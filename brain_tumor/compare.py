@@ -30,7 +30,7 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
         The content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
 
     Raises:
-        BrainTumorError: A user's mistake, in one sentence. A gate that fails is none: see ``change``.
+        BrainTumorError: A user's mistake, in one sentence. A criterion that fails is none: see ``change``.
     """
     from brain_tumor.cli.arguments import with_runs
 
@@ -43,26 +43,26 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     from brain_tumor.evaluation.comparison.candidates import candidates
     from brain_tumor.evaluation.comparison.ranking import comparison_document
-    from brain_tumor.evaluation.comparison.report import gates_table, ranking_table
+    from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
     from brain_tumor.evaluation.comparison.resampling import compare
     from brain_tumor.pipelines.compared_runs import find_runs, read_runs
     from brain_tumor.pipelines.comparison import change_document
     from brain_tumor.pipelines.comparison_output import write_outputs
     from brain_tumor.run_dir.record import command_line
 
-    runs = find_runs(cfg.runs, cfg.part)
-    champion = find_runs(cfg.champion, cfg.part)
-    known = read_runs([*runs, *champion], cfg.part)
+    runs = find_runs(cfg.runs, cfg.eval_split)
+    champion = find_runs(cfg.champion, cfg.eval_split)
+    known = read_runs([*runs, *champion], cfg.eval_split)
     tried = candidates(list(known.values()), pool=cfg.pool)
     comparison = compare(tried, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
     document = comparison_document(comparison)
-    change = change_document(comparison, champion, known, cfg.gates) if champion else None
+    change = change_document(comparison, champion, known, cfg.acceptance) if champion else None
     folder = Path(cfg.paths.run_dir)
     write_outputs(folder, document, change, command=command_line())
     console = get_console()
     console.print(ranking_table(document))
     if change:
-        console.print(gates_table(change["changes"]))
+        console.print(criteria_table(change["changes"]))
     for note in document["notes"]:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     console.print(f"Page: {folder / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
@@ -78,13 +78,13 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig) -> None:
-    from brain_tumor.errors import GateError
+    from brain_tumor.errors import AcceptanceError
 
     document = run(cfg)
     failed = [change["candidate"] for change in document.get("change", {}).get("changes", []) if not change["passed"]]
-    if failed and cfg.fail_on_gate:
-        raise GateError(
-            f"Not every gate is passed by {'; '.join(failed)}: see change_record.md in {cfg.paths.run_dir}."
+    if failed and cfg.fail_if_rejected:
+        raise AcceptanceError(
+            f"Not every criterion is passed by {'; '.join(failed)}: see change_record.md in {cfg.paths.run_dir}."
         )
 
 

@@ -34,7 +34,7 @@ class BundleError(BrainTumorError):
     """A bundle is damaged or foreign, or cannot do what is asked of it."""
 
 
-class GateError(BrainTumorError):
+class AcceptanceError(BrainTumorError):
     """A candidate may not take the champion's place; no mistake of anyone."""
 
     exit_code = 1

@@ -4,7 +4,7 @@ From Python::
 
     from brain_tumor.evaluate import evaluate
 
-    evaluate(["model=runs/first"])["test"]["f1_macro"]
+    evaluate(["run=runs/first"])["test"]["f1_macro"]
     evaluate(["predictions=test.csv", "val=val.csv"], run_dir="runs/paper")
 """
 
@@ -22,7 +22,7 @@ def evaluate(overrides: Sequence[str] = (), run_dir: str | Path = "runs/evaluate
     """Evaluate as ``brain-tumor evaluate`` does.
 
     Args:
-        overrides: As on the command line: ``["model=RUN", "data=folder", "data.root=DIR"]``.
+        overrides: As on the command line: ``["run=RUN", "data=folder", "data.root=DIR"]``.
         run_dir: Where ``results.json``, ``report.html``, ``figures/`` and ``predictions/`` go.
 
     Returns:

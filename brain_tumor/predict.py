@@ -49,7 +49,7 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     from brain_tumor.errors import DataError
     from brain_tumor.serving.inference import find_images, predict_table
     from brain_tumor.serving.predictor import Predictor
-    from brain_tumor.serving.summary import foreign_warning, predictions_summary
+    from brain_tumor.serving.summary import predictions_summary, rejection_warning
 
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads)
     samples = find_images(cfg.input, Slicing.parse(cfg.data.slices, cfg.data.plane, cfg.paths.cache_dir))
@@ -63,7 +63,7 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     write_table(table, output)
     console = get_console()
     console.print(predictions_summary(table, predictor.bundle))
-    if warning := foreign_warning(table):
+    if warning := rejection_warning(table):
         console.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
     console.print(f"Predictions: {output}", soft_wrap=True, highlight=False, markup=False)
     return table

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from brain_tumor.cli.app import run_app
 from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
-from brain_tumor.training.distributed.world import outer_rank, settle_world
+from brain_tumor.training.distributed.world import outer_rank, resolve_world
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def run(cfg: DictConfig) -> TrainedRun:
 
     from brain_tumor.data.samples import write_table
     from brain_tumor.pipelines import evaluation as conclusion
-    from brain_tumor.pipelines.ood import gate_of, write_predictions
+    from brain_tumor.pipelines.ood import fit_run_detector, write_predictions
     from brain_tumor.pipelines.run_facts import data_facts, model_facts
     from brain_tumor.run_dir.record import RunRecord
     from brain_tumor.run_dir.resume import checkpoint_to_resume, facts
@@ -80,20 +80,20 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.training.data import same_data
     from brain_tumor.training.distributed.launch import other_ranks
     from brain_tumor.training.fit import fit
-    from brain_tumor.training.known_warnings import without_noise
-    from brain_tumor.training.precision import settle_precision
+    from brain_tumor.training.known_warnings import ignore_known_warnings
+    from brain_tumor.training.precision import resolve_precision
     from brain_tumor.training.predict import predict
     from brain_tumor.training.signals import stop_signals
 
     run_dir = Path(cfg.paths.run_dir)
-    world = settle_world(cfg)
+    world = resolve_world(cfg)
     if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _done_before(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
     precision = facts(run_dir).get("precision") if checkpoint else None
     with (
-        without_noise(),
+        ignore_known_warnings(),
         stop_signals() as stop,
         RunRecord(run_dir, overwrite=cfg.overwrite, resume=checkpoint is not None) as record,
         open_loggers(cfg, resumed_id) as loggers,
@@ -112,7 +112,7 @@ def run(cfg: DictConfig) -> TrainedRun:
             describe(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 classifier = assemble.build_classifier(cfg, datamodule)
-                precision = settle_precision(cfg, classifier, world, precision)
+                precision = resolve_precision(cfg, classifier, world, precision)
                 record.note(model=model_facts(classifier, cfg), precision=precision)
                 trainer = assemble.build_trainer(cfg, loggers, stop)
                 ranks.join(cfg)
@@ -122,8 +122,8 @@ def run(cfg: DictConfig) -> TrainedRun:
         with record.stage("predict"):
             trainer = assemble.fresh_trainer(cfg)
             predicted = predict(trainer, classifier, datamodule, best.checkpoint)
-            gate, notes = gate_of(predicted, run_dir, cfg.gate.turned_away, cfg.seed)
-            tables = write_predictions(predicted, gate, run_dir / "predictions")
+            detector, notes = fit_run_detector(predicted, run_dir, cfg.ood.reject_share, cfg.seed)
+            tables = write_predictions(predicted, detector, run_dir / "predictions")
         with record.stage("evaluate"):
             results = conclusion.evaluate(tables, datamodule, cfg)
         record.note(notes=[*conclusion.notes(datamodule, cfg), *notes])
@@ -156,9 +156,9 @@ def _job(cfg: DictConfig) -> float | None:
             if cfg.resume == "auto":  # else the job would only start anew
                 requeue()
             raise
-    from brain_tumor.training.distributed.worker import take_part
+    from brain_tumor.training.distributed.worker import train_as_worker
 
-    take_part(cfg)
+    train_as_worker(cfg)
     return None
 
 

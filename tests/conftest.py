@@ -1,4 +1,4 @@
-"""Small data that tests share: pictures whose class is the place of a bright disc, easy enough to learn in seconds."""
+"""Small data that tests share: images whose class is the place of a bright disc, easy enough to learn in seconds."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ CENTRES = {"glioma": (12, 12), "meningioma": (12, 36), "no_tumor": None, "pituit
 
 
 def draw(label: str, seed: int, size: int = 48) -> np.ndarray:
-    """A noisy grey picture uint8 [size, size], different for every seed."""
+    """A noisy grey image uint8 [size, size], different for every seed."""
     rng = np.random.default_rng([seed, list(CENTRES).index(label)])
-    picture = rng.integers(20, 70, (size, size))
+    image = rng.integers(20, 70, (size, size))
     if centre := CENTRES[label]:
         y, x = np.mgrid[:size, :size]
         cy, cx = np.add(centre, rng.integers(-2, 3, 2))
-        picture[(y - cy) ** 2 + (x - cx) ** 2 < 36] += 150
-    return picture.astype(np.uint8)
+        image[(y - cy) ** 2 + (x - cx) ** 2 < 36] += 150
+    return image.astype(np.uint8)
 
 
 def save(path: Path, label: str, seed: int) -> Path:
@@ -79,7 +79,7 @@ def parted_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def manifest_csv(flat_folder: Path) -> Path:
-    """A CSV that names the pictures of ``flat_folder``, two of one patient. Read only."""
+    """A CSV that names the images of ``flat_folder``, two of one patient. Read only."""
     paths = sorted(flat_folder.rglob("*.png"))
     rows = [
         f"{path.relative_to(flat_folder)},{path.parent.name},{path.parent.name}-{int(path.stem) // 2}" for path in paths
@@ -114,7 +114,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run directory of a training with scans enough to fit a gate on, exported at fp32 for each engine. Read only."""
+    """Run directory of a training with enough scans to fit an OOD detector, exported at fp32 for each engine. Read only."""
     from factories import SHORT
 
     from brain_tumor.export import export

@@ -19,7 +19,7 @@ from brain_tumor.train import train
 
 @pytest.fixture(scope="module")
 def leaky(parted_folder, tmp_path_factory):
-    """Training and Testing share a file, a mirrored copy, and a picture that stands there under another class."""
+    """Training and Testing share a file, a mirrored copy, and an image that stands there under another class."""
     root = shutil.copytree(parted_folder, tmp_path_factory.mktemp("leaky") / "scans")
     train_, test = root / "Training", root / "Testing"
     shutil.copy(train_ / "glioma" / "00.png", test / "glioma" / "copy.png")
@@ -27,7 +27,7 @@ def leaky(parted_folder, tmp_path_factory):
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(test / "pituitary" / "mirrored.png")
     with Image.open(train_ / "meningioma" / "02.png") as image:
         image.save(test / "glioma" / "wrong.jpg", quality=90)
-    (train_ / "glioma" / "broken.png").write_bytes(b"no picture")
+    (train_ / "glioma" / "broken.png").write_bytes(b"no image")
     return root
 
 
@@ -72,7 +72,7 @@ class TestAudit:
         leaks = {(row["known"], row["side"]): row for row in document["split"]["leakage"] if not row["class"]}
 
         assert document["counts"] == {
-            "found": 68, "readable": 67, "distinct_pictures": 64, "groups": 64, "patients": 0,
+            "found": 68, "readable": 67, "distinct_images": 64, "groups": 64, "patients": 0,
         }  # fmt: skip
         assert "broken.png" in document["unreadable"][0]
         assert document["label_conflicts"] == {"pairs": 1, "images": 2}
@@ -80,13 +80,13 @@ class TestAudit:
         assert leaks["train or val", "test"]["near"] == leaks["train or val", "test"]["group"] == 3
         assert leaks["train or val", "test"]["exact"] == 1
         assert leaks["train", "val"]["group"] == 0
-        assert 0.5 < document["floor"]["split"]["accuracy"] <= 1
-        assert document["floor"]["leak_free_folds"]["accuracy_with_random_labels"] == pytest.approx(0.25, abs=0.1)
+        assert 0.5 < document["baseline"]["split"]["accuracy"] <= 1
+        assert document["baseline"]["leak_free_folds"]["accuracy_with_random_labels"] == pytest.approx(0.25, abs=0.1)
 
     def test_page_shows_the_pairs_and_needs_no_network(self, audited):
         page = (audited[1] / "audit.html").read_text()
 
-        assert "The same picture under two classes" in page
+        assert "The same image under two classes" in page
         assert "Testing/glioma/wrong.jpg" in page
         assert page.count("data:image/jpeg;base64,") >= 12
         assert "not a medical device" in page
@@ -122,7 +122,7 @@ class TestVeto:
         done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True, timeout=120)
 
         assert done.returncode == 2
-        assert "3 of 19 test images" in done.stderr or "test images show a patient or picture of train" in done.stderr
+        assert "3 of 19 test images" in done.stderr or "test images show a patient or image of train" in done.stderr
         assert "split=grouped" in done.stderr
         assert "split.allow_leakage=true" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
@@ -167,7 +167,7 @@ class TestVeto:
 
 
 def test_same_picture_twice_is_one_group_in_training(tmp_path):
-    """Two patients' folders, one picture: copies are linked whoever they are said to show."""
+    """Two patients' folders, one image: copies are linked whoever they are said to show."""
     for label in ("glioma", "no_tumor"):
         for number in range(8):
             save(tmp_path / "scans" / label / f"{number}.png", label, number)
@@ -191,10 +191,10 @@ def test_public_set_is_found_out(shared, tmp_path):
     assert test["near"] == pytest.approx(992, rel=0.01)
     assert test["near_upright"] == pytest.approx(480, rel=0.02)
     assert test["patient"] == 788
-    assert document["counts"]["distinct_pictures"] == pytest.approx(3615, rel=0.01)
+    assert document["counts"]["distinct_images"] == pytest.approx(3615, rel=0.01)
     assert document["label_conflicts"]["images"] == 8
-    assert document["floor"]["split"]["accuracy"] == pytest.approx(0.977, abs=0.01)
-    assert document["floor"]["leak_free_folds"]["accuracy"] == pytest.approx(0.710, abs=0.01)
+    assert document["baseline"]["split"]["accuracy"] == pytest.approx(0.977, abs=0.01)
+    assert document["baseline"]["leak_free_folds"]["accuracy"] == pytest.approx(0.710, abs=0.01)
     recall, precision = against(tmp_path / "pairs.csv", shared / "data" / "nickparvar" / "groups.csv")
     assert recall >= 0.98
     assert precision >= 0.98

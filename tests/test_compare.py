@@ -54,7 +54,7 @@ def test_a_run_of_a_real_training_against_its_copy(trained, run_copy, tmp_path):
     assert [one["best_share"] for one in found["candidates"]] == [0.5, 0.5]
     (change,) = found["change"]["changes"]
     assert change["passed"]
-    assert len(change["gates"]) == 5
+    assert len(change["criteria"]) == 5
     record = (tmp_path / "out" / "change_record.md").read_text()
     assert "data digest" in record
 
@@ -74,12 +74,12 @@ def test_seeds_in_a_folder_are_one_candidate(tmp_path):
     ("more", "sentence"),
     [
         (["metric=f2"], "metric=f2 is not possible; expected loss"),
-        (["part=train"], "part=train is not possible; expected val or test"),
+        (["eval_split=train"], "eval_split=train is not possible; expected val or test"),
         (["level=1.5"], "level=1.5 is not possible"),
         (["resamples=0"], "resamples=0 is not possible"),
-        (["gates.ece=-1"], "gates.ece=-1 is not possible; expected a number from 0, or null"),
-        (["gates.f1_macro=much"], "gates.f1_macro=much is not possible"),
-        (["part=val"], "neither predictions/val.csv nor finished runs"),
+        (["acceptance.ece=-1"], "acceptance.ece=-1 is not possible; expected a number from 0, or null"),
+        (["acceptance.f1_macro=much"], "acceptance.f1_macro=much is not possible"),
+        (["eval_split=val"], "neither predictions/val.csv nor finished runs"),
     ],
 )
 def test_wrong_settings(runs, more, sentence):
@@ -144,13 +144,13 @@ def test_a_gate_that_fails_stops_a_pipeline(runs, command):
 
     assert code == 1
     assert "FAIL" in out
-    assert err.startswith("brain-tumor compare: Not every gate is passed by poor: see change_record.md in ")
+    assert err.startswith("brain-tumor compare: Not every criterion is passed by poor: see change_record.md in ")
     assert len(err.strip().splitlines()) == 1
     assert (runs / "out" / "change_record.md").is_file()
 
 
 def test_unless_it_is_only_to_be_written_down(runs, command):
-    assert command(str(runs / "poor"), f"champion={runs / 'good'}", "fail_on_gate=false")[0] == 0
+    assert command(str(runs / "poor"), f"champion={runs / 'good'}", "fail_if_rejected=false")[0] == 0
 
 
 def test_a_mistake_is_one_sentence(runs, command):

@@ -12,12 +12,12 @@ from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.evaluate import evaluate
 from brain_tumor.evaluation.calibration import scaled
 
-FAST = ["evaluation.resamples=50", "pictures=false"]
+FAST = ["evaluation.resamples=50", "images=false"]
 
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """Pictures that no model has seen, eight of each class. Read only."""
+    """Images that no model has seen, eight of each class. Read only."""
     root = tmp_path_factory.mktemp("elsewhere")
     for label in CENTRES:
         for number in range(100, 108):
@@ -27,7 +27,7 @@ def elsewhere(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def own(trained, tmp_path_factory):
-    """A run's own test with its pictures: the results, and the folder they lie in. Read only."""
+    """A run's own test with its images: the results, and the folder they lie in. Read only."""
     folder = tmp_path_factory.mktemp("own")
     return evaluate([f"model={trained}", "evaluation.resamples=20", "limit=4"], folder), folder
 
@@ -41,8 +41,8 @@ class TestRun:
         results = evaluate([f"model={trained}", *FAST], tmp_path)
 
         before = written(trained)
-        assert {name: results[name] for name in ("val", "test", "n", "calibration", "floor", "leakage")} == {
-            name: before[name] for name in ("val", "test", "n", "calibration", "floor", "leakage")
+        assert {name: results[name] for name in ("val", "test", "n", "calibration", "baseline", "leakage")} == {
+            name: before[name] for name in ("val", "test", "n", "calibration", "baseline", "leakage")
         }
         assert {"results.json", "report.html", "run.json", "claim.md", "tripod_ai.md", "figures", "predictions"} <= {
             path.name for path in tmp_path.iterdir()
@@ -67,7 +67,7 @@ class TestRun:
         samples = pd.read_csv(run_copy / "samples.csv")
         samples.assign(path="/gone/" + samples["sample_id"]).to_csv(run_copy / "samples.csv", index=False)
 
-        with pytest.raises(DataError, match=r"48 of the 48 images .* no longer there, first /gone/.* pictures=false"):
+        with pytest.raises(DataError, match=r"48 of the 48 images .* no longer there, first /gone/.* images=false"):
             evaluate([f"model={run_copy}", "evaluation.resamples=20"], tmp_path)
 
 
@@ -78,15 +78,15 @@ class TestPictures:
         assert (results["robustness"]["images"], results["robustness"]["of"]) == (4, 8)
         assert results["robustness"]["clean"] == results["tta"]["before"]
         assert isinstance(results["saliency"]["sanity"]["passed"], bool)
-        assert "pointing" not in results["saliency"], "these pictures have no masks"
+        assert "pointing" not in results["saliency"], "these images have no masks"
         assert {"robustness.png", "saliency.png", "mistakes.png"} <= {
             file.name for file in (folder / "figures").iterdir()
         }
 
     def test_a_model_without_a_gate_has_no_foreign_images(self, own, trained, tmp_path):
-        assert "foreign" not in own[0], "eight validation images are too few for a gate"
-        with pytest.raises(ConfigError, match="needs a model with a gate"):
-            evaluate([f"model={trained}", f"foreign={tmp_path}", "evaluation.resamples=20"], tmp_path / "out")
+        assert "ood" not in own[0], "eight validation images are too few for a detector"
+        with pytest.raises(ConfigError, match="needs a model with a detector"):
+            evaluate([f"model={trained}", f"ood_images={tmp_path}", "evaluation.resamples=20"], tmp_path / "out")
 
     def test_mistakes_come_with_what_training_had(self, own, trained):
         samples = pd.read_csv(trained / "samples.csv").set_index("sample_id")
@@ -222,8 +222,8 @@ class TestElsewhere:
     def test_one_side_of_published_data(self, trained, parted_folder, tmp_path):
         options = [f"model={trained}", "data=folder", f"data.root={parted_folder}", "overlap=allow", *FAST]
 
-        results = evaluate([*options, "side=test"], tmp_path)
+        results = evaluate([*options, "published_split=test"], tmp_path)
 
         assert results["n"]["test"]["images"] == 16
-        with pytest.raises(DataError, match="no side=val; they are published with test, train"):
-            evaluate([*options, "side=val"], tmp_path / "no")
+        with pytest.raises(DataError, match="no published_split=val; they are published with test, train"):
+            evaluate([*options, "published_split=val"], tmp_path / "no")

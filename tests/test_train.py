@@ -88,7 +88,7 @@ class TestRunDirectory:
             assert metric["value"] is None or metric["ci_low"] <= metric["value"] <= metric["ci_high"]
 
     def test_validation_result_is_that_of_the_best_epoch(self, run):
-        """Final numbers come from the best weights, through the same pictures."""
+        """Final numbers come from the best weights, through the same images."""
         assert run.results["val"]["f1_macro"]["value"] == pytest.approx(run.monitored, abs=1e-6)
 
     def test_final_metrics_reach_the_logger(self, run):
@@ -261,7 +261,7 @@ def test_pretrained_weights_from_a_file(shared, data, tmp_path):
 
 @pytest.mark.shared
 def test_real_scans(shared, tmp_path):
-    options = ["experiment=seed_task", f"data.root={shared / 'data' / 'preetviradiya'}", *TINY]
+    options = ["experiment=reference_task", f"data.root={shared / 'data' / 'preetviradiya'}", *TINY]
     run = train([*options, "trainer.max_epochs=1", "augmentation=none"], tmp_path)
 
     samples = pd.read_csv(run.run_dir / "samples.csv")

@@ -45,8 +45,12 @@ COMMANDS: dict[str, list[str]] = {
                 "fail_on_gate=false"],
     "predict": ["predict", "bundle={small_cnn}", "input={phantoms}"],
 }  # fmt: skip
-RENAMED: dict[str, str] = {}
-"""Keys of JSON documents and columns of tables: old name → new name."""
+RENAMED = {
+    "floor": "baseline", "ood_rejection": "rejection", "turned_away": "rejection", "rejected": "rejection",
+    "foreign": "ood", "sets": "ood", "let_through": "missed", "asked": "target", "distinct_pictures": "distinct_images",
+    "foreignness": "ood_score",
+}  # fmt: skip
+"""Keys of JSON documents and columns of tables: names before and after → one name for both."""
 
 
 def run(out: Path) -> None:
@@ -96,7 +100,7 @@ def _numbers(node: Any) -> Any:
 
 def table(path: Path) -> str:
     """Hash of a CSV table, paths without their folders."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=RENAMED)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=RENAMED | {"foreign": "rejection"})
     for name in frame.columns:
         if frame[name].str.startswith(os.sep).any():
             frame[name] = [Path(value).name for value in frame[name]]

@@ -4,7 +4,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
-class BestWeights(ModelCheckpoint):
+class BestCheckpoint(ModelCheckpoint):
     """Saves when the epoch is over, so that all that checkpoints hold is whole; looks only where validation has run."""
 
     _validated = False

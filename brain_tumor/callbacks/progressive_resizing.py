@@ -1,4 +1,4 @@
-"""Small pictures first: early epochs need no detail, and cost a fraction."""
+"""Small images first: early epochs need no detail, and cost a fraction."""
 
 import logging
 
@@ -16,11 +16,11 @@ _STEP = 16
 
 
 class ProgressiveResizing(Callback):
-    """Trains on pictures that grow from epoch to epoch (Howard 2018); validation always sees their full size.
+    """Trains on images that grow from epoch to epoch (Howard 2018); validation always sees their full size.
 
     Args:
         start: Share of ``data.image_size`` in the first epoch.
-        until: Share of the epochs after which pictures have their full size.
+        until: Share of the epochs after which images have their full size.
 
     Raises:
         ConfigError: A share out of range, or a network that takes one size only.
@@ -32,13 +32,13 @@ class ProgressiveResizing(Callback):
         self._start, self._until = start, until
 
     def side(self, epoch: int, epochs: int, full: int) -> int:
-        """Side of the pictures in an epoch, counted from 0: a multiple of 16, or the full side."""
+        """Side of the images in an epoch, counted from 0: a multiple of 16, or the full side."""
         grown = min(1.0, epoch / max(1.0, self._until * epochs))
         side = full * (self._start + (1 - self._start) * grown)
         return full if grown == 1 else min(full, max(_STEP, round(side / _STEP) * _STEP))
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Try the smallest pictures."""
+        """Try the smallest images."""
         if stage != "fit":
             return
         data = _datamodule(trainer)
@@ -49,18 +49,19 @@ class ProgressiveResizing(Callback):
                 pl_module.eval()(torch.zeros(1, len(data.normalize.mean), side, side, device=pl_module.device))
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
-                f"callbacks=[progressive_resizing] needs a network that takes pictures of {side} px beside "
-                f"{data.image_size} px, and this one does not; leave the callback out, or choose model=cnn or resnet18."
+                f"callbacks=[progressive_resizing] needs a network that takes images of {side} px beside "
+                f"{data.image_size} px, and this one does not; leave the callback out, or choose model=small_cnn "
+                "or model=resnet18."
             ) from error
         finally:
             pl_module.train(was_training)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say how large this epoch's pictures are."""
+        """Say how large this epoch's images are."""
         data = _datamodule(trainer)
         side = self.side(trainer.current_epoch, trainer.max_epochs or 1, data.image_size)
         if side != (data.train_side or data.image_size):
-            log.info("Training on pictures of %d px from epoch %d on.", side, trainer.current_epoch + 1)
+            log.info("Training on images of %d px from epoch %d on.", side, trainer.current_epoch + 1)
         data.train_side = side
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from brain_tumor.callbacks.stop import PreemptedError, Stop
 
 
-class Snapshots(Checkpoint):
+class ResumeCheckpoint(Checkpoint):
     """Saves at the end of each epoch, within it every so many minutes, and before it ends training on demand.
 
     Being a `Checkpoint`, it comes after all other callbacks, whose state it saves; it must come after the one that

@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.cli.arguments import expand
-from brain_tumor.config.compose import CONF_DIR, check, explain, spelt_out
+from brain_tumor.config.compose import CONF_DIR, check, explain
+from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
 
@@ -47,7 +48,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
             _stop(verb, error)
 
     try:
-        sys.argv[1:] = spelt_out(expand(sys.argv[1:]), verb)
+        sys.argv[1:] = with_new_names(expand(sys.argv[1:]), verb)
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)

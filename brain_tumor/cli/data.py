@@ -26,8 +26,8 @@ _EXAMPLES = """examples:
   brain-tumor data fetch cheng             into data/cheng, no account needed
   brain-tumor data fetch nickparvar DIR    through Kaggle's client: pip install 'brain-tumor[fetch]'
   brain-tumor data check DIR               which set is this, and is it whole?
-  brain-tumor data cache                   what is in the cache of decoded pictures?
-  brain-tumor data cache --verify          is each picture in it still what it was?
+  brain-tumor data cache                   what is in the cache of decoded images?
+  brain-tumor data cache --verify          is each image in it still what it was?
   brain-tumor data cache --evict 10        remove what was used least recently, down to 10 GB; 0 empties it
 """
 
@@ -118,7 +118,7 @@ def _report(root: Path, name: str | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="brain-tumor data",
-        description="List, fetch and check the public data sets; look after the cache of decoded pictures.",
+        description="List, fetch and check the public data sets; look after the cache of decoded images.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -135,9 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     checker.add_argument("root", metavar="ROOT", help="folder of a set as it was unpacked")
     checker.add_argument("--set", metavar="NAME", help="which set it is, where its folders do not tell")
     checker.set_defaults(call=_check)
-    cache = commands.add_parser("cache", help="what is in the cache of decoded pictures; check it, or make room")
+    cache = commands.add_parser("cache", help="what is in the cache of decoded images; check it, or make room")
     cache.add_argument("folder", nargs="?", metavar="DIR", help="paths.cache_dir, if it is not the usual one")
-    cache.add_argument("--verify", action="store_true", help="read every picture and compare it with its checksum")
+    cache.add_argument("--verify", action="store_true", help="read every image and compare it with its checksum")
     cache.add_argument("--evict", type=_gigabytes, metavar="GB", help="remove entries used least recently, down to GB")
     cache.set_defaults(call=_cache)
     return parser
@@ -248,8 +248,8 @@ def table(entries: Sequence[Stored], damaged: Mapping[Path, str] | None) -> Tabl
         damaged: What is wrong with which; None if nobody looked.
     """
     shown = Table(box=None, pad_edge=False)
-    for heading in ("entry", "pictures", "size", "GB", "last used", *(["state"] if damaged is not None else [])):
-        shown.add_column(heading, justify="right" if heading in ("pictures", "size", "GB") else "left")
+    for heading in ("entry", "images", "size", "GB", "last used", *(["state"] if damaged is not None else [])):
+        shown.add_column(heading, justify="right" if heading in ("images", "size", "GB") else "left")
     for each in entries:
         state = [] if damaged is None else [damaged.get(each.folder, "whole")]
         used = datetime.fromtimestamp(each.used).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -258,7 +258,7 @@ def table(entries: Sequence[Stored], damaged: Mapping[Path, str] | None) -> Tabl
 
 
 def _content(folder: Path) -> tuple[str, str]:
-    """Number and side of the pictures, where the entry is whole as far as can be told without reading them."""
+    """Number and side of the images, where the entry is whole as far as can be told without reading them."""
     try:
         images = Entry.open(folder, contents=False).images
     except (Damage, FileNotFoundError):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
+from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import ConfigError, require
 
 _PACKAGE = Path(brain_tumor.__file__).parent
@@ -34,7 +35,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         for name in ("sensitivity", "specificity", "prevalence", "coverage")
     },
     "evaluation.abstain": (lambda value: isinstance(value, int | float) and 0 <= value < 1, "from 0, below 1"),
-    "gate.turned_away": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share above 0, at most 0.5"),
+    "ood.reject_share": (lambda value: isinstance(value, float) and 0 < value <= 0.5, "a share above 0, at most 0.5"),
     "monitor.metric": (lambda value: value in _MONITORS, ", ".join(_MONITORS)),
     "data.random_labels": (lambda value: isinstance(value, bool), "true or false"),
     "split.allow_leakage": (lambda value: isinstance(value, bool), "true or false"),
@@ -48,30 +49,20 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.precision": (lambda value: value in _PRECISIONS, ", ".join(_PRECISIONS)),
     "batch_size": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "limit": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
-    "pictures": (lambda value: isinstance(value, bool), "true or false"),
+    "image_evidence": (lambda value: isinstance(value, bool), "true or false"),
     "calibration": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "trainer.limit_predict_batches": (lambda value: isinstance(value, int | float) and value > 0, "more than 0"),
     "resamples": (lambda value: isinstance(value, int) and value >= 1, "a whole number from 1"),
     "level": (lambda value: isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"),
-    "part": (lambda value: value in ("val", "test"), "val or test"),
+    "eval_split": (lambda value: value in ("val", "test"), "val or test"),
     "pool": (lambda value: isinstance(value, bool), "true or false"),
-    "fail_on_gate": (lambda value: isinstance(value, bool), "true or false"),
-    "gates.f1_macro": _MARGIN,
-    "gates.sensitivity": _MARGIN,
-    "gates.ece": _MARGIN,
-    "gates.leakage": (lambda value: isinstance(value, bool), "true or false"),
+    "fail_if_rejected": (lambda value: isinstance(value, bool), "true or false"),
+    "acceptance.f1_macro": _MARGIN,
+    "acceptance.sensitivity": _MARGIN,
+    "acceptance.ece": _MARGIN,
+    "acceptance.leakage": (lambda value: isinstance(value, bool), "true or false"),
 }
 """Keys that are not an object's argument, or used late: what is good, and how to say it."""
-
-
-def spelt_out(overrides: Sequence[str], name: str) -> list[str]:
-    """Overrides with what a verb calls otherwise than its configuration does.
-
-    ``evaluate model=RUN`` sets the key ``bundle``: a key named as one of the groups in ``conf/`` Hydra cannot set.
-    """
-    if name != "evaluate":
-        return list(overrides)
-    return [re.sub(r"^model=", "bundle=", override) for override in overrides]
 
 
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", name: str = "train") -> DictConfig:
@@ -88,7 +79,7 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, spelt_out(overrides, name))
+            cfg = hydra.compose(name, with_new_names(overrides, name))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
     cfg.paths.run_dir = str(Path(run_dir).absolute())

@@ -1,18 +1,16 @@
-"""What is known of each picture beside its class, as text: evaluation cuts the data into parts by it."""
+"""What is known of each image beside its class, as text: evaluation cuts the data into parts by it."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.images import Images
 
 _FEW = 5
 
 
-def attributes(
-    samples: pd.DataFrame, facts: pd.DataFrame, images: Pictures, rows: npt.NDArray[np.int64]
-) -> pd.DataFrame:
-    """Source, plane, file format, longer side and mean grey value of some pictures; unknown = empty.
+def attributes(samples: pd.DataFrame, facts: pd.DataFrame, images: Images, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Source, plane, file format, longer side and mean grey value of some images; unknown = empty.
 
     Args:
         samples: The samples table, N rows.

@@ -1,4 +1,4 @@
-"""Augmentation of grey uint8 pictures; the only file that knows albumentations."""
+"""Augmentation of grey uint8 images; the only file that knows albumentations."""
 
 import math
 import os
@@ -20,14 +20,14 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import would ask t
 class Augmentation:
     """A chain of albumentations transforms whose every draw is decided by a seed of its own.
 
-    An augmented picture depends on (picture, seed) alone, never on the worker, rank or order that produced it.
+    An augmented image depends on (image, seed) alone, never on the worker, rank or order that produced it.
 
     Args:
         steps: Name of an albumentations transform → its arguments, applied in this order.
 
     Raises:
         ConfigError: A transform that does not exist, an argument it does not take, or one that does not turn a grey
-            uint8 picture into another of its size.
+            uint8 image into another of its size.
     """
 
     def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
@@ -40,7 +40,7 @@ class Augmentation:
             step.set_random_state(np.random.Generator(self._bits), self._random)
 
     def __call__(self, image: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
-        """Augment one picture, uint8 [H, W] → uint8 [H, W]: as ``albumentations.Compose`` does, which takes longer."""
+        """Augment one image, uint8 [H, W] → uint8 [H, W]: as ``albumentations.Compose`` does, which takes longer."""
         self._seed(seed)
         for step in self._steps:
             if step.should_apply():
@@ -63,16 +63,16 @@ class Augmentation:
 
 
 def _try(name: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse what does not take a grey uint8 picture, or gives another kind or size back."""
-    picture = np.zeros((64, 64), np.uint8)
+    """Refuse what does not take a grey uint8 image, or gives another kind or size back."""
+    image = np.zeros((64, 64), np.uint8)
     step = _build(name, {**arguments, "p": 1.0})
     try:
-        found = step(image=picture)["image"]
+        found = step(image=image)["image"]
     except Exception as error:
-        raise ConfigError(f"augmentation.steps.{name} does not work on grey pictures: {error}") from error
-    if found.shape != picture.shape or found.dtype != picture.dtype:
+        raise ConfigError(f"augmentation.steps.{name} does not work on grey images: {error}") from error
+    if found.shape != image.shape or found.dtype != image.dtype:
         raise ConfigError(
-            f"augmentation.steps.{name} makes {found.dtype} {list(found.shape)} of a grey uint8 [64, 64] picture; "
+            f"augmentation.steps.{name} makes {found.dtype} {list(found.shape)} of a grey uint8 [64, 64] image; "
             "expected the same type and size."
         )
 
@@ -80,7 +80,7 @@ def _try(name: str, arguments: Mapping[str, Any]) -> None:
 class _Affine(A.Affine):  # type: ignore[misc]
     """The same draws and pixels in half the time.
 
-    The original asks at each step what a grey picture tells, and works out two matrices, each as a product of six, of
+    The original asks at each step what a grey image tells, and works out two matrices, each as a product of six, of
     which one is for boxes.
     """
 
@@ -103,7 +103,7 @@ class _Affine(A.Affine):  # type: ignore[misc]
     def apply(
         self, img: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], output_shape: tuple[int, int], **params: Any
     ) -> npt.NDArray[np.uint8]:
-        """Warp a grey picture."""
+        """Warp a grey image."""
         how = {"flags": self.interpolation, "borderMode": self.border_mode, "borderValue": self.fill}
         warped: npt.NDArray[np.uint8] = cv2.warpAffine(img, matrix[:2], output_shape[::-1], **how)
         return warped

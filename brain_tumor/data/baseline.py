@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.fingerprint import WHOLE, unit
-from brain_tumor.data.images import Pictures, Rows
+from brain_tumor.data.images import Images, Rows
 from brain_tumor.run_dir.atomic import published_file
 
-FLOOR = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
+BASELINE = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
 
 MOST_QUERIES = 10_000
-"""Pictures that are looked for at most, see `asked`."""
+"""Images that are looked for at most, see `asked`."""
 _BLOCK = 1024
 _KNOWN = 8192
-"""Known pictures looked among at once: 128 MB of them."""
+"""Known images looked among at once: 128 MB of them."""
 _DRAWS = 20
 
 
 def asked(queries: Rows, most: int = MOST_QUERIES) -> Rows:
     """All queries, or, where there are more than ``most``, that many of them, drawn once and for all.
 
-    Each is compared with every known picture: without a bound the floor would cost the square of the data's size, and
+    Each is compared with every known image: without a bound the baseline would cost the square of the data's size, and
     ten thousand tell it to half a percent.
     """
     if len(queries) <= most:
@@ -34,8 +34,8 @@ def asked(queries: Rows, most: int = MOST_QUERIES) -> Rows:
     return np.sort(np.random.default_rng(0).choice(queries, most, replace=False))
 
 
-def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
-    """For each query the known row whose picture, as it is or mirrored left–right, correlates best with it.
+def nearest(views: Images, known: Rows, queries: Rows) -> Rows:
+    """For each query the known row whose image, as it is or mirrored left–right, correlates best with it.
 
     Args:
         views: Fingerprints, uint8 [N, VIEWS, S, S].
@@ -53,8 +53,8 @@ def nearest(views: Pictures, known: Rows, queries: Rows) -> Rows:
     return found
 
 
-def correlations(views: Pictures, known: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
-    """How alike queries and known pictures are, as they are or mirrored, whichever is more: in blocks that fit memory.
+def correlations(views: Images, known: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
+    """How alike queries and known images are, as they are or mirrored, whichever is more: in blocks that fit memory.
 
     Yields:
         A part of ``queries``, some rows of ``known``, and their correlations float32 [queries, known] in [-1, 1].
@@ -69,20 +69,20 @@ def correlations(views: Pictures, known: Rows, queries: Rows) -> Iterator[tuple[
             yield slice(start, start + len(alike)), few, alike
 
 
-def _even_and_odd(pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _even_and_odd(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Unit vectors split into what mirroring left–right keeps and what it turns round, float32 [N, S · S / 2] each.
 
     The products of the parts add up to the correlation; their difference is that with the mirror image: both for the
     price of one.
     """
-    vectors = unit(pictures).reshape(pictures.shape)
-    half = pictures.shape[-1] // 2
+    vectors = unit(images).reshape(images.shape)
+    half = images.shape[-1] // 2
     left, right = vectors[..., :half], vectors[..., ::-1][..., :half]
     parts = ((left + right) / np.sqrt(2, dtype=np.float32), (left - right) / np.sqrt(2, dtype=np.float32))
     return parts[0].reshape(len(vectors), -1), parts[1].reshape(len(vectors), -1)
 
 
-def cached_nearest(entry: Path | None, views: Pictures, known: Rows, queries: Rows) -> Rows:
+def cached_nearest(entry: Path | None, views: Images, known: Rows, queries: Rows) -> Rows:
     """As `nearest`, remembered in the folder ``entry`` of these views, if there is one."""
     if entry is None:
         return nearest(views, known, queries)
@@ -96,8 +96,8 @@ def cached_nearest(entry: Path | None, views: Pictures, known: Rows, queries: Ro
     return found
 
 
-def floor_scores(labels: Sequence[Any] | npt.NDArray[Any], found: Rows, queries: Rows) -> dict[str, float]:
-    """Macro-F1 and accuracy of taking over the class of the nearest known picture."""
+def baseline_scores(labels: Sequence[Any] | npt.NDArray[Any], found: Rows, queries: Rows) -> dict[str, float]:
+    """Macro-F1 and accuracy of taking over the class of the nearest known image."""
     from sklearn.metrics import accuracy_score, f1_score  # takes seconds to import
 
     labels = np.asarray(labels)
@@ -108,7 +108,7 @@ def floor_scores(labels: Sequence[Any] | npt.NDArray[Any], found: Rows, queries:
 
 
 def random_label_accuracy(groups: npt.NDArray[Any], classes: int, found: Rows, queries: Rows, seed: int = 0) -> float:
-    """Accuracy of the floor when every group is given a random class: 1 / classes, unless groups cross the split."""
+    """Accuracy of the baseline when every group is given a random class: 1 / classes, unless groups cross the split."""
     _, code = np.unique(groups, return_inverse=True)
     draws = np.random.default_rng(seed).integers(classes, size=(_DRAWS, int(code.max()) + 1))
     return float((draws[:, code[queries]] == draws[:, code[found]]).mean())
@@ -117,8 +117,8 @@ def random_label_accuracy(groups: npt.NDArray[Any], classes: int, found: Rows, q
 Floats = npt.NDArray[np.float32]
 
 
-def neighbours(views: Pictures, known: Rows, queries: Rows, count: int = 3) -> tuple[Rows, Floats]:
-    """For each query the known pictures that correlate best with it, as they are or mirrored left–right.
+def neighbours(views: Images, known: Rows, queries: Rows, count: int = 3) -> tuple[Rows, Floats]:
+    """For each query the known images that correlate best with it, as they are or mirrored left–right.
 
     Args:
         views: Fingerprints, uint8 [N, VIEWS, S, S].

@@ -111,7 +111,7 @@ def manifest(
     """Samples named in a CSV: columns ``path`` and ``label``, and any other of the samples table's.
 
     Relative paths (images and masks) are taken from the CSV's folder; ``sample_id`` defaults to the path as written.
-    A path may name a picture, one slice (``scan.nii.gz#axial:57``), or a volume or a folder that is one DICOM series,
+    A path may name an image, one slice (``scan.nii.gz#axial:57``), or a volume or a folder that is one DICOM series,
     of which ``slices`` are taken, each with the other columns of the row. For the settings see `folder`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The LightningDataModule: adapter → samples → pictures → split → batches."""
+"""The LightningDataModule: adapter → samples → images → split → batches."""
 
 import logging
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from brain_tumor.data.cache.store import CacheMode
 from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
 from brain_tumor.data.duplicates.leakage import leakage, veto
-from brain_tumor.data.duplicates.pairs import distinct_pictures
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.duplicates.pairs import distinct_images
+from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
 from brain_tumor.data.loaders import DealtBatches, TrainLoader, automatic_workers, leave_cores_to_torch, start_worker
 from brain_tumor.data.loading import OnError, load
@@ -39,19 +39,19 @@ class ScanDataModule(L.LightningDataModule):
     Args:
         adapter: Returns the samples table.
         split: Fills the table's ``split``, given its ``group``.
-        augmentation: (picture, seed) → picture for training, None for none.
-        cache_dir: Where decoded pictures are kept.
+        augmentation: (image, seed) → image for training, None for none.
+        cache_dir: Where decoded images are kept.
         cache: What becomes of them, see `brain_tumor.data.cache.store.cached_images`.
         cache_limit_gb: From how much on those used least recently go, None never.
         root: Folder of the data, where a ``groups.csv`` may lie.
-        image_size: Side of the square pictures, in pixels.
+        image_size: Side of the square images, in pixels.
         batch_size: Training batch per device.
         eval_batch_size: Validation and test batch.
         num_workers: Processes that load training batches; "auto" as `brain_tumor.data.loaders.automatic_workers` says.
         processes: Training processes on this machine, which share its cores.
         imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
-        allow_leakage: Go on with a split that puts a patient or a picture on two sides, instead of stopping.
+        allow_leakage: Go on with a split that puts a patient or an image on two sides, instead of stopping.
         random_labels: Give every group a random class: a control in which there is nothing to be learnt.
         seed: Decides order and augmentation.
 
@@ -62,22 +62,22 @@ class ScanDataModule(L.LightningDataModule):
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
-        facts: How each file stores its picture, see `brain_tumor.data.cache.decoding.Decoded`.
-        entry: Folder of the cache that belongs to these pictures, None if nothing is written.
-        counts: Images found, readable, distinct pictures among them, on each side of the split, and in no part of it.
+        facts: How each file stores its image, see `brain_tumor.data.cache.decoding.Decoded`.
+        entry: Folder of the cache that belongs to these images, None if nothing is written.
+        counts: Images found, readable, distinct images among them, on each side of the split, and in no part of it.
         leakage: What crosses the split, see `brain_tumor.data.duplicates.leakage.leakage`.
         curation: Where groups came from that someone made before, or None.
         normalize: How grey bytes become network input; set it to what the network was made for.
-        image_size: Side of the square pictures, in pixels.
+        image_size: Side of the square images, in pixels.
         train_side: Side to which training batches are shrunk on the device, None for none.
     """
 
     samples: pd.DataFrame
     published: frozenset[str]
     classes: tuple[str, ...]
-    images: Pictures
+    images: Images
     labels: npt.NDArray[np.int64]
-    views: Pictures
+    views: Images
     facts: pd.DataFrame
     entry: Path | None
     counts: dict[str, int]
@@ -160,7 +160,7 @@ class ScanDataModule(L.LightningDataModule):
         self.counts = {
             "found": len(data.samples) + len(data.unreadable),
             "readable": len(data.samples),
-            "distinct": distinct_pictures(data.samples, data.pairs),
+            "distinct": distinct_images(data.samples, data.pairs),
             **{side: int(sides[side]) for side in SPLITS},
             "left_out": int(sides.get("", 0)),
         }
@@ -225,11 +225,11 @@ class ScanDataModule(L.LightningDataModule):
         self._resume = state_dict
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation pictures as they are, in the table's order, dealt out as `DealtBatches` says."""
+        """Validation images as they are, in the table's order, dealt out as `DealtBatches` says."""
         return self._eval_loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Test pictures as they are, each once, in the table's order."""
+        """Test images as they are, each once, in the table's order."""
         return self._eval_loader("test")
 
     def predict_dataloader(self) -> list[DataLoader[Batch]]:

@@ -1,4 +1,4 @@
-"""Pictures by row, and the order in which training draws them."""
+"""Images by row, and the order in which training draws them."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,33 +8,33 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from brain_tumor.data.images import Picture, Pictures
+from brain_tumor.data.images import GreyImage, Images
 
 Rows = npt.NDArray[np.int64]
 Draw = tuple[int, int]
 """A row of the dataset and the seed of its augmentation."""
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Pictures uint8 [B, 1, H, W], their classes int64 [B], their rows of the samples table int64 [B]."""
+"""Images uint8 [B, 1, H, W], their classes int64 [B], their rows of the samples table int64 [B]."""
 
 
 class SliceDataset(Dataset[Batch]):
-    """Grey pictures with their class, read and augmented batch by batch into one array.
+    """Grey images with their class, read and augmented batch by batch into one array.
 
     Loaders ask for whole batches (torch's ``__getitems__``) and take them as they are, see `whole`.
 
     Args:
-        images: uint8 [M, H, W], all decoded pictures; indexed by rows, it gives a copy of them.
+        images: uint8 [M, H, W], all decoded images; indexed by rows, it gives a copy of them.
         rows: int64 [N], the rows of ``images`` that belong to this dataset.
         labels: int64 [N], their classes.
-        augment: (picture, seed) → picture, applied to items asked for as a `Draw`.
+        augment: (image, seed) → image, applied to items asked for as a `Draw`.
     """
 
     def __init__(
         self,
-        images: Pictures,
+        images: Images,
         rows: Rows,
         labels: Rows,
-        augment: Callable[[Picture, int], Picture] | None = None,
+        augment: Callable[[GreyImage, int], GreyImage] | None = None,
     ) -> None:
         self._images, self._rows, self._labels, self._augment = images, rows, labels, augment
 
@@ -42,7 +42,7 @@ class SliceDataset(Dataset[Batch]):
         return len(self._rows)
 
     def __getitem__(self, item: int | Draw) -> Batch:
-        """One picture uint8 [1, H, W], its class, its row."""
+        """One image uint8 [1, H, W], its class, its row."""
         images, labels, rows = self.__getitems__([item])
         return images[0], labels[0], rows[0]
 

@@ -1,4 +1,4 @@
-"""Decoded pictures, wherever they lie: indexed by rows like an array, they give copies.
+"""Decoded images, wherever they lie: indexed by rows like an array, they give copies.
 
 What lies on disk is read, not mapped: pages of a map count as this process's memory until the system takes them back,
 so that a training would seem to grow with its data.
@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from brain_tumor.errors import DataError
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
 
-class Pictures(Protocol):
+class Images(Protocol):
     """N arrays of one shape, uint8 [N, …]; a NumPy array is one, too."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Any, /) -> Picture:
+    def __getitem__(self, rows: Any, /) -> GreyImage:
         """One row (an int), several (a slice or int64 [K]), or ``(rows, n)``: of each of them the n-th part."""
 
 
@@ -77,10 +77,10 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all pictures."""
+        """Bytes of all images."""
         return len(self) * self._row
 
-    def __getitem__(self, rows: Any) -> Picture:
+    def __getitem__(self, rows: Any) -> GreyImage:
         rows, part = rows if isinstance(rows, tuple) else (rows, None)
         shape = self.shape[1:] if part is None else self.shape[2:]
         size = int(np.prod(shape))
@@ -92,23 +92,23 @@ class StoredArray:
                 raise DataError(f"{self._path} was cut short while it was read; start again.")
         return found.reshape(*chosen.shape, *shape)
 
-    def __setitem__(self, row: int, picture: Picture) -> None:
-        os.pwrite(self._file, np.ascontiguousarray(picture).data, self._start + row * self._row)
+    def __setitem__(self, row: int, image: GreyImage) -> None:
+        os.pwrite(self._file, np.ascontiguousarray(image).data, self._start + row * self._row)
 
     def __reduce__(self) -> Any:
         return StoredArray, (self._path,)
 
 
 class Chosen:
-    """Some rows of other pictures, in a given order; nothing is copied."""
+    """Some rows of other images, in a given order; nothing is copied."""
 
-    def __init__(self, pictures: Pictures, rows: Rows) -> None:
-        self._pictures, self._rows = pictures, rows
+    def __init__(self, images: Images, rows: Rows) -> None:
+        self._images, self._rows = images, rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, rows: Any) -> Picture:
+    def __getitem__(self, rows: Any) -> GreyImage:
         if isinstance(rows, tuple):
-            return self._pictures[self._rows[rows[0]], rows[1]]
-        return self._pictures[self._rows[rows]]
+            return self._images[self._rows[rows[0]], rows[1]]
+        return self._images[self._rows[rows]]

@@ -68,7 +68,7 @@ class TrainLoader(DataLoader[Batch]):
 
 
 _FOR_ACCELERATOR, _FOR_CPU = 8, 2
-"""The most that pay: reading a picture and augmenting it lightly takes some 0.1 ms of a core."""
+"""The most that pay: reading an image and augmenting it lightly takes some 0.1 ms of a core."""
 _CORES_TO_SPARE = 4
 """A CPU that trains has a core for a worker in this many; with fewer, training waits for cores longer than for data."""
 
@@ -101,8 +101,8 @@ def start_worker(worker_id: int) -> None:  # noqa: ARG001 - torch's signature
 def leave_cores_to_torch() -> None:
     """Keep OpenCV in this process to one thread.
 
-    Small pictures gain nothing from more, and where torch trains on the same cores those of the one hold up the other:
-    a step of the own CNN on 2 cores took 4 ms of 40 longer.
+    Small images gain nothing from more, and where torch trains on the same cores those of the one hold up the other:
+    a step of the small CNN on 2 cores took 4 ms of 40 longer.
     """
     cv2.setNumThreads(0)
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.cache.store import CacheMode, cached_images
-from brain_tumor.data.duplicates.pairs import COPIES, link, picture_pairs
-from brain_tumor.data.images import Chosen, Pictures
+from brain_tumor.data.duplicates.pairs import COPIES, image_pairs, link
+from brain_tumor.data.images import Chosen, Images
 from brain_tumor.data.public.groups import apply_groups
 from brain_tumor.data.splits import check_classes
 from brain_tumor.errors import DataError
@@ -27,18 +27,18 @@ class LoadedData:
 
     samples: pd.DataFrame
     """The samples table with ``sha256`` and ``group`` filled; ``split`` and ``fold`` are still the data's own."""
-    images: Pictures
+    images: Images
     """uint8 [N, H, W]."""
-    views: Pictures
+    views: Images
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
-    """How each file stores its picture, see `brain_tumor.data.cache.decoding.Decoded`."""
+    """How each file stores its image, see `brain_tumor.data.cache.decoding.Decoded`."""
     pairs: pd.DataFrame
-    """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.duplicates.pairs.picture_pairs`."""
+    """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.duplicates.pairs.image_pairs`."""
     unreadable: list[str]
     """What is wrong with the files that were left out."""
     entry: Path | None
-    """Folder of the cache that belongs to these pictures, None if nothing is written."""
+    """Folder of the cache that belongs to these images, None if nothing is written."""
     curation: dict[str, Any] | None
     """Where groups came from that someone made before, see `brain_tumor.data.public.groups.apply_groups`."""
 
@@ -57,9 +57,9 @@ def load(
 
     Args:
         adapter: Returns the samples table.
-        cache_dir: Where decoded pictures, fingerprints and pairs are kept.
-        image_size: Side of the decoded pictures in pixels.
-        cache: What becomes of decoded pictures, see `brain_tumor.data.cache.store.cached_images`.
+        cache_dir: Where decoded images, fingerprints and pairs are kept.
+        image_size: Side of the decoded images in pixels.
+        cache: What becomes of decoded images, see `brain_tumor.data.cache.store.cached_images`.
         cache_limit_gb: From how much on those used least recently go, None never.
         on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
         root: Folder of the data, where a ``groups.csv`` may lie.
@@ -75,7 +75,7 @@ def load(
     samples = found.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
     check_classes(samples)
     samples, curation = apply_groups(samples, root)
-    pairs = _among(picture_pairs(decoded), readable)
+    pairs = _among(image_pairs(decoded), readable)
     rows = np.flatnonzero(readable)
     return LoadedData(
         samples=link(samples, pairs),

@@ -12,7 +12,7 @@ class Normalize:
     """Scale uint8 to [0, 1], repeat grey to as many channels as there are means, centre and scale each channel."""
 
     mean: Sequence[float] = (0.5,)
-    """Per channel, of pictures scaled to [0, 1]."""
+    """Per channel, of images scaled to [0, 1]."""
     std: Sequence[float] = (0.5,)
     """Per channel."""
     _constants: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, compare=False, repr=False)

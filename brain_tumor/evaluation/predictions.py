@@ -180,20 +180,21 @@ def by_patient(predictions: Predictions) -> ByPatient | None:
 Floats = npt.NDArray[np.float64]
 
 
-def with_foreignness(table: pd.DataFrame, foreignness: Floats | None) -> pd.DataFrame:
+def with_ood_scores(table: pd.DataFrame, ood_score: Floats | None) -> pd.DataFrame:
     """Add both columns to a predictions table, after all others.
 
     Args:
         table: Of N images.
-        foreignness: float64 [N], above 0 is foreign; None or NaN: no gate was asked.
+        ood_score: float64 [N], above 0 is foreign; None or NaN: no detector was asked.
     """
-    scores = pd.Series(np.nan if foreignness is None else foreignness, index=table.index, dtype=float)
-    return table.assign(foreign=(scores > 0).astype("boolean").mask(scores.isna()), foreignness=scores)
+    scores = pd.Series(np.nan if ood_score is None else ood_score, index=table.index, dtype=float)
+    return table.assign(rejected=(scores > 0).astype("boolean").mask(scores.isna()), ood_score=scores)
 
 
-def foreignness_of(table: pd.DataFrame) -> Floats | None:
-    """The foreignness float64 [N] in a predictions table; None where it holds none."""
-    if "foreignness" not in table:
+def ood_scores_of(table: pd.DataFrame) -> Floats | None:
+    """The ood_score float64 [N] in a predictions table; None where it holds none."""
+    column = next((name for name in ("ood_score", "foreignness") if name in table), None)  # the second: version 0.1
+    if column is None:
         return None
-    scores = pd.to_numeric(table["foreignness"], errors="coerce").to_numpy(np.float64)
+    scores = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
     return scores if np.isfinite(scores).all() else None

@@ -14,10 +14,10 @@ STAGES = 5
 
 @runtime_checkable
 class Network(Protocol):
-    """A classifier of pictures: own CNN or any timm model; timm's interface where timm has one."""
+    """A classifier of images: small CNN or any timm model; timm's interface where timm has one."""
 
     pretrained_cfg: Any
-    """Mapping with ``mean`` and ``std`` per channel, of pictures scaled to [0, 1]."""
+    """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """float [B, C, H, W] → logits float [B, classes]."""
@@ -39,7 +39,7 @@ class Network(Protocol):
 
 
 def channel_statistics(network: Network) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation per channel that the network was made for, of pictures scaled to [0, 1]."""
+    """Mean and deviation per channel that the network was made for, of images scaled to [0, 1]."""
     return tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"])
 
 
@@ -47,7 +47,7 @@ def features_and_logits(network: nn.Module, images: Tensor) -> tuple[Tensor, Ten
     """Features float [B, D] and logits float [B, classes], in one pass; in evaluation logits are ``network(images)``.
 
     Features are the mean of each channel over the last feature map of each stage (of deep stacks of equal blocks, of at
-    most `STAGES`, evenly spaced). Early stages know textures and late ones shapes: to tell foreign pictures, all help.
+    most `STAGES`, evenly spaced). Early stages know textures and late ones shapes: to tell OOD images, all help.
 
     Args:
         network: See `Network`.

@@ -9,22 +9,22 @@ from torch import Tensor, nn
 from brain_tumor.errors import require
 
 RGB_OF_GREY = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-"""The study fed colour pictures scaled to [0, 1]."""
+"""The study fed colour images scaled to [0, 1]."""
 
 
-class SeedCNN(nn.Module):
+class ReferenceCNN(nn.Module):
     """Four convolutions of 8, 16, 32 and 64 filters (3 × 3, no padding, max-pooling 2), 100 hidden units.
 
     At 256 px with two classes it has the study's 1,279,230 parameters. Unlike there, dropout is off at inference.
 
     Args:
         num_classes: Outputs.
-        image_size: Side of the square pictures, 46 at least: the flattened features depend on it.
+        image_size: Side of the square images, 46 at least: the flattened features depend on it.
     """
 
     def __init__(self, num_classes: int, image_size: int) -> None:
         super().__init__()
-        require(image_size >= 46, f"model=seed_cnn at data.image_size={image_size}", "46 px or more")
+        require(image_size >= 46, f"model=reference_cnn at data.image_size={image_size}", "46 px or more")
         self.pretrained_cfg = RGB_OF_GREY
         channels = (3, 8, 16, 32, 64)
         layers: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""The own CNN: small, residual, made for grey slices."""
+"""The small CNN: small, residual, made for grey slices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class SmallCNN(nn.Module):
     """A residual network with squeeze-and-excitation: 0.32 million parameters at its default widths.
 
     Shortcuts average before they stride, so that nothing small is skipped (He 2019, ResNet-D); mean and maximum pooling
-    together let the head see both the whole picture and its most conspicuous spot.
+    together let the head see both the whole image and its most conspicuous spot.
 
     Args:
         num_classes: Outputs.

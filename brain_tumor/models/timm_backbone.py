@@ -28,7 +28,7 @@ def timm_backbone(
     Args:
         name: Any name in ``timm.list_models()``.
         num_classes: Outputs.
-        image_size: Side of the square pictures; transformers resample their position embeddings to it.
+        image_size: Side of the square images; transformers resample their position embeddings to it.
         pretrained: Start from ImageNet weights.
         weights: A file of them in timm's key layout (.safetensors, .bin, .pth); None asks the Hugging Face hub.
         dropout: Before the head.

@@ -15,7 +15,7 @@ from brain_tumor.pipelines.compared_runs import facts, leaked
 
 
 def change_document(
-    comparison: Comparison, champion: Sequence[Path], runs: Mapping[Path, Run], gates: DictConfig
+    comparison: Comparison, champion: Sequence[Path], runs: Mapping[Path, Run], criteria: DictConfig
 ) -> dict[str, Any]:
     """``change_record.json``: each other candidate against the champion.
 
@@ -23,7 +23,7 @@ def change_document(
         comparison: With the champion among its candidates.
         champion: Its runs.
         runs: All that are compared.
-        gates: Fields of `brain_tumor.evaluation.comparison.acceptance.Rules`.
+        criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.Rules`.
 
     Returns:
         ``changes``, as the function of that name says, and ``runs``: name → facts.
@@ -34,7 +34,7 @@ def change_document(
     holder = _candidate_of({runs[path].name for path in champion}, comparison.candidates)
     leaks = {candidate.name: _most_leaked(candidate, runs) for candidate in comparison.candidates}
     return {
-        "changes": changes(comparison, holder, Rules(**plain(gates)), leaks),
+        "changes": changes(comparison, holder, Rules(**plain(criteria)), leaks),
         "runs": {run.name: facts(path) for path, run in runs.items()},
     }
 

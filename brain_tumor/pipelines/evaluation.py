@@ -11,14 +11,14 @@ from rich import get_console
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
-from brain_tumor.data.baseline import FLOOR, asked, cached_nearest, floor_scores
+from brain_tumor.data.baseline import BASELINE, asked, baseline_scores, cached_nearest
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import Settings, evidence
-from brain_tumor.evaluation.ood.evaluation import turned_away
-from brain_tumor.evaluation.predictions import Predictions, foreignness_of
+from brain_tumor.evaluation.ood.evaluation import rejected_share
+from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
 from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.figures import draw
 from brain_tumor.evaluation.report.format import results_table
@@ -33,32 +33,32 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(tables: dict[str, pd.DataFrame], datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
-    """Write ``results.json``: the evidence of val and test, what the gate turns away, and the floor beside it."""
+    """Write ``results.json``: the evidence of val and test, what the detector rejects, and the baseline beside it."""
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
     parts = attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test"))
     results: dict[str, Any] = evidence(splits, Settings(**plain(cfg.evaluation)), cfg.seed, attributes=parts)
     results["leakage"] = {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)}
-    results["floor"] = {"name": FLOOR, **{split: _floor(datamodule, split) for split in tables}}
-    results |= _turned_away(splits, cfg)
+    results["baseline"] = {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}}
+    results |= _ood_rejection(splits, cfg)
     write_json(results, Path(cfg.paths.run_dir) / "results.json")
     return results
 
 
-def _turned_away(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
-    """Shares of scans that the gate turns away, and the share it was asked for; nothing without a gate."""
-    scores = {split: foreignness_of(predictions.frame) for split, predictions in splits.items()}
+def _ood_rejection(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
+    """Shares of scans that the detector rejects, and the share it was asked for; nothing without a detector."""
+    scores = {split: ood_scores_of(predictions.frame) for split, predictions in splits.items()}
     shares = {
-        split: turned_away(found, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+        split: rejected_share(found, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
         for split, found in scores.items()
         if found is not None
     }
-    return {"turned_away": {"asked": cfg.gate.turned_away, **shares}} if shares else {}
+    return {"ood_rejection": {"target": cfg.ood.reject_share, **shares}} if shares else {}
 
 
-def _floor(datamodule: ScanDataModule, split: str) -> dict[str, float]:
+def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:
     known, queries = datamodule.rows("train"), asked(datamodule.rows(split))
     found = cached_nearest(datamodule.entry, datamodule.views, known, queries)
-    return floor_scores(datamodule.labels, found, queries)
+    return baseline_scores(datamodule.labels, found, queries)
 
 
 def bundle(run_dir: Path) -> None:
@@ -145,7 +145,7 @@ def notes(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
     if any(leaks.values()):
         found.append(
             f"This split leaks, and that was allowed (split.allow_leakage=true): {leaks['test_in_train']} test and "
-            f"{leaks['val_in_train']} val images show a patient or a picture that stands in training, "
+            f"{leaks['val_in_train']} val images show a patient or an image that stands in training, "
             f"{leaks['test_in_val']} test images one that stands in val. These figures are inflated."
         )
     if _partial(cfg.trainer):
@@ -160,7 +160,7 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
     results = evidence(found.splits, settings, cfg.seed, found.chosen, found.attributes) | found.extra
     drawn = draw(results, test, folder)
     if found.shown:
-        with record.stage("pictures"):
+        with record.stage("images"):
             seen = look(
                 found.shown,
                 test,
@@ -168,7 +168,7 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
                 limit=cfg.limit,
                 resamples=settings.resamples,
                 seed=cfg.seed,
-                foreign=found.foreign,
+                ood_images=found.ood_images,
             )
         results, drawn = results | seen.results, drawn | seen.figures
     for split, predictions in found.splits.items():

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.catalog import image_files
-from brain_tumor.data.images import Chosen as ChosenPictures
+from brain_tumor.data.images import Chosen as ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require
@@ -48,8 +48,8 @@ class Subject:
     """Further entries of ``results.json``."""
     shown: Shown | None = None
     """None: no model can be asked, or none is to be."""
-    foreign: npt.NDArray[np.uint8] | None = None
-    """Pictures that the gate should turn away, uint8 [M, S, S]."""
+    ood_images: npt.NDArray[np.uint8] | None = None
+    """Images that the detector should reject, uint8 [M, S, S]."""
 
 
 def subject(cfg: DictConfig) -> Subject:
@@ -60,30 +60,36 @@ def subject(cfg: DictConfig) -> Subject:
     """
     require(cfg.overlap in OVERLAP, f"overlap={cfg.overlap}", " or ".join(OVERLAP))
     data = "adapter" in cfg.data
-    if (cfg.bundle is None) == (cfg.predictions is None):
+    given = [key for key in ("run", "bundle", "predictions") if cfg[key] is not None]
+    if len(given) != 1:
         raise ConfigError(
-            "Name what is to be evaluated, one of them: model=RUN, model=RUN_OR_BUNDLE with data=…, predictions=FILE."
+            f"Found {' and '.join(given) or 'nothing to evaluate'}; expected exactly one of run=RUN, bundle=BUNDLE with "
+            "data=…, or predictions=FILE."
         )
     if cfg.predictions is not None:
         if data:
-            raise ConfigError("predictions=FILE is a table of its own; data=… goes with model=….")
+            raise ConfigError("predictions=FILE is a complete table; use data=… with run= or bundle=.")
         return _tables(cfg)
     if cfg.val is not None:
         raise ConfigError("val=FILE goes with predictions=FILE; a model brings what was chosen on its validation.")
+    if cfg.bundle is not None and not data:
+        raise ConfigError(f"bundle={cfg.bundle} needs data=…: a bundle holds no images; run=RUN has its own test.")
     found = _elsewhere(cfg) if data else _own_test(cfg)
-    return replace(found, foreign=_foreign(cfg, found.shown)) if cfg.foreign else found
+    return replace(found, ood_images=_ood_images(cfg, found.shown)) if cfg.ood_images else found
 
 
-def _foreign(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
-    if shown is None or shown.predictor.bundle.gate is None:
+def _ood_images(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
+    if shown is None or shown.predictor.bundle.ood_detector is None:
         raise ConfigError(
-            f"foreign={cfg.foreign} needs a model with a gate, and pictures=true; train the model with more validation "
-            "groups, or leave foreign= out."
+            f"ood_images={cfg.ood_images} needs a model with an OOD detector, and image_evidence=true; train the model "
+            "with more validation groups, or leave ood_images= out."
         )
-    paths = sorted(str(path) for path in image_files(Path(cfg.foreign).expanduser()))
+    paths = sorted(str(path) for path in image_files(Path(cfg.ood_images).expanduser()))
     if not paths:
-        raise DataError(f"foreign={cfg.foreign} holds no images; give a folder of pictures that are no brain scans.")
-    return squares_of(paths, shown.predictor.bundle.image_size, "Reading foreign images")
+        raise DataError(
+            f"ood_images={cfg.ood_images} holds no images; give a folder of images that are no brain scans."
+        )
+    return squares_of(paths, shown.predictor.bundle.image_size, "Reading OOD images")
 
 
 def _tables(cfg: DictConfig) -> Subject:
@@ -117,18 +123,19 @@ def _same_classes(val: Predictions, test: Predictions, cfg: DictConfig) -> None:
 
 
 def _own_test(cfg: DictConfig) -> Subject:
-    run_dir = Path(cfg.bundle).expanduser()
+    run_dir = Path(cfg.run).expanduser()
     if not (run_dir / "predictions" / "test.csv").is_file():
         raise ConfigError(
-            f"model={cfg.bundle} is no finished run of brain-tumor train; a run is evaluated on its own test, a bundle "
-            "needs data=…."
+            f"run={cfg.run} is not a finished run of brain-tumor train; expected a directory with predictions/test.csv. "
+            "A bundle needs bundle=BUNDLE and data=…."
         )
-    for key in ("class_map", "side"):
+    for key in ("class_map", "published_split"):
         require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")
     bundle = bundle_of(run_dir)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
     facts = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     before = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    before["baseline"] = before.get("baseline") or before.get("floor")  # its name in version 0.1
     return Subject(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
@@ -136,18 +143,18 @@ def _own_test(cfg: DictConfig) -> Subject:
         facts={name: facts[name] for name in ("data", "model", "training") if name in facts},
         notes=facts.get("notes", []),
         attributes=_parts(splits["test"].frame),
-        extra={name: before[name] for name in ("leakage", "floor") if name in before},
-        shown=_own_pictures(cfg, run_dir, bundle, splits["test"]) if cfg.pictures else None,
+        extra={name: before[name] for name in ("leakage", "baseline") if before.get(name)},
+        shown=_own_images(cfg, run_dir, bundle, splits["test"]) if cfg.image_evidence else None,
     )
 
 
-def _own_pictures(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> Shown:
-    """The run's pictures, from the cache where they still are in it."""
+def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> Shown:
+    """The run's images, from the cache where they still are in it."""
     samples = read_table(run_dir / "samples.csv")
     if absent := [path for path in samples["path"] if not source_file(path).is_file()]:
         raise DataError(
             f"{len(absent)} of the {len(samples)} images of {run_dir} are no longer there, first {absent[0]}; bring "
-            "them back, or evaluate the tables alone with pictures=false."
+            "them back, or evaluate the tables alone with image_evidence=false."
         )
     cache_dir = Path(cfg.paths.cache_dir).expanduser().absolute()
     decoded = cached_images(
@@ -158,13 +165,13 @@ def _own_pictures(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predicti
     return Shown(
         predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads),
         samples=samples.iloc[rows].reset_index(drop=True),
-        images=ChosenPictures(decoded.images, rows),
+        images=ImageRows(decoded.images, rows),
         known=known,
     )
 
 
 def _elsewhere(cfg: DictConfig) -> Subject:
-    predictor = Predictor.load(bundle_of(cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
+    predictor = Predictor.load(bundle_of(cfg.run or cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
     bundle, found = predictor.bundle, external(cfg, predictor)
     test = Predictions.from_frame(found.table)
     if cfg.class_map is None:
@@ -189,7 +196,7 @@ def _elsewhere(cfg: DictConfig) -> Subject:
         notes=_overlap_notes(found.overlap),
         attributes=found.attributes,
         extra={"overlap": found.overlap},
-        shown=Shown(predictor, found.samples, found.images) if cfg.pictures and cfg.class_map is None else None,
+        shown=Shown(predictor, found.samples, found.images) if cfg.image_evidence and cfg.class_map is None else None,
     )
 
 

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
 from brain_tumor.data.duplicates.overlap import copies_of_known, is_known, same_files, together
-from brain_tumor.data.images import Chosen as ChosenPictures
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.images import Chosen as ImageRows
+from brain_tumor.data.images import Images
 from brain_tumor.data.loading import LoadedData, load
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
@@ -33,7 +33,7 @@ class External:
     """The predictions table: as the network gives its probabilities; of classes taken together, calibrated ones."""
     samples: pd.DataFrame
     """Row by row the same images."""
-    images: Pictures
+    images: Images
     """Row by row the same, uint8 [N, S, S]."""
     attributes: pd.DataFrame
     """Row by row, see `brain_tumor.data.attributes.attributes`."""
@@ -53,14 +53,14 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     known = _known_samples(bundle.folder)
     data = _load(cfg, known)
     rows = np.flatnonzero(~is_known(data.samples))
-    if cfg.side is not None:
-        rows = _part(data.samples, rows, cfg.side)
+    if cfg.published_split is not None:
+        rows = _part(data.samples, rows, cfg.published_split)
     kept, overlap = _without_overlap(data, rows, known, bundle.seen, cfg.overlap)
     asked = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
     mapping = class_mapping(asked, bundle.classes, data.samples["label"].iloc[kept])
     samples = data.samples.iloc[kept].reset_index(drop=True)
     samples["label"] = samples["label"].map(mapping)
-    images = ChosenPictures(data.images, kept)
+    images = ImageRows(data.images, kept)
     given = _probabilities(predictor, images, cfg.batch_size)
     as_trained = given if asked else scaled(given, 1 / bundle.temperature)  # what is added up must be calibrated first
     probabilities, classes = merged(as_trained, bundle.classes, mapping)
@@ -95,8 +95,8 @@ def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
 def _part(samples: pd.DataFrame, rows: npt.NDArray[np.int64], side: str) -> npt.NDArray[np.int64]:
     sides = samples["split"].iloc[rows]
     if not (sides == side).any():
-        there = ", ".join(sorted(set(sides) - {""})) or "no sides"
-        raise DataError(f"The data have no side={side}; they are published with {there}.")
+        there = ", ".join(sorted(set(sides) - {""})) or "no split"
+        raise DataError(f"The data have no published_split={side}; they are published with {there}.")
     return rows[(sides == side).to_numpy()]
 
 
@@ -126,7 +126,7 @@ def _without_overlap(
     return kept, counts
 
 
-def _probabilities(predictor: Predictor, images: Pictures, batch_size: int) -> npt.NDArray[np.float64]:
+def _probabilities(predictor: Predictor, images: Images, batch_size: int) -> npt.NDArray[np.float64]:
     starts = range(0, len(images), batch_size)
     batches = (images[list(range(start, min(start + batch_size, len(images))))] for start in starts)
     return np.concatenate([predictor.probabilities(batch) for batch in progress(batches, "Predicting", len(starts))])

@@ -1,4 +1,4 @@
-"""Evidence that needs pictures: how a model bears corruption, where it looks, and what it gets most wrong."""
+"""Evidence that needs images: how a model bears corruption, where it looks, and what it gets most wrong."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brain_tumor.data.baseline import neighbours
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.images import Images
 from brain_tumor.data.masks import read_masks
 from brain_tumor.evaluation.explain.gallery import (
     Failure,
@@ -24,8 +24,8 @@ from brain_tumor.evaluation.explain.gallery import (
 from brain_tumor.evaluation.explain.pointing_game import pointing, recognised_tumours
 from brain_tumor.evaluation.explain.saliency import Heat, heat_maps
 from brain_tumor.evaluation.explain.weight_randomization import sanity
-from brain_tumor.evaluation.ood.evaluation import evaluate_gate, gate_figure
-from brain_tumor.evaluation.ood.test_sets import foreign_sets
+from brain_tumor.evaluation.ood.evaluation import evaluate_detector, ood_figure
+from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import Drawn
 from brain_tumor.evaluation.report.plots import save_figure
@@ -37,24 +37,24 @@ from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.inference import assess_all
 from brain_tumor.serving.predictor import Predictor
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 _CHECKED = 32
 """Images that the weight-randomisation check looks at: it asks for a map of each for every stage of the network."""
 _NEAREST = 3
 _FOREIGN = 100
-"""Pictures in each set of foreign ones."""
+"""Images in each set of foreign ones."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """Training pictures, among which the nearest to a mistake are looked for."""
+    """Training images, among which the nearest to a mistake are looked for."""
 
     samples: pd.DataFrame
-    """Of all pictures."""
-    images: Pictures
+    """Of all images."""
+    images: Images
     """uint8 [M, S, S], row by row the same."""
-    views: Pictures
+    views: Images
     """Fingerprints, row by row the same."""
     test: Rows
     """Their rows that are the test's, in the order of its table."""
@@ -62,15 +62,15 @@ class Known:
 
 @dataclass(frozen=True)
 class Shown:
-    """Pictures of the test, and a model that can be asked about them."""
+    """Images of the test, and a model that can be asked about them."""
 
     predictor: Predictor
     samples: pd.DataFrame
     """Row by row those of the test table."""
-    images: Pictures
+    images: Images
     """uint8 [N, S, S], row by row the same."""
     known: Known | None = None
-    """None: training pictures are not at hand."""
+    """None: training images are not at hand."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Seen:
     """What came of it."""
 
     results: dict[str, Any] = field(default_factory=dict)
-    """Entries of ``results.json``: ``robustness tta foreign saliency mistakes``."""
+    """Entries of ``results.json``: ``robustness tta ood saliency mistakes``."""
     figures: Drawn = field(default_factory=dict)
 
 
@@ -90,18 +90,18 @@ def look(
     limit: int,
     resamples: int,
     seed: int,
-    foreign: Picture | None = None,
+    ood_images: GreyImage | None = None,
 ) -> Seen:
-    """Ask the model about pictures of the test.
+    """Ask the model about images of the test.
 
     Args:
-        shown: The pictures.
+        shown: The images.
         test: The test's table.
         folder: Of the figures.
         limit: Images that each question looks at; of more some are drawn, by class.
         resamples: Behind each interval.
         seed: Of draws and corruptions.
-        foreign: Pictures uint8 [M, S, S] of one's own that the gate should turn away.
+        ood_images: Images uint8 [M, S, S] of one's own that the detector should reject.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seen = Seen()
@@ -114,52 +114,52 @@ def look(
     asked = (shown.predictor.probabilities, shown.images, test.labels, test.classes, test.groups)
     seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
     seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
-    draw("robustness", "Scores of corrupted pictures (test)", "robustness", robustness_curves(found))
-    if shown.predictor.bundle.gate:
-        seen.results["foreign"] = _foreign(shown, test, limit, resamples, seed, foreign, draw)
+    draw("robustness", "Scores of corrupted images (test)", "robustness", robustness_curves(found))
+    if shown.predictor.bundle.ood_detector:
+        seen.results["ood"] = _ood(shown, test, limit, resamples, seed, ood_images, draw)
     explain = _Maps(shown)
     seen.results["saliency"] = _saliency(shown, test, explain, limit, resamples, seed, draw)
     seen.results["mistakes"] = _mistakes(shown, test, explain, draw)
     return seen
 
 
-def _foreign(
+def _ood(
     shown: Shown,
     test: Predictions,
     limit: int,
     resamples: int,
     seed: int,
-    own: Picture | None,
+    own: GreyImage | None,
     draw: Callable[[str, str, str, Figure | None], None],
 ) -> dict[str, Any]:
     rows = stratified(test.labels, limit, seed)
     scans, size = shown.images[rows], shown.predictor.bundle.image_size
-    sets = foreign_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
+    sets = ood_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
     scores = {
-        name: assess_all(shown.predictor, squares, f"Asking the gate about {name}").foreignness
+        name: assess_all(shown.predictor, squares, f"Asking the detector about {name}").ood_score
         for name, squares in {"scans": scans, **sets}.items()
     }
     known = {name: score for name, score in scores.items() if score is not None}
     of_scans = known.pop("scans")
     draw(
-        "foreign",
-        "How foreign the gate finds scans of the test and other pictures",
-        "foreign",
-        gate_figure(of_scans, known),
+        "ood",
+        "How foreign the detector finds scans of the test and other images",
+        "ood",
+        ood_figure(of_scans, known),
     )
     groups = np.unique(test.groups[rows], return_inverse=True)[1].astype(np.int64)
-    return evaluate_gate(of_scans, groups, known, resamples=resamples, seed=seed)
+    return evaluate_detector(of_scans, groups, known, resamples=resamples, seed=seed)
 
 
 class _Maps:
-    """Maps of pictures of the test for their predicted classes."""
+    """Maps of images of the test for their predicted classes."""
 
     def __init__(self, shown: Shown) -> None:
         self._shown, self.model = shown, network_of(shown.predictor.bundle)
 
     def __call__(self, rows: Rows, classes: Rows, network: Any = None) -> Heat:
-        pictures = self._shown.images[rows]
-        return heat_maps(network or self.model.network, self.model.normalize, pictures, classes)
+        images = self._shown.images[rows]
+        return heat_maps(network or self.model.network, self.model.normalize, images, classes)
 
 
 def _saliency(

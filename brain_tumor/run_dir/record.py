@@ -30,6 +30,7 @@ _OUTPUTS = (
     "claim.md",
     "figures",
     "gate.safetensors",
+    "ood_detector.safetensors",
     "metrics.csv",
     "predictions",
     "report.html",

@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURES = {
-    "cnn": "brain_tumor.models.small_cnn.SmallCNN",
-    "seed_cnn": "brain_tumor.models.reference_cnn.SeedCNN",
+    "small_cnn": "brain_tumor.models.small_cnn.SmallCNN",
+    "reference_cnn": "brain_tumor.models.reference_cnn.ReferenceCNN",
     "timm": "brain_tumor.models.timm_backbone.timm_backbone",
 }
 """Name in a bundle → ``_target_`` of the model's configuration."""
+
+_OLD_NAMES = {"cnn": "small_cnn", "seed_cnn": "reference_cnn"}
+"""Names in bundles of format 1."""
+_OLD_TARGETS = {
+    "brain_tumor.models.cnn.SmallCNN": "small_cnn",
+    "brain_tumor.models.seed_cnn.SeedCNN": "reference_cnn",
+    "brain_tumor.models.backbone.timm_backbone": "timm",
+}
+"""``_target_`` in checkpoints of version 0.1 → name."""
 
 _START = ("pretrained", "weights")
 """Arguments that say where training started from; a bundle brings its own weights."""
@@ -31,7 +40,7 @@ def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:
     Raises:
         BundleError: It is none of `ARCHITECTURES`.
     """
-    names = {target: name for name, target in ARCHITECTURES.items()}
+    names = {target: name for name, target in ARCHITECTURES.items()} | _OLD_TARGETS
     target = recipe["_target_"]
     if target not in names:
         raise BundleError(f"A bundle cannot hold {target}; it holds {', '.join(ARCHITECTURES.values())}.")
@@ -45,6 +54,7 @@ def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn
     Raises:
         BundleError: The name is none of `ARCHITECTURES`, or it does not take the arguments.
     """
+    name = _OLD_NAMES.get(name, name)
     if name not in ARCHITECTURES:
         raise BundleError(f"the architecture {name!r} is none of {', '.join(ARCHITECTURES)}")
     if start := [key for key in _START if key in arguments]:

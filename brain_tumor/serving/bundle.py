@@ -1,9 +1,9 @@
 """The bundle: a folder with all that one model needs to answer. Reading it runs no code from it and imports no torch.
 
 ``config.json`` (architecture, classes, healthy class, preprocessing, temperature, operating points, data digest,
-version, the SHA-256 of each file, what the gate against foreign images was set to, what was exported and checked),
-``model.safetensors``, ``gate.safetensors`` where there were scans enough to fit one, ``seen.txt`` (SHA-256 of the files
-that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
+version, the SHA-256 of each file, what the OOD detector was set to, what was exported and checked),
+``model.safetensors``, ``ood_detector.safetensors`` where there were enough scans to fit one, ``seen.txt`` (SHA-256 of
+the files that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
 ``model-int8.onnx``.
 """
 
@@ -17,9 +17,11 @@ from brain_tumor.errors import BundleError
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.json_fields import Fields
 
-FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 1
+FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 2
 CONFIG, WEIGHTS, CARD, SEEN = "config.json", "model.safetensors", "README.md", "seen.txt"
-GATE = "gate.safetensors"
+OOD_DETECTOR = "ood_detector.safetensors"
+_FORMAT_1 = {"turned_away": "reject_share"}
+"""Keys of the OOD detector in bundles of format 1, where it was called ``gate``."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ class Export:
 
 
 @dataclass(frozen=True)
-class GateFacts:
-    """What there is to know of the gate against foreign images without opening it."""
+class OODFacts:
+    """What there is to know of the OOD detector without opening it."""
 
     file: str
-    """In the bundle: a `brain_tumor.evaluation.ood.detector.Gate`."""
-    turned_away: float
-    """Share of validation scans that it was set to turn away, in (0, 1)."""
+    """In the bundle: a `brain_tumor.evaluation.ood.detector.OODDetector`."""
+    reject_share: float
+    """Share of validation scans that it was set to reject, in (0, 1)."""
     images: int
     """Validation scans that it was fitted on."""
 
@@ -60,9 +62,9 @@ class Bundle:
     healthy_class: str | None
     """The class without a tumour, if there is one: detection score = 1 − p(healthy class)."""
     image_size: int
-    """Side of the square pictures, pixels."""
+    """Side of the square images, pixels."""
     mean: tuple[float, ...]
-    """Per channel, of pictures scaled to [0, 1]."""
+    """Per channel, of images scaled to [0, 1]."""
     std: tuple[float, ...]
     """Per channel."""
     temperature: float
@@ -77,8 +79,8 @@ class Bundle:
     """File name → SHA-256."""
     exports: dict[str, dict[str, Export]] = field(default_factory=dict)
     """Engine → precision → what was exported."""
-    gate: GateFacts | None = None
-    """None: the model answers for any picture."""
+    ood_detector: OODFacts | None = None
+    """None: the model answers for any image."""
 
     @property
     def seen(self) -> frozenset[str]:
@@ -137,7 +139,7 @@ def read_bundle(place: str | Path) -> Bundle:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read as JSON; copy the whole bundle again.") from error
-    fields = Fields(document, path)
+    fields = Fields(_with_new_names(document), path)
     if fields.mapping.get("format") != FORMAT:
         raise BundleError(f"{path} is of another program; expected a bundle written by brain-tumor train.")
     if (version := fields.number("format_version", at_least=1)) > FORMAT_VERSION:
@@ -146,6 +148,18 @@ def read_bundle(place: str | Path) -> Bundle:
             "install a newer one."
         )
     return _bundle(folder, fields)
+
+
+def _with_new_names(document: Any) -> Any:
+    """A document of format 1 with the keys of format 2."""
+    if (
+        not isinstance(document, dict)
+        or document.get("format_version") != 1
+        or not isinstance(document.get("gate"), dict)
+    ):
+        return document
+    facts = {_FORMAT_1.get(key, key): value for key, value in document["gate"].items()}
+    return {**document, "ood_detector": facts}
 
 
 def _bundle(folder: Path, fields: Fields) -> Bundle:
@@ -176,7 +190,9 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
             for engine in fields.inner("exports").mapping
             for kind in [fields.inner("exports").inner(engine)]
         },
-        gate=_gate(fields.inner("gate"), files) if fields.mapping.get("gate") is not None else None,
+        ood_detector=_ood_facts(fields.inner("ood_detector"), files)
+        if fields.mapping.get("ood_detector") is not None
+        else None,
     )
 
 
@@ -193,10 +209,10 @@ def _file(fields: Fields, files: Fields) -> str:
     return name
 
 
-def _gate(fields: Fields, files: Fields) -> GateFacts:
-    share = fields.number("turned_away", above=0)
-    fields.require(share < 1, "turned_away", "a number below 1")
-    return GateFacts(_file(fields, files), share, int(fields.number("images", at_least=1)))
+def _ood_facts(fields: Fields, files: Fields) -> OODFacts:
+    share = fields.number("reject_share", above=0)
+    fields.require(share < 1, "reject_share", "a number below 1")
+    return OODFacts(_file(fields, files), share, int(fields.number("images", at_least=1)))
 
 
 def _export(fields: Fields, files: Fields) -> Export:
@@ -217,7 +233,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "operating_points": bundle.operating_points,
         "abstain_below": bundle.abstain_below,
         "data": {"digest": bundle.data_digest},
-        "gate": asdict(bundle.gate) if bundle.gate else None,
+        "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,
         "files": bundle.files,
         "exports": {
             engine: {precision: asdict(export) for precision, export in kinds.items()}

@@ -14,21 +14,21 @@ import pandas as pd
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import BundleError, DataError, require
 from brain_tumor.evaluation.metrics.values import metric_values
-from brain_tumor.evaluation.ood.fit import shares_turned_away
+from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
 from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_possible
 from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
-from brain_tumor.serving.predictor import features_for, open_gate, softmax
+from brain_tumor.serving.predictor import features_for, open_detector, softmax
 
 TOLERANCE = 1e-4
 """Largest difference of a probability that an fp32 export may have from eager PyTorch's."""
 F1_DROP = 0.002
 """What macro-F1 on validation may lose at a lower precision."""
-TURNED_AWAY_SHIFT = 0.03
-"""How much larger or smaller the share of validation scans may become that the gate turns away."""
+REJECTED_SHIFT = 0.03
+"""How much larger or smaller the share of validation scans may become that the detector rejects."""
 FILES = {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model-int8.onnx"}
 """Precision → file in the bundle. In bfloat16 the engine computes, the file is the same."""
 SECONDS = 3.0
@@ -81,9 +81,9 @@ class Exported:
     reference_size: int
     """Of the weights, bytes."""
     latency: Latency
-    """Of one picture."""
+    """Of one image."""
     reference_latency: Latency
-    """Of one picture in eager PyTorch, timed side by side."""
+    """Of one image in eager PyTorch, timed side by side."""
 
 
 def export(
@@ -92,8 +92,8 @@ def export(
     """Export a bundle's network, check it on all validation images, and write it into the bundle.
 
     An fp32 export must give the probabilities of eager PyTorch within `TOLERANCE`; at a lower precision macro-F1 may
-    fall by `F1_DROP`. The gate must turn about the same share of scans away (`TURNED_AWAY_SHIFT`). Otherwise nothing is
-    written.
+    fall by `F1_DROP`. The OOD detector must reject about the same share of scans (`REJECTED_SHIFT`). Otherwise nothing
+    is written.
 
     Args:
         bundle: Of the model.
@@ -151,7 +151,7 @@ def _model(bundle: Bundle, precision: str, samples: pd.DataFrame, calibration: i
 def compare(
     bundle: Bundle, val: pd.DataFrame, squares: npt.NDArray[np.uint8], reference: Engine, ours: Engine
 ) -> dict[str, Any]:
-    """What two engines make of the same pictures.
+    """What two engines make of the same images.
 
     Args:
         bundle: Of the model.
@@ -162,11 +162,11 @@ def compare(
 
     Returns:
         ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``; of a model with a
-        gate also ``turned_away_before`` and ``turned_away_after``, see
-        `brain_tumor.evaluation.ood.fit.shares_turned_away`.
+        detector also ``rejected_before`` and ``rejected_after``, see
+        `brain_tumor.evaluation.ood.fit.rejected_shares`.
 
     Raises:
-        DataError: There are too few images to tell what a gate does to them.
+        DataError: There are too few images to tell what a detector does to them.
     """
     found = [_outputs(engine, squares) for engine in (reference, ours)]
     before, after = (
@@ -179,10 +179,10 @@ def compare(
         "f1_macro_before": _f1_macro(before),
         "f1_macro_after": _f1_macro(after),
     }
-    if gate := open_gate(bundle):
-        was, now = ((features_for(gate, outputs, bundle), outputs.logits) for outputs in found)
-        shares = shares_turned_away(gate, before.groups, was, now)
-        checks |= dict(zip(("turned_away_before", "turned_away_after"), shares, strict=True))
+    if detector := open_detector(bundle):
+        was, now = ((features_for(detector, outputs, bundle), outputs.logits) for outputs in found)
+        shares = rejected_shares(detector, before.groups, was, now)
+        checks |= dict(zip(("rejected_before", "rejected_after"), shares, strict=True))
     return checks
 
 
@@ -208,12 +208,12 @@ def _accept(what: str, precision: str, checks: dict[str, Any]) -> None:
             f"{what} is refused: macro-F1 on {images} validation images falls from {before:.4f} to {after:.4f}, and a "
             f"fall of {F1_DROP} is allowed; take a higher precision, or more calibration images."
         )
-    if "turned_away_before" in checks:
-        was, now = checks["turned_away_before"], checks["turned_away_after"]
-        if not abs(now - was) <= TURNED_AWAY_SHIFT:
+    if "rejected_before" in checks:
+        was, now = checks["rejected_before"], checks["rejected_after"]
+        if not abs(now - was) <= REJECTED_SHIFT:
             raise BundleError(
-                f"{what} is refused: its gate turns {now:.1%} of {images} validation scans away where eager PyTorch's "
-                f"turns {was:.1%}, and a difference of {TURNED_AWAY_SHIFT:.0%} is allowed; take a higher "
+                f"{what} is refused: its OOD detector rejects {now:.1%} of {images} validation scans where eager "
+                f"PyTorch's rejects {was:.1%}, and a difference of {REJECTED_SHIFT:.0%} is allowed; take a higher "
                 "precision, or more calibration images."
             )
 

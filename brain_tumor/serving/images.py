@@ -11,21 +11,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from brain_tumor.data.cache.decoding import fit_square
-from brain_tumor.data.readers.raster import CORRUPT, grey_picture
+from brain_tumor.data.readers.raster import CORRUPT, grey_image
 from brain_tumor.data.readers.reading import read, read_grey
 from brain_tumor.errors import DataError
 from brain_tumor.serving.engines import cores
 
-Picture = npt.NDArray[np.uint8]
-ImageLike = str | Path | Picture | Image.Image
+GreyImage = npt.NDArray[np.uint8]
+ImageLike = str | Path | GreyImage | Image.Image
 """A path (or ``FILE#SLICE``), an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image of any mode."""
 
 
-def square(image: ImageLike, size: int) -> Picture:
+def square(image: ImageLike, size: int) -> GreyImage:
     """Bring an image to uint8 [size, size].
 
     Raises:
-        DataError: It cannot be read, or is no picture.
+        DataError: It cannot be read, or is no image.
     """
     if isinstance(image, str | Path):
         return fit_square(read_grey(image), size)
@@ -34,29 +34,29 @@ def square(image: ImageLike, size: int) -> Picture:
     return fit_square(_grey_array(image), size)
 
 
-def squares_of_file(references: Sequence[str], size: int) -> list[Picture | DataError]:
+def squares_of_file(references: Sequence[str], size: int) -> list[GreyImage | DataError]:
     """Bring slices of one file, opened once, to uint8 [size, size]; from a fault on, it stands in their place."""
-    found: list[Picture | DataError] = []
+    found: list[GreyImage | DataError] = []
     try:
-        found += (fit_square(reading.picture, size) for reading in read(references))
+        found += (fit_square(reading.image, size) for reading in read(references))
     except DataError as error:
         found += [error] * (len(references) - len(found))
     return found
 
 
-def _grey(image: Image.Image) -> Picture:
+def _grey(image: Image.Image) -> GreyImage:
     try:
-        return grey_picture(image)
+        return grey_image(image)
     except CORRUPT as error:
         raise DataError(f"The image cannot be decoded: {str(error).rstrip('.')}.") from error
 
 
-def _grey_array(image: Picture) -> Picture:
+def _grey_array(image: GreyImage) -> GreyImage:
     good = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
     if good and image.ndim == 2:
         return image
     if good and image.ndim == 3 and image.shape[2] in (3, 4):
-        return grey_picture(Image.fromarray(np.ascontiguousarray(image)))
+        return grey_image(Image.fromarray(np.ascontiguousarray(image)))
     what = f"An array {image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
     raise DataError(
         f"{what} is no image; expected a path, a PIL image, or an array uint8 [height, width] or "

@@ -13,8 +13,8 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.readers.volumes import Slicing, scan_rows
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.predictions import predictions_frame, with_foreignness
-from brain_tumor.serving.images import Picture, ahead, squares_of_file
+from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
+from brain_tumor.serving.images import GreyImage, ahead, squares_of_file
 from brain_tumor.serving.predictor import Assessment, Predictor
 
 
@@ -43,7 +43,7 @@ def find_images(place: str, slicing: Slicing) -> pd.DataFrame:
     return samples_table(known)
 
 
-def read_squares(references: Sequence[str], size: int) -> Iterator[tuple[int, Picture | DataError]]:
+def read_squares(references: Sequence[str], size: int) -> Iterator[tuple[int, GreyImage | DataError]]:
     """Positions of references with what they show, uint8 [size, size], or why not; each file is opened once.
 
     They come file by file, read by threads some files ahead.
@@ -52,7 +52,7 @@ def read_squares(references: Sequence[str], size: int) -> Iterator[tuple[int, Pi
     for position, reference in enumerate(references):
         by_file.setdefault(source_file(reference), []).append(position)
 
-    def read(positions: list[int]) -> list[tuple[int, Picture | DataError]]:
+    def read(positions: list[int]) -> list[tuple[int, GreyImage | DataError]]:
         found = squares_of_file([references[position] for position in positions], size)
         return list(zip(positions, found, strict=True))
 
@@ -60,7 +60,7 @@ def read_squares(references: Sequence[str], size: int) -> Iterator[tuple[int, Pi
         yield from squares
 
 
-def squares_of(references: Sequence[str], size: int, doing: str) -> Picture:
+def squares_of(references: Sequence[str], size: int, doing: str) -> GreyImage:
     """What all references show, uint8 [N, size, size], with a progress bar.
 
     Raises:
@@ -74,11 +74,11 @@ def squares_of(references: Sequence[str], size: int, doing: str) -> Picture:
     return squares
 
 
-def assess_all(predictor: Predictor, squares: Picture, doing: str, batch_size: int = 32) -> Assessment:
-    """Assess pictures uint8 [N, S, S] of the bundle's image size, with a progress bar."""
+def assess_all(predictor: Predictor, squares: GreyImage, doing: str, batch_size: int = 32) -> Assessment:
+    """Assess images uint8 [N, S, S] of the bundle's image size, with a progress bar."""
     starts = range(0, len(squares), batch_size)
     parts = [predictor.assess(squares[start : start + batch_size]) for start in progress(starts, doing)]
-    gated = [part.foreignness for part in parts if part.foreignness is not None]
+    gated = [part.ood_score for part in parts if part.ood_score is not None]
     return Assessment(np.concatenate([part.probabilities for part in parts]), np.concatenate(gated) if gated else None)
 
 
@@ -94,24 +94,24 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
         The predictions table of those that can be read, and what is wrong with the others.
     """
     probabilities = np.full((len(samples), len(predictor.bundle.classes)), np.nan)
-    foreignness = np.full(len(samples), np.nan)
+    ood_score = np.full(len(samples), np.nan)
     faults: list[DataError] = []
     squares = read_squares(samples["path"].tolist(), predictor.bundle.image_size)
     readable = _readable(progress(squares, "Predicting", len(samples)), faults)
     while batch := list(islice(readable, batch_size)):
-        positions, pictures = zip(*batch, strict=True)
-        found = predictor.assess(pictures)
+        positions, images = zip(*batch, strict=True)
+        found = predictor.assess(images)
         probabilities[list(positions)] = found.probabilities
-        if found.foreignness is not None:
-            foreignness[list(positions)] = found.foreignness
+        if found.ood_score is not None:
+            ood_score[list(positions)] = found.ood_score
     known = ~np.isnan(probabilities[:, 0])
     table = predictions_frame(samples[known], predictor.bundle.classes, probabilities[known])
-    return with_foreignness(table, foreignness[known]), faults
+    return with_ood_scores(table, ood_score[known]), faults
 
 
 def _readable(
-    squares: Iterable[tuple[int, Picture | DataError]], faults: list[DataError]
-) -> Iterator[tuple[int, Picture]]:
+    squares: Iterable[tuple[int, GreyImage | DataError]], faults: list[DataError]
+) -> Iterator[tuple[int, GreyImage]]:
     for position, square in squares:
         if isinstance(square, DataError):
             faults.append(square)

@@ -24,7 +24,7 @@ PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
 def onnx_model(bundle: Bundle) -> bytes:
     """Export the network with a batch of any size: uint8 [B, 1, S, S] → logits float32 [B, classes].
 
-    A bundle with a gate gets a second output, features float32 [B, D].
+    A bundle with a detector gets a second output, features float32 [B, D].
 
     Raises:
         BundleError: The bundle is damaged, or the packages for it are not installed.
@@ -75,7 +75,7 @@ def quantized(model: bytes, squares: npt.NDArray[np.uint8]) -> bytes:
 
     Args:
         model: Of `onnx_graph.onnx_model`.
-        squares: Calibration pictures uint8 [N, S, S].
+        squares: Calibration images uint8 [N, S, S].
 
     Raises:
         BundleError: The package for it is not installed.

@@ -16,10 +16,10 @@ from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import chosen_in
-from brain_tumor.evaluation.ood.detector import Gate
+from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
 from brain_tumor.serving.architectures import architecture_of
-from brain_tumor.serving.bundle import CARD, GATE, SEEN, WEIGHTS, Bundle, GateFacts, read_bundle, write_config
+from brain_tumor.serving.bundle import CARD, OOD_DETECTOR, SEEN, WEIGHTS, Bundle, OODFacts, read_bundle, write_config
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
@@ -39,7 +39,7 @@ def bundle_of(place: str | Path) -> Bundle:
 def pack(run_dir: Path) -> Bundle:
     """Write ``RUN/bundle`` from ``checkpoints/best.ckpt``, ``run.json`` and ``results.json``; an older one is replaced.
 
-    The gate joins them, in ``gate.safetensors``, if the run had scans enough to fit one.
+    The detector joins them, in ``ood_detector.safetensors``, if the run had scans enough to fit one.
 
     Raises:
         BundleError: The run is not that far, or its network is none that a bundle can hold.
@@ -53,8 +53,9 @@ def pack(run_dir: Path) -> Bundle:
             "finished run (brain-tumor train resume=RUN)."
         ) from error
     contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"}), SEEN: _seen(run_dir)}
-    if (run_dir / GATE).is_file():
-        contents[GATE] = (run_dir / GATE).read_bytes()
+    for name in (OOD_DETECTOR, "gate.safetensors"):  # the second: runs of version 0.1
+        if OOD_DETECTOR not in contents and (run_dir / name).is_file():
+            contents[OOD_DETECTOR] = (run_dir / name).read_bytes()
     bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, results, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
@@ -103,13 +104,13 @@ def _bundle(
         abstain_below=chosen.abstain_below,
         data_digest=facts["data"]["digest"],
         files=digests,
-        gate=_gate_facts(contents[GATE]) if GATE in contents else None,
+        ood_detector=_ood_facts(contents[OOD_DETECTOR]) if OOD_DETECTOR in contents else None,
     )
 
 
-def _gate_facts(content: bytes) -> GateFacts:
-    gate = Gate.from_bytes(content)
-    return GateFacts(GATE, gate.turned_away, gate.images)
+def _ood_facts(content: bytes) -> OODFacts:
+    detector = OODDetector.from_bytes(content)
+    return OODFacts(OOD_DETECTOR, detector.reject_share, detector.images)
 
 
 _INDEXED = (

@@ -3,7 +3,7 @@
     from brain_tumor import Predictor
 
     answer = Predictor.load("runs/first")("scan.png")
-    answer.prediction, answer.probabilities, answer.detection, answer.foreign
+    answer.prediction, answer.probabilities, answer.detection, answer.rejected
 
 Research use only; not a medical device.
 """
@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.errors import BundleError
-from brain_tumor.evaluation.ood.detector import Gate
+from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
-from brain_tumor.serving.images import ImageLike, Picture, ahead, square
+from brain_tumor.serving.images import GreyImage, ImageLike, ahead, square
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,10 +37,10 @@ class Answer:
     """Class → probability; they sum to 1."""
     detection: float | None
     """1 − p(healthy class), in [0, 1]: is there a tumour? None for a model without a healthy class."""
-    foreign: bool | None
-    """Is it no scan as the model knows them, so that its prediction is not to be used? None: the model has no gate."""
-    foreignness: float | None
-    """How far above the gate's limit, see `brain_tumor.evaluation.ood.detector`: above 0 is foreign."""
+    rejected: bool | None
+    """Whether the OOD detector rejects the image, so that its prediction must not be used; None without a detector."""
+    ood_score: float | None
+    """How far above the detector's limit, see `brain_tumor.evaluation.ood.detector`: above 0 is rejected."""
     version: str
     """Of the model."""
 
@@ -50,8 +50,8 @@ class Assessment(NamedTuple):
 
     probabilities: Floats
     """float64 [B, classes], in the order of the bundle's classes."""
-    foreignness: Floats | None
-    """float64 [B], above 0 is foreign; None: the model has no gate."""
+    ood_score: Floats | None
+    """float64 [B], above 0 is foreign; None: the model has no detector."""
 
 
 class Predictor:
@@ -63,7 +63,7 @@ class Predictor:
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        self.bundle, self._engine, self._gate = bundle, engine, open_gate(bundle)
+        self.bundle, self._engine, self._detector = bundle, engine, open_detector(bundle)
 
     @classmethod
     def load(cls, model: str | Path, engine: str = AUTO, precision: str = "fp32", threads: int | None = None) -> Self:
@@ -87,7 +87,7 @@ class Predictor:
         """Answer for one image: a path, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
 
         Raises:
-            DataError: It cannot be read, or is no picture.
+            DataError: It cannot be read, or is no image.
         """
         return self._answers(self.assess(square(image, self.bundle.image_size)[None]))[0]
 
@@ -95,7 +95,7 @@ class Predictor:
         """Answer for many images, ``batch_size`` at a time; the next are read while these are computed.
 
         Raises:
-            DataError: One of them cannot be read, or is no picture.
+            DataError: One of them cannot be read, or is no image.
         """
         answers: list[Answer] = []
         squares = ahead(partial(square, size=self.bundle.image_size), images, 2 * batch_size)
@@ -103,40 +103,40 @@ class Predictor:
             answers += self._answers(self.assess(ready))
         return answers
 
-    def probabilities(self, squares: Iterable[Picture]) -> Floats:
+    def probabilities(self, squares: Iterable[GreyImage]) -> Floats:
         """Probabilities float64 [B, classes], in the order of the bundle's classes.
 
         Args:
-            squares: B grey pictures uint8 [S, S] of the bundle's image size, such as `pictures.square` yields.
+            squares: B grey images uint8 [S, S] of the bundle's image size, such as `images.square` yields.
         """
         return softmax(self._run(squares).logits, self.bundle.temperature)
 
-    def assess(self, squares: Iterable[Picture]) -> Assessment:
-        """Probabilities and foreignness of B pictures, as `probabilities` takes them.
+    def assess(self, squares: Iterable[GreyImage]) -> Assessment:
+        """Probabilities and ood_score of B images, as `probabilities` takes them.
 
         Raises:
-            BundleError: The gate was fitted on another network.
+            BundleError: The detector was fitted on another network.
         """
         outputs = self._run(squares)
-        foreignness = None if self._gate is None else measure(self._gate, outputs, self.bundle)
-        return Assessment(softmax(outputs.logits, self.bundle.temperature), foreignness)
+        ood_score = None if self._detector is None else measure(self._detector, outputs, self.bundle)
+        return Assessment(softmax(outputs.logits, self.bundle.temperature), ood_score)
 
-    def _run(self, squares: Iterable[Picture]) -> Outputs:
+    def _run(self, squares: Iterable[GreyImage]) -> Outputs:
         return self._engine(np.stack(list(squares))[:, None])
 
     def _answers(self, found: Assessment) -> list[Answer]:
-        foreignness = found.foreignness.tolist() if found.foreignness is not None else [None] * len(found.probabilities)
-        return [self._answer(*one) for one in zip(found.probabilities, foreignness, strict=True)]
+        ood_score = found.ood_score.tolist() if found.ood_score is not None else [None] * len(found.probabilities)
+        return [self._answer(*one) for one in zip(found.probabilities, ood_score, strict=True)]
 
-    def _answer(self, row: Floats, foreignness: float | None) -> Answer:
+    def _answer(self, row: Floats, ood_score: float | None) -> Answer:
         by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
         healthy = self.bundle.healthy_class
         return Answer(
             prediction=self.bundle.classes[int(row.argmax())],
             probabilities=by_class,
             detection=None if healthy is None else 1 - by_class[healthy],
-            foreign=None if foreignness is None else foreignness > 0,
-            foreignness=foreignness,
+            rejected=None if ood_score is None else ood_score > 0,
+            ood_score=ood_score,
             version=self.bundle.version,
         )
 
@@ -149,42 +149,42 @@ def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> Floats
     return probabilities
 
 
-def open_gate(bundle: Bundle) -> Gate | None:
-    """The gate in a bundle, if it has one.
+def open_detector(bundle: Bundle) -> OODDetector | None:
+    """The detector in a bundle, if it has one.
 
     Raises:
         BundleError: It is damaged.
     """
-    if bundle.gate is None:
+    if bundle.ood_detector is None:
         return None
     try:
-        return Gate.from_bytes(bundle.read(bundle.gate.file))
+        return OODDetector.from_bytes(bundle.read(bundle.ood_detector.file))
     except ValueError as error:
         raise BundleError(
-            f"{bundle.folder / bundle.gate.file} holds no gate ({error}); copy the whole bundle again."
+            f"{bundle.folder / bundle.ood_detector.file} holds no detector ({error}); copy the whole bundle again."
         ) from error
 
 
-def measure(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float64]:
-    """Foreignness float64 [B]; above 0 is foreign.
+def measure(detector: OODDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float64]:
+    """The OOD score float64 [B]; above 0 is foreign.
 
     Raises:
         BundleError: As `features_for`.
     """
-    return gate.foreignness(features_for(gate, outputs, bundle), outputs.logits)
+    return detector.ood_score(features_for(detector, outputs, bundle), outputs.logits)
 
 
-def features_for(gate: Gate, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
-    """Features [B, D] as a gate needs them.
+def features_for(detector: OODDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
+    """Features [B, D] as a detector needs them.
 
     Raises:
-        BundleError: The gate was fitted on another network than that which the engine runs.
+        BundleError: The detector was fitted on another network than that which the engine runs.
     """
-    wanted = gate.normal.centre.size
+    wanted = detector.normal.centre.size
     if outputs.features is None or outputs.features.shape[1] != wanted:
         found = "no" if outputs.features is None else outputs.features.shape[1]
         raise BundleError(
-            f"The gate of {bundle.folder} needs {wanted} features and the engine yields {found}; "
+            f"The detector of {bundle.folder} needs {wanted} features and the engine yields {found}; "
             "export the model again, or train it again."
         )
     return outputs.features

@@ -44,7 +44,7 @@ class Summary:
     def _update(self, *, page: bool) -> None:
         try:
             self._write(page=page)
-        except Exception:  # the jobs are worth more than a picture of them; at the end it is raised
+        except Exception:  # the jobs are worth more than an image of them; at the end it is raised
             log.warning("The sweep's summary could not be written.", exc_info=True)
 
     def _write(self, *, page: bool) -> None:

@@ -16,10 +16,10 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
 
-from brain_tumor.callbacks.best_checkpoint import BestWeights
+from brain_tumor.callbacks.best_checkpoint import BestCheckpoint
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.gradient_norm import GradientNorm
-from brain_tumor.callbacks.resume_checkpoint import Snapshots
+from brain_tumor.callbacks.resume_checkpoint import ResumeCheckpoint
 from brain_tumor.callbacks.step_seed import StepSeed
 from brain_tumor.callbacks.stop import Stop
 from brain_tumor.callbacks.throughput import Throughput
@@ -129,7 +129,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
         Throughput(),
         EpochTable(run_dir / "metrics.csv", announce="progress" not in cfg.get("callbacks", {})),
         call(
-            BestWeights,
+            BestCheckpoint,
             "monitor",
             dirpath=run_dir / "checkpoints",
             filename="best",
@@ -138,7 +138,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         ),
-        Snapshots(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
+        ResumeCheckpoint(last_checkpoint(run_dir), cfg.snapshot_minutes, stop or Stop()),
         *([LearningRateMonitor("step"), GradientNorm()] if loggers else []),
     ]
     return _trainer(cfg, callbacks, loggers, plugins=[RunDirCheckpoints()])

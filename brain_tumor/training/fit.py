@@ -75,7 +75,7 @@ def keep_freed_memory() -> bool:
     """Keep what is freed for the next tensor, instead of handing it back to the system and asking for it again.
 
     A training step allocates and frees the same hundreds of megabytes over and over; glibc maps each large tensor anew,
-    and the system fills it with zeros page by page. Without that the own CNN trains a quarter faster on 2 cores. What
+    and the system fills it with zeros page by page. Without that the small CNN trains a quarter faster on 2 cores. What
     the process has at its peak stays its own until it ends. Other allocators (of macOS, of Windows, jemalloc) are left
     as they are.
 
@@ -97,6 +97,6 @@ def fill_no_new_memory() -> None:
     """Let torch's deterministic mode leave new tensors as they are.
 
     It would fill each with NaN, so that who reads one before writing to it would get the same each time; nothing here
-    does. It took 4 % of a step of the own CNN on 2 cores.
+    does. It took 4 % of a step of the small CNN on 2 cores.
     """
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REMARKS = (
-    ".*does not have many workers.*",  # pictures for evaluation come out of memory: workers would only cost their start
+    ".*does not have many workers.*",  # images for evaluation come out of memory: workers would only cost their start
     ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
     ".*turning off the train dataloader shuffling.*",  # what debug=overfit is for
     ".*Checkpoint directory .* exists and is not empty.*",  # a run that is done again
@@ -17,7 +17,7 @@ REMARKS = (
 
 
 @contextmanager
-def without_noise() -> Iterator[None]:
+def ignore_known_warnings() -> Iterator[None]:
     """Leave out `REMARKS` and Lightning's hints on hardware and products; warnings of substance pass."""
     lightning = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in lightning]

@@ -32,7 +32,7 @@ _LEAST = 0.02
 """Seconds of a step below which nothing is gained that a user would notice."""
 
 
-def settle_precision(cfg: DictConfig, classifier: Classifier, world: World, before: str | None = None) -> str:
+def resolve_precision(cfg: DictConfig, classifier: Classifier, world: World, before: str | None = None) -> str:
     """Replace ``trainer.precision=auto`` in a composed configuration, and log why.
 
     GPUs from Ampere on get bf16. A CPU that has bf16 in hardware gets it where a step of this network was measured to
@@ -114,19 +114,19 @@ def _speed_up(network: nn.Module, channels: int, size: int) -> float:
     """Seconds of a training step in full precision, divided by those in half; the best of some turns each."""
     network = copy.deepcopy(network).train()
     with torch.random.fork_rng(devices=[]):
-        pictures = torch.randn(_BATCH, channels, size, size).to(memory_format=torch.channels_last)
-        _step(network, pictures, half=False)
-        if _step(network, pictures, half=False) < _LEAST:
+        images = torch.randn(_BATCH, channels, size, size).to(memory_format=torch.channels_last)
+        _step(network, images, half=False)
+        if _step(network, images, half=False) < _LEAST:
             return 0.0
-        _step(network, pictures, half=True)
-        turns = [[_step(network, pictures, half=half) for half in (False, True)] for _ in range(_TURNS)]
+        _step(network, images, half=True)
+        turns = [[_step(network, images, half=half) for half in (False, True)] for _ in range(_TURNS)]
     full, half = (min(seconds) for seconds in zip(*turns, strict=True))
     return float(round(full / half, 2))
 
 
-def _step(network: nn.Module, pictures: torch.Tensor, *, half: bool) -> float:
+def _step(network: nn.Module, images: torch.Tensor, *, half: bool) -> float:
     started = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        loss = network(pictures).float().square().mean()
+        loss = network(images).float().square().mean()
     loss.backward()
     return time.perf_counter() - started

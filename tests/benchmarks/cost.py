@@ -19,7 +19,7 @@ def measure() -> dict[str, Any]:
 
 
 def measure_set(root: Path, *, cold: int = 1, warm: int = 3) -> dict[str, Any]:
-    """Time ``brain-tumor audit`` on a folder of pictures, wall seconds."""
+    """Time ``brain-tumor audit`` on a folder of images, wall seconds."""
     times: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": []}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(cold):
@@ -28,7 +28,7 @@ def measure_set(root: Path, *, cold: int = 1, warm: int = 3) -> dict[str, Any]:
             times["warm"].append(_audit(root, Path(folder) / "cache0", Path(folder) / "run"))
     count = len(groups_of(root))
     return {
-        "pictures": count,
+        "images": count,
         **{name: _summary(count, runs) for name, runs in times.items()},
     }
 
@@ -72,7 +72,7 @@ def _worked() -> float:
 def tell(found: dict[str, Any]) -> None:
     """Print what was found in each set, against what is asked for."""
     for name, one in found.items():
-        print(f"  {name}, {one['pictures']} pictures")
+        print(f"  {name}, {one['images']} images")
         _tell_set(one)
 
 

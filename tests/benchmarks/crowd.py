@@ -1,4 +1,4 @@
-"""As many small views as wanted, spread like those of real pictures, with copies among them whose places are known."""
+"""As many small views as wanted, spread like those of real images, with copies among them whose places are known."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +16,12 @@ from brain_tumor.data.fingerprint import VIEWS, fingerprint
 from brain_tumor.data.phantom import draw_patients, render
 from brain_tumor.data.readers.reading import read_grey
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Grids = npt.NDArray[np.float32]
 
 _PARENTS = 2
 _SLICES = 8
-"""Pictures of one head."""
+"""Images of one head."""
 _OWN = (0.1, 0.45)
 """Share of a slice that is its own, not its head's: so that slices are as alike as Cheng's are."""
 _COPIED = 0.1
@@ -29,17 +29,17 @@ _BLOCK = 4096
 
 
 class Crowd(NamedTuple):
-    """Pictures of which some are copies."""
+    """Images of which some are copies."""
 
-    views: Picture
+    views: GreyImage
     """uint8 [N, VIEWS, GRID, GRID]: what a hash is made of, all that the search for candidates looks at."""
     originals: npt.NDArray[np.int64]
     copies: npt.NDArray[np.int64]
-    """Rows that show the same picture, in pairs."""
+    """Rows that show the same image, in pairs."""
 
 
 def real_seeds(roots: list[Path], count: int, seed: int = 0) -> Grids:
-    """Grids of distinct pictures of public sets, as they are and altered in all ways, [count, 1 + transforms, …]."""
+    """Grids of distinct images of public sets, as they are and altered in all ways, [count, 1 + transforms, …]."""
     paths = []
     for root in roots:
         groups = groups_of(root)
@@ -50,21 +50,21 @@ def real_seeds(roots: list[Path], count: int, seed: int = 0) -> Grids:
 
 
 def phantom_seeds(count: int, seed: int = 0) -> Grids:
-    """As `real_seeds`, of generated pictures."""
+    """As `real_seeds`, of generated images."""
     return np.stack([seed_of(render(patient, 0, 128)[0]) for patient in draw_patients(count, seed)])
 
 
-def seed_of(picture: Picture) -> Grids:
-    """Grids of a picture and of its altered copies, float32 [1 + transforms, VIEWS, GRID, GRID]."""
-    return np.stack([_grids(fingerprint(one)) for one in (picture, *planted(picture))])
+def seed_of(image: GreyImage) -> Grids:
+    """Grids of an image and of its altered copies, float32 [1 + transforms, VIEWS, GRID, GRID]."""
+    return np.stack([_grids(fingerprint(one)) for one in (image, *planted(image))])
 
 
-def _grids(views: Picture) -> Grids:
+def _grids(views: GreyImage) -> Grids:
     return np.stack([cv2.resize(view, (GRID, GRID), interpolation=cv2.INTER_AREA) for view in views.astype(np.float32)])
 
 
 def crowd(seeds: Grids, count: int, seed: int = 0) -> Crowd:
-    """Mix seeds into ``count`` pictures; a copy mixes the altered seeds in the way its original mixes the seeds.
+    """Mix seeds into ``count`` images; a copy mixes the altered seeds in the way its original mixes the seeds.
 
     Every head is a mixture of two seeds, every slice one of its head and of two more; a tenth are copies.
     """

@@ -16,7 +16,7 @@ EVIDENCE = {
     "nickparvar": {"distinct": 3615, "exact": 103, "pixels": 216, "near_upright": 480, "near": 992},
     "preetviradiya": {"distinct": 1640},
 }
-"""Of the original files; what is below BRAIN_TUMOR_SHARED was encoded anew, so bytes and pixels are other ones."""
+"""Of the original files; what is below BRAIN_TUMOR_SHARED was re-encoded, so bytes and pixels are other ones."""
 
 
 def measure() -> dict[str, Any]:
@@ -31,7 +31,7 @@ def measure_set(root: Path) -> dict[str, Any]:
     pairs = find_pairs(cache.facts, cache.views)
     cluster, told = copy_clusters(groups, pairs), pd.factorize(groups["dup99_group"])[0]
     result = {
-        "pictures": len(groups),
+        "images": len(groups),
         "pairs": {str(kind): int(count) for kind, count in pairs["kind"].value_counts().items()},
         "distinct": int(cluster.max()) + 1,
         "distinct_by_dup99": int(told.max()) + 1,
@@ -83,14 +83,14 @@ def _beyond(groups: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
 
 
 def _mixed(outer: "pd.Series[int]", inner: "pd.Series[int]") -> int:
-    """Clusters of the one kind that hold pictures of several of the other."""
+    """Clusters of the one kind that hold images of several of the other."""
     return int((inner.groupby(outer).agg(np.ptp) > 0).sum())
 
 
 def tell(found: dict[str, Any]) -> None:
     """Print what was found in each set, against what is asked for."""
     for name, one in found.items():
-        print(f"  {name}, {one['pictures']} pictures")
+        print(f"  {name}, {one['images']} images")
         _tell_set(one)
 
 

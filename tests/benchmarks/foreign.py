@@ -1,9 +1,9 @@
-"""What a gate lets through: AUROC and FPR95 against sets of foreign pictures, of models trained on a public set.
+"""What a detector lets through: AUROC and FPR95 against sets of OOD images, of models trained on a public set.
 
 python tests/benchmarks/foreign.py
 
-The split is grouped, so that no patient and no picture stands on two sides; the gate is fitted on validation and asked
-about test scans and about pictures that it never saw.
+The split is grouped, so that no patient and no image stands on two sides; the detector is fitted on validation and
+asked about test scans and about images that it never saw.
 """
 
 import json
@@ -17,9 +17,9 @@ from typing import Any
 from machine import machine, public_set
 
 from brain_tumor import Predictor
-from brain_tumor.evaluation.ood.evaluation import evaluate_gate
-from brain_tumor.evaluation.ood.test_sets import foreign_sets
-from brain_tumor.evaluation.predictions import foreignness_of, read_predictions
+from brain_tumor.evaluation.ood.evaluation import evaluate_detector
+from brain_tumor.evaluation.ood.test_sets import ood_sets
+from brain_tumor.evaluation.predictions import ood_scores_of, read_predictions
 from brain_tumor.serving.inference import assess_all, squares_of
 from brain_tumor.train import train
 
@@ -34,7 +34,7 @@ PICTURES = 200
 
 
 def measure(models: dict[str, list[str]] = MODELS) -> dict[str, Any]:
-    """Train each model and ask its gate about all sets."""
+    """Train each model and ask its detector about all sets."""
     root = public_set(SET)
     if root is None:
         return {"left_out": f"BRAIN_TUMOR_SHARED names no folder with data/{SET}"}
@@ -51,26 +51,26 @@ def measure(models: dict[str, list[str]] = MODELS) -> dict[str, Any]:
     return found
 
 
-def measure_run(run_dir: Path, pictures: int = PICTURES) -> dict[str, Any]:
-    """Ask the gate of a run about its test scans and about all sets.
+def measure_run(run_dir: Path, images: int = PICTURES) -> dict[str, Any]:
+    """Ask the detector of a run about its test scans and about all sets.
 
     Raises:
         RuntimeError: It has none.
     """
     test = read_predictions(run_dir / "predictions" / "test.csv")
-    scores = foreignness_of(test.frame)
+    scores = ood_scores_of(test.frame)
     if scores is None:
-        raise RuntimeError(f"{run_dir} has no gate")
+        raise RuntimeError(f"{run_dir} has no detector")
     predictor = Predictor.load(run_dir, "torch")
     size = predictor.bundle.image_size
     scans = squares_of(test.frame["path"].tolist(), size, "Reading")
-    sets = foreign_sets(size, pictures, 0, scans)
-    foreign = {name: assess_all(predictor, squares, name).foreignness for name, squares in sets.items()}
+    sets = ood_sets(size, images, 0, scans)
+    foreign = {name: assess_all(predictor, squares, name).ood_score for name, squares in sets.items()}
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
     return {
         "test_f1_macro": results["test"]["f1_macro"]["value"],
-        "asked": results["turned_away"]["asked"],
-        **evaluate_gate(scores, test.groups, foreign),
+        "target": results["ood_rejection"]["target"],
+        **evaluate_detector(scores, test.groups, foreign),
     }
 
 
@@ -82,12 +82,12 @@ def tell(found: dict[str, Any]) -> None:
     for name, one in found.items():
         scans = one["scans"]
         print(
-            f"  {name}, test macro-F1 {one['test_f1_macro']:.3f}: of {scans['turned_away']['n']} test scans in "
-            f"{scans['groups']} groups {_show(scans['turned_away'])} are turned away (asked: {one['asked']})"
+            f"  {name}, test macro-F1 {one['test_f1_macro']:.3f}: of {scans['rejected']['n']} test scans in "
+            f"{scans['groups']} groups {_show(scans['rejected'])} are rejected (asked: {one['target']})"
         )
         print(f"    {'':<16}{'images':>7}  {'AUROC':<22}{'FPR95':<22}let through")
-        for kind, figures in one["foreign"].items():
-            columns = "".join(f"{_show(figures[figure]):<22}" for figure in ("auroc", "fpr95", "let_through"))
+        for kind, figures in one["sets"].items():
+            columns = "".join(f"{_show(figures[figure]):<22}" for figure in ("auroc", "fpr95", "missed"))
             print(f"    {kind:<16}{figures['auroc']['n']:>7}  {columns.rstrip()}")
 
 

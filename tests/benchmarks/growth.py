@@ -1,4 +1,4 @@
-"""What the search for candidates costs as the pictures grow in number: seconds, memory, and what it misses.
+"""What the search for candidates costs as the images grow in number: seconds, memory, and what it misses.
 
 Each number is measured in a process of its own: ``python tests/benchmarks/growth.py SEEDS NUMBER`` prints one row.
 """
@@ -30,7 +30,7 @@ _MIB = 2**20
 
 
 def measure(numbers: tuple[int, ...] = NUMBERS, seeds: int = _SEEDS) -> dict[str, Any]:
-    """Search among ever more pictures, one process each, and fit seconds ~ number^exponent."""
+    """Search among ever more images, one process each, and fit seconds ~ number^exponent."""
     roots = [root for root in map(public_set, _SETS) if root]
     grids = real_seeds(roots, seeds) if roots else phantom_seeds(seeds)
     rows = []
@@ -42,7 +42,7 @@ def measure(numbers: tuple[int, ...] = NUMBERS, seeds: int = _SEEDS) -> dict[str
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             rows.append(json.loads(done.stdout.splitlines()[-1]))
             print(f"  {rows[-1]}", flush=True)
-    return {"seeds": f"{len(grids)} {'real pictures' if roots else 'phantoms'}", "rows": rows, **exponents(rows)}
+    return {"seeds": f"{len(grids)} {'real images' if roots else 'phantoms'}", "rows": rows, **exponents(rows)}
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -58,12 +58,12 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def search(number: int, seeds: npt.NDArray[np.float32]) -> dict[str, Any]:
-    """Propose pairs among ``number`` pictures as the audit does."""
+    """Propose pairs among ``number`` images as the audit does."""
     people = crowd(seeds, number)
     forget_peak()
     before = memory_peak()
     started, worked = time.perf_counter(), time.process_time()
-    proposed = matching._propose(matching.Pictures(people.views, np.arange(number)))
+    proposed = matching._propose(matching.Images(people.views, np.arange(number)))
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
     return {
         "number": number,
@@ -86,7 +86,7 @@ def _recall(people: Crowd, proposed: npt.NDArray[np.int64]) -> float:
 
 
 def of_exact(grids: Grids) -> float:
-    """Share of what comparing some pictures with all others would propose that the index proposes, too."""
+    """Share of what comparing some images with all others would propose that the index proposes, too."""
     import faiss
 
     hasher, least = Hasher.fit(grids), matching._PROPOSED[WHOLE]
@@ -112,18 +112,18 @@ def tell(result: dict[str, Any]) -> None:
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Draw seconds and memory over the number of pictures."""
+    """Draw seconds and memory over the number of images."""
     number, seconds, peak = ([row[key] for row in result["rows"]] for key in ("number", "seconds", "peak_mib"))
     with chart(path, 11, 4, columns=2) as (left, right):
         left.loglog(number, seconds, "o-", label="measured")
         for power, style in ((1, ":"), (2, "--")):
             curve = seconds[0] * (np.array(number) / number[0]) ** power
             left.loglog(number, curve, f"k{style}", alpha=0.5, label=f"~ N^{power}")
-        left.set(xlabel="pictures", ylabel="seconds", title=f"seconds ~ N^{result.get('exponent', float('nan')):.2f}")
+        left.set(xlabel="images", ylabel="seconds", title=f"seconds ~ N^{result.get('exponent', float('nan')):.2f}")
         left.legend()
         right.plot(np.array(number) / 1000, peak, "o-")
         right.axhline(2048, color="k", linestyle=":")
-        right.set(xlabel="thousands of pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
+        right.set(xlabel="thousands of images", ylabel="peak resident memory, MiB", ylim=(0, None))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What each picture costs as they grow in number: seconds and memory of the cache, an epoch, the audit, an evaluation.
+"""What each image costs as they grow in number: seconds and memory of the cache, an epoch, the audit, an evaluation.
 
 Each row is measured in a process of its own: ``python tests/benchmarks/growth_speed.py PART FOLDER NUMBER`` prints it.
-Pictures are generated, see `growing`. The cache is cold for ``cache`` alone; ``audit`` finds all pairs anew; ``epoch``
-reads and augments every picture once; ``training`` loads all, fits the own CNN for some steps, and tells its memory.
+Images are generated, see `growing`. The cache is cold for ``cache`` alone; ``audit`` finds all pairs anew; ``epoch``
+reads and augments every image once; ``training`` loads all, fits the small CNN for some steps, and tells its memory.
 """
 
 import json
@@ -31,7 +31,7 @@ _MIB = 2**20
 
 
 def measure(numbers: tuple[int, ...] = NUMBERS) -> dict[str, Any]:
-    """All parts at ever more pictures."""
+    """All parts at ever more images."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -43,11 +43,11 @@ def measure(numbers: tuple[int, ...] = NUMBERS) -> dict[str, Any]:
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 rows.append(json.loads(done.stdout.splitlines()[-1]))
                 print(f"  {rows[-1]}", flush=True)
-    return {"pictures": f"generated, {growing.SIZE} px", "rows": rows, **growth(rows)}
+    return {"images": f"generated, {growing.SIZE} px", "rows": rows, **growth(rows)}
 
 
 def growth(rows: list[Row]) -> dict[str, Any]:
-    """Cost of a picture at the largest number against the smallest, and by how many MiB a training process grows."""
+    """Cost of an image at the largest number against the smallest, and by how many MiB a training process grows."""
     found: dict[str, Any] = {"cost_of_a_picture": {}}
     for part in PARTS:
         mine = [row for row in rows if row["part"] == part]
@@ -58,7 +58,7 @@ def growth(rows: list[Row]) -> dict[str, Any]:
 
 def tell(result: dict[str, Any]) -> None:
     """Print the table."""
-    print(f"  {result['pictures']}; µs of a core for each picture, and peak resident memory")
+    print(f"  {result['images']}; µs of a core for each image, and peak resident memory")
     numbers = sorted({row["number"] for row in result["rows"]})
     print("    " + " " * 12 + "".join(f"{number:>20,}" for number in numbers))
     for part in PARTS:
@@ -72,15 +72,15 @@ def tell(result: dict[str, Any]) -> None:
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Draw the cost of a picture, and memory, over the number of pictures."""
+    """Draw the cost of an image, and memory, over the number of images."""
     with chart(path, 11, 4, columns=2) as (left, right):
         for part in PARTS:
             rows = [row for row in result["rows"] if row["part"] == part]
             number = [row["number"] for row in rows]
             left.loglog(number, [row["core_us_a_picture"] for row in rows], "o-", label=part)
             right.semilogx(number, [row["peak_mib"] for row in rows], "o-", label=part)
-        left.set(xlabel="pictures", ylabel="µs of a core for each picture")
-        right.set(xlabel="pictures", ylabel="peak resident memory, MiB", ylim=(0, None))
+        left.set(xlabel="images", ylabel="µs of a core for each image")
+        right.set(xlabel="images", ylabel="peak resident memory, MiB", ylim=(0, None))
         right.legend(loc="upper left", ncols=2)
 
 
@@ -93,14 +93,14 @@ def cache(folder: Path, number: int) -> Work:
 
 def audit(folder: Path, number: int) -> Work:
     """Find all pairs."""
-    from brain_tumor.data.duplicates.pairs import picture_pairs
+    from brain_tumor.data.duplicates.pairs import image_pairs
 
     found = cache(folder, number)()
-    return lambda: picture_pairs(found)
+    return lambda: image_pairs(found)
 
 
 def epoch(folder: Path, number: int) -> Work:
-    """Every picture in batches, augmented."""
+    """Every image in batches, augmented."""
     from input_pipeline import light
 
     from brain_tumor.data.augmentation import Augmentation
@@ -133,8 +133,8 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
 
     from brain_tumor.config.compose import compose
     from brain_tumor.training import build as assemble
-    from brain_tumor.training.distributed.world import settle_world
-    from brain_tumor.training.known_warnings import without_noise
+    from brain_tumor.training.distributed.world import resolve_world
+    from brain_tumor.training.known_warnings import ignore_known_warnings
 
     run_dir = folder / f"run_{number}"
     run_dir.mkdir(exist_ok=True)
@@ -142,11 +142,11 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
     data = ["data=manifest", f"data.manifest={growing.manifest(folder, number)}", "split=holdout"]
     paths = [f"paths.cache_dir={_place(folder, number)}"]
     cfg = compose([*data, *paths, *steps, "trainer.max_epochs=1", "trainer.precision=32-true", "callbacks=[]"], run_dir)
-    settle_world(cfg)
+    resolve_world(cfg)
     datamodule = assemble.build_datamodule(cfg)
 
     def fit() -> None:
-        with without_noise():
+        with ignore_known_warnings():
             seed_everything(0, verbose=False)
             assemble.build_trainer(cfg, []).fit(assemble.build_classifier(cfg, datamodule), datamodule)
 

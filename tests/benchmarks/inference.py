@@ -1,4 +1,4 @@
-"""What exported models gain over eager PyTorch: latency of one picture, throughput of batches, agreement.
+"""What exported models gain over eager PyTorch: latency of one image, throughput of batches, agreement.
 
 python tests/benchmarks/inference.py
 
@@ -50,7 +50,7 @@ EXPORTS = [
 ]
 BATCH = 32
 ASKED = 3.0
-"""Times faster than eager PyTorch, for one picture and the default model at fp32."""
+"""Times faster than eager PyTorch, for one image and the default model at fp32."""
 
 
 def measure(models: dict[str, list[str]] = MODELS, seconds: float = 12.0) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _end_to_end(bundle: Bundle, fastest: Engine, exported: Engine, path: str, se
 def tell(found: dict[str, Any]) -> None:
     """Print a table for each model."""
     for name, model in found.items():
-        print(f"  {name} at {model['image_size']} px: one picture, and batches of {BATCH}")
+        print(f"  {name} at {model['image_size']} px: one image, and batches of {BATCH}")
         for variant, row in model["variants"].items():
             checks = model["checks"].get(variant)
             print(
@@ -167,12 +167,12 @@ def tell(found: dict[str, Any]) -> None:
     if "cnn" in found:
         gained = found["cnn"]["variants"]["onnxruntime fp32"]["speed_up"]
         apart = found["cnn"]["checks"]["onnxruntime fp32"]["max_difference"]
-        print(f"  default model, one picture: {gained}× (asked: ≥ {ASKED:g})")
+        print(f"  default model, one image: {gained}× (asked: ≥ {ASKED:g})")
         print(f"  its probabilities: within {apart:.0e} of eager PyTorch's (asked: ≤ {TOLERANCE:.0e})")
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
-    """Draw medians of one picture, up to the 95th percentile."""
+    """Draw medians of one image, up to the 95th percentile."""
     panels = {}
     for name, model in found.items():
         variants = model["variants"]
@@ -182,7 +182,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
             variant: Bar(row["median_ms"], row["median_ms"], row["p95_ms"], asked.get(variant))
             for variant, row in variants.items()
         }
-    bars(path, "ms for one picture, median and 95th percentile", panels)
+    bars(path, "ms for one image, median and 95th percentile", panels)
 
 
 def _checked(checks: dict[str, Any]) -> str:

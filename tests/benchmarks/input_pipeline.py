@@ -1,8 +1,8 @@
-"""Pictures a second that one core makes ready for training: ours from the cache, and as others write it.
+"""Images a second that one core makes ready for training: ours from the cache, and as others write it.
 
 The others end in float batches [B, 3, size, size]. Ours has floats made by the device, whose work is charged to it
-here: [B, 1, size, size], which is what ``model=cnn`` takes, and, told apart, the three channels that timm's take. One
-process, one thread, in turn; seconds are those of the core, so that other work on the machine changes little. Freed
+here: [B, 1, size, size], which is what ``model=small_cnn`` takes, and, told apart, the three channels that timm's take.
+One process, one thread, in turn; seconds are those of the core, so that other work on the machine changes little. Freed
 memory is kept, for all of them, as in our trainings.
 """
 
@@ -36,14 +36,14 @@ from brain_tumor.data.phantom import draw_patients, render
 from brain_tumor.training.fit import keep_freed_memory
 
 ASKED = {"seed": 10.0, "albumentations": 3.0}
-"""Times as many pictures a second as the others."""
+"""Times as many images a second as the others."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BATCH = 32
 Batches = Callable[[], Iterable[Tensor]]
 
 
 class Files(Dataset[tuple[Any, int]]):
-    """Pictures read from their files at each look."""
+    """Images read from their files at each look."""
 
     def __init__(self, paths: list[str], read: Callable[[str], Any]) -> None:
         self._paths, self._read = paths, read
@@ -102,13 +102,13 @@ def light() -> dict[str, dict[str, Any]]:
 
 
 def measure(sizes: tuple[int, ...] = (256, 128), count: int = 640, rounds: int = 5) -> dict[str, Any]:
-    """Pictures a second and core of each pipeline at each size, and how many times as many ours makes."""
+    """Images a second and core of each pipeline at each size, and how many times as many ours makes."""
     root = public_set("nickparvar")
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder, one_thread():
         paths = write(real_pictures(root, count) if root else phantoms(count), Path(folder) / "files")
         kind = "of nickparvar, as large as their originals" if root else "generated phantoms of 512 px"
-        result: dict[str, Any] = {"pictures": f"{count} {kind}, colour JPEG"}
+        result: dict[str, Any] = {"images": f"{count} {kind}, colour JPEG"}
         for size in sizes:
             pipelines = {
                 "seed": seed_pipeline(paths, size),
@@ -156,32 +156,32 @@ class one_thread:  # noqa: N801 - read as a clause
 
 
 def real_pictures(root: Path, count: int) -> Iterator[Image.Image]:
-    """Some pictures of a public set, enlarged to what their originals measure: here they are kept at 256 px at most."""
+    """Some images of a public set, enlarged to what their originals measure: here they are kept at 256 px at most."""
     for row in groups_of(root).sample(count, random_state=0).itertuples():
         yield Image.open(root / row.path).resize((int(row.width), int(row.height)), Image.Resampling.BICUBIC)
 
 
 def phantoms(count: int) -> Iterator[Image.Image]:
-    """Generated pictures of the usual size of such files."""
+    """Generated images of the usual size of such files."""
     for patient in draw_patients(count, 0):
         yield Image.fromarray(render(patient, 0, 512)[0])
 
 
-def write(pictures: Iterable[Image.Image], folder: Path) -> list[str]:
+def write(images: Iterable[Image.Image], folder: Path) -> list[str]:
     """As the public sets are written: colour JPEG."""
     folder.mkdir()
     paths = []
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         paths.append(str(folder / f"{number}.jpg"))
-        picture.convert("RGB").save(paths[-1], quality=90)
+        image.convert("RGB").save(paths[-1], quality=90)
     return paths
 
 
 def tell(result: dict[str, Any]) -> None:
     """Print what was measured against what is asked for."""
-    print(f"  {result['pictures']}; one core, one thread")
+    print(f"  {result['images']}; one core, one thread")
     for size, one in result.items():
-        if size == "pictures":
+        if size == "images":
             continue
         for name, rate in one["images_per_core_second"].items():
             low, high = one["spread"][name]
@@ -193,10 +193,10 @@ def tell(result: dict[str, Any]) -> None:
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Draw medians of pictures a second and core, and how far the rounds lie around them."""
+    """Draw medians of images a second and core, and how far the rounds lie around them."""
     panels = {}
     for size, one in result.items():
-        if size != "pictures":
+        if size != "images":
             rates = one["images_per_core_second"]
             least = max(times * rates[name] for name, times in ASKED.items())
             panels[size] = {

@@ -82,7 +82,7 @@ def groups_of(root: Path) -> pd.DataFrame:
     return groups.assign(path=[path if (root / path).is_file() else f"{path}.jpg" for path in groups["path"]])
 
 
-def training_pictures(folder: Path, number: int) -> Path:
+def training_images(folder: Path, number: int) -> Path:
     """A folder of class folders with about so many JPEG files: of nickparvar where it is at hand, else phantoms."""
     root = public_set("nickparvar")
     if root:
@@ -92,13 +92,13 @@ def training_pictures(folder: Path, number: int) -> Path:
             shutil.copy(root / path, folder / label)
         return folder
     for row, patient in enumerate(draw_patients(number, 0)):
-        picture, label = render(patient, 0, 256)[0], patient.label
+        image, label = render(patient, 0, 256)[0], patient.label
         (folder / label).mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / label / f"{row}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        cv2.imwrite(str(folder / label / f"{row}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return folder
 
 
 def decoded(root: Path, groups: pd.DataFrame) -> ImageCache:
-    """The pictures of a public set in the order of its groups.csv, from the cache if they are in it."""
+    """The images of a public set in the order of its groups.csv, from the cache if they are in it."""
     cache = Path(os.environ.get("BRAIN_TUMOR_CACHE", Path.home() / ".cache" / "brain-tumor"))
     return cached_images([str(root / path) for path in groups["path"]], IMAGE_SIZE, cache)

@@ -79,7 +79,7 @@ class Stopwatch(Callback):
 
 
 def template_rates(network: nn.Module, root: Path, size: int, batch: int, epochs: int) -> list[float]:
-    """Images per second of each epoch of a plain Lightning training on colour pictures that Pillow decodes."""
+    """Images per second of each epoch of a plain Lightning training on colour images that Pillow decodes."""
     augmented = transforms.Compose(
         [
             transforms.Resize((size, size)),

@@ -1,4 +1,4 @@
-"""Are planted copies found among real pictures, and nothing else?"""
+"""Are planted copies found among real images, and nothing else?"""
 
 import time
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ def measure() -> dict[str, Any]:
 
 
 def measure_set(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) -> dict[str, Any]:
-    """Plant copies of ``count`` distinct pictures of a public set in it and look for them.
+    """Plant copies of ``count`` distinct images of a public set in it and look for them.
 
     Args:
         root: Folder of the set.
-        count: Pictures that are copied, one of each ``dup99_group``.
-        alone: Further searches, with one copy of each picture only, so that none is found by way of another copy.
+        count: Images that are copied, one of each ``dup99_group``.
+        alone: Further searches, with one copy of each image only, so that none is found by way of another copy.
         seed: Of the choice.
     """
     groups = groups_of(root)
@@ -40,14 +40,14 @@ def measure_set(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) 
     chosen = np.sort(np.random.default_rng(seed).permutation(distinct)[:count])
     with ThreadPoolExecutor(2) as pool:
         copies = np.stack(list(pool.map(_fingerprints, [str(root / groups["path"][row]) for row in chosen])))
-    patients, pictures = groups["cheng_patient_group"].to_numpy(object), groups["dup99_group"].to_numpy(object)
+    patients, images = groups["cheng_patient_group"].to_numpy(object), groups["dup99_group"].to_numpy(object)
     started = time.perf_counter()
     pairs, found = search(cache.facts, cache.views, copies, chosen, range(len(TRANSFORMS)))
     seconds = time.perf_counter() - started
-    every = [np.concatenate([names, np.repeat(names[chosen], len(TRANSFORMS))]) for names in (patients, pictures)]
+    every = [np.concatenate([names, np.repeat(names[chosen], len(TRANSFORMS))]) for names in (patients, images)]
     native = pairs[pairs[["left", "right"]].max(axis=1) < len(groups)]
     return {
-        "pictures": len(groups),
+        "images": len(groups),
         "copied": len(chosen),
         "planted": found.size,
         "seconds": round(seconds, 1),
@@ -58,7 +58,7 @@ def measure_set(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) 
             "set": false_pairs(native, patients),
             "set and copies": false_pairs(pairs, every[0]),
         },
-        "near_between_dup99_groups": false_pairs(native, pictures)["near"],
+        "near_between_dup99_groups": false_pairs(native, images)["near"],
     }
 
 
@@ -69,7 +69,7 @@ def _fingerprints(path: str) -> Views:
 def search(
     facts: pd.DataFrame, views: Views, copies: Views, chosen: Rows, columns: Sequence[int]
 ) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
-    """Look for pairs in one pool of pictures and copies [chosen, columns, …] of some of them.
+    """Look for pairs in one pool of images and copies [chosen, columns, …] of some of them.
 
     Returns:
         The pairs, and whether each copy is in the cluster of its original, bool [chosen, columns].
@@ -83,7 +83,7 @@ def search(
 
 
 def _alone(facts: pd.DataFrame, views: Views, copies: Views, chosen: Rows, rounds: int) -> dict[str, Any]:
-    """Recall if each picture has one copy only: another transform in each round."""
+    """Recall if each image has one copy only: another transform in each round."""
     hits = np.full((len(chosen), len(TRANSFORMS)), np.nan)
     rows = np.arange(len(chosen))
     for turn in range(min(rounds, len(TRANSFORMS))):
@@ -97,11 +97,11 @@ def _alone(facts: pd.DataFrame, views: Views, copies: Views, chosen: Rows, round
 
 
 def false_pairs(pairs: pd.DataFrame, names: npt.NDArray[np.object_]) -> dict[str, dict[str, Any]]:
-    """Pairs of pictures with different names (patients, say; empty ones are unknown) that are called near or related.
+    """Pairs of images with different names (patients, say; empty ones are unknown) that are called near or related.
 
     Returns:
         For ``near`` (copies of any kind) and ``related``: pairs, their share of all pairs of different names, and the
-        share of named pictures that are in one.
+        share of named images that are in one.
     """
     sizes = pd.Series(names[names != ""]).value_counts().to_numpy(np.int64)
     possible = (int(sizes.sum()) ** 2 - int((sizes**2).sum())) // 2
@@ -109,12 +109,12 @@ def false_pairs(pairs: pd.DataFrame, names: npt.NDArray[np.object_]) -> dict[str
     wrong = pairs[(one != "") & (other != "") & (one != other)]
     result = {}
     for kind, mask in {"near": wrong["kind"].isin(COPIES), "related": wrong["kind"] == "related"}.items():
-        pictures = len(set(wrong[mask]["left"]) | set(wrong[mask]["right"]))
+        images = len(set(wrong[mask]["left"]) | set(wrong[mask]["right"]))
         result[kind] = {
             "pairs": int(mask.sum()),
             "possible": possible,
             "share_of_pairs": int(mask.sum()) / max(1, possible),
-            "share_of_pictures": pictures / max(1, int(sizes.sum())),
+            "share_of_pictures": images / max(1, int(sizes.sum())),
         }
     return result
 
@@ -122,7 +122,7 @@ def false_pairs(pairs: pd.DataFrame, names: npt.NDArray[np.object_]) -> dict[str
 def tell(found: dict[str, Any]) -> None:
     """Print what was found in each set, against what is asked for."""
     for name, one in found.items():
-        print(f"  {name}, {one['pictures']} pictures")
+        print(f"  {name}, {one['images']} images")
         _tell_set(one)
 
 
@@ -131,7 +131,7 @@ def _tell_set(found: dict[str, Any]) -> None:
     print(
         f"    found of {found['planted']} copies: {found['recall_overall']:.2%} (asked: ≥ 98 %), {found['seconds']} s"
     )
-    print(f"    found of {alone['planted']}, one copy of each picture: {alone['overall']:.2%}")
+    print(f"    found of {alone['planted']}, one copy of each image: {alone['overall']:.2%}")
     for name, recall in found["recall"].items():
         print(f"      {name:<22}{recall:8.2%}{alone[name]:10.2%}")
     for pool, kinds in found["false_between_patients"].items():
@@ -142,4 +142,4 @@ def _tell_set(found: dict[str, Any]) -> None:
 
 def _share(wrong: dict[str, Any]) -> str:
     pairs = f"{wrong['pairs']} of {wrong['possible']} pairs ({wrong['share_of_pairs']:.1e})"
-    return f"{pairs}, {wrong['share_of_pictures']:.3%} of pictures"
+    return f"{pairs}, {wrong['share_of_pictures']:.3%} of images"

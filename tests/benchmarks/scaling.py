@@ -20,7 +20,7 @@ SETTINGS = {1: ["trainer=cpu"], 2: ["trainer=ddp_cpu", "trainer.devices=2"]}
 
 
 def measure(*overrides: str, repeats: int = 3) -> dict[str, Any]:
-    """Train the own CNN on phantoms with one thread a process, so that a process is a core; in turns."""
+    """Train the small CNN on phantoms with one thread a process, so that a process is a core; in turns."""
     rates: dict[int, list[float]] = {processes: [] for processes in SETTINGS}
     waits: dict[int, list[float]] = {processes: [] for processes in SETTINGS}
     for _ in range(repeats):

@@ -1,6 +1,6 @@
-"""The study that this project started from, as it trains: its pictures, network, optimizer and loop, nothing of ours.
+"""The study that this project started from, as it trains: its images, network, optimizer and loop, nothing of ours.
 
-Where the study harms itself the benchmark is kinder: validation sees pictures as they are, with dropout off.
+Where the study harms itself the benchmark is kinder: validation sees images as they are, with dropout off.
 """
 
 import time

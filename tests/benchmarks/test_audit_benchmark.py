@@ -1,4 +1,4 @@
-"""The benchmark still runs: small, on generated pictures."""
+"""The benchmark still runs: small, on generated images."""
 
 import dup99
 import growth
@@ -16,23 +16,23 @@ PICTURES = 12
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return [render(patient, 0, 128)[0] for patient in draw_patients(PICTURES, 0)]
 
 
 @pytest.fixture(scope="module")
-def seeds(pictures):
-    return np.stack([seed_of(picture) for picture in pictures])
+def seeds(images):
+    return np.stack([seed_of(image) for image in images])
 
 
 @pytest.fixture(scope="module")
-def found(pictures):
+def found(images):
     """Pairs in a pool of phantoms with all altered copies of the first four."""
     names = [str(row) for row in range(PICTURES)]
     chosen = np.arange(4)
-    copies = np.stack([[fingerprint(copy) for copy in planted.planted(pictures[row])] for row in chosen])
+    copies = np.stack([[fingerprint(copy) for copy in planted.planted(images[row])] for row in chosen])
     facts = pd.DataFrame({"sha256": names, "pixels": names})
-    views = np.stack([fingerprint(picture) for picture in pictures])
+    views = np.stack([fingerprint(image) for image in images])
     return planted.search(facts, views, copies, chosen, range(len(TRANSFORMS)))
 
 

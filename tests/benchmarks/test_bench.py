@@ -1,4 +1,4 @@
-"""The benchmarks still run: small, on generated pictures; and, slowly, meet their bars."""
+"""The benchmarks still run: small, on generated images; and, slowly, meet their bars."""
 
 import importlib
 import json
@@ -39,7 +39,7 @@ def test_a_command_that_ends_otherwise_is_no_measurement():
 
 def test_training_beside_floor_and_peers(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("BRAIN_TUMOR_SHARED", raising=False)
-    monkeypatch.setattr(training, "MODELS", {"cnn": (["model=cnn", "model.widths=[8,8]"], 60)})
+    monkeypatch.setattr(training, "MODELS", {"cnn": (["model=small_cnn", "model.widths=[8,8]"], 60)})
     monkeypatch.setattr(training, "SIZE", 32)
     monkeypatch.setattr(training, "RUN", [*training.RUN, "data.image_size=32", "data.batch_size=8"])
 

@@ -1,22 +1,22 @@
-"""The benchmark of the gate still runs: on a small run."""
+"""The benchmark of the detector still runs: on a small run."""
 
 import foreign
 import pytest
 
 
 def test_gate_of_a_run_is_measured_and_told(gated, capsys):
-    found = foreign.measure_run(gated, pictures=10)
+    found = foreign.measure_run(gated, images=10)
     foreign.tell({"cnn": found})
 
-    assert set(found["foreign"]) >= {"photos", "anatomy", "noise", "blank", "text", "inverted", "all sets"}
-    assert found["foreign"]["photos"]["auroc"]["n"] == 10
+    assert set(found["sets"]) >= {"photos", "anatomy", "noise", "blank", "text", "inverted", "all sets"}
+    assert found["sets"]["photos"]["auroc"]["n"] == 10
     shown = capsys.readouterr().out
-    assert "are turned away (asked: 0.05)" in shown
+    assert "are rejected (asked: 0.05)" in shown
     assert "FPR95" in shown
 
 
 def test_a_run_without_a_gate_is_told(trained):
-    with pytest.raises(RuntimeError, match="has no gate"):
+    with pytest.raises(RuntimeError, match="has no detector"):
         foreign.measure_run(trained)
 
 

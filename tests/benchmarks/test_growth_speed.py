@@ -17,9 +17,9 @@ def folder(tmp_path_factory):
 
 def test_pictures_differ_and_copies_are_known(folder):
     from brain_tumor.data.cache.store import cached_images
-    from brain_tumor.data.duplicates.pairs import picture_pairs
+    from brain_tumor.data.duplicates.pairs import image_pairs
 
-    pairs = picture_pairs(cached_images(growth_speed._paths(folder, 160), growing.SIZE, folder / "cache"))
+    pairs = image_pairs(cached_images(growth_speed._paths(folder, 160), growing.SIZE, folder / "cache"))
 
     copies = pairs[pairs["kind"] == "near"]
     assert copies["right"].tolist() == list(range(19, 160, 20))
@@ -44,7 +44,7 @@ def test_growth_is_told_and_drawn(tmp_path, capsys):
         for part in growth_speed.PARTS
     ]
 
-    result = {"pictures": "some", "rows": rows, **growth_speed.growth(rows)}
+    result = {"images": "some", "rows": rows, **growth_speed.growth(rows)}
     growth_speed.tell(result)
     growth_speed.plot(result, tmp_path / "growth.png")
 
@@ -59,5 +59,5 @@ def test_a_training_does_not_grow_with_its_data(tmp_path):
     rows = growth_speed.measure((200, 9000))["rows"]  # up to 8,192 would be held in memory
 
     small, large = (row for row in rows if row["part"] == "training")
-    assert large["peak_mib"] - small["peak_mib"] < 60  # the pictures alone are 141 MiB
+    assert large["peak_mib"] - small["peak_mib"] < 60  # the images alone are 141 MiB
     assert np.isfinite(large["core_us_a_picture"])

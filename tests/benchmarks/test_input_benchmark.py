@@ -1,4 +1,4 @@
-"""The benchmark of the input pipeline still runs: small, on generated pictures; and, slowly, meets its bars."""
+"""The benchmark of the input pipeline still runs: small, on generated images; and, slowly, meets its bars."""
 
 import input_pipeline
 import numpy as np
@@ -29,8 +29,8 @@ def test_rates_are_compared(monkeypatch, tmp_path, capsys):
     pipelines = {"seed": 1, "albumentations": 2, "ours": 12}
 
     found = input_pipeline.compare({name: lambda n=n: [torch.zeros(n)] for name, n in pipelines.items()}, rounds=3)
-    input_pipeline.tell({"pictures": "some", "64px": found})
-    input_pipeline.plot({"pictures": "some", "64px": found}, tmp_path / "rates.png")
+    input_pipeline.tell({"images": "some", "64px": found})
+    input_pipeline.plot({"images": "some", "64px": found}, tmp_path / "rates.png")
 
     assert found["images_per_core_second"] == {"seed": 2, "albumentations": 4, "ours": 24}
     assert found["times_as_many"] == {"ours": {"seed": 12, "albumentations": 6}}

@@ -3,7 +3,7 @@
 The floor is forward, backward and step on one batch that already lies in memory, in the same precision. It is run
 between the epochs of our training, each of which is compared with what lies before and after it: the speed of a
 shared machine wanders by more than what is measured here. All contenders train the same network at the same size of
-picture and batch on the same files; the peers in their own ways.
+image and batch on the same files; the peers in their own ways.
 
 python tests/benchmarks/training.py [MODEL …]
 """
@@ -25,7 +25,7 @@ import lightning as L
 import torch
 from charts import Bar, bars
 from lightning.pytorch.callbacks import Callback
-from machine import training_pictures
+from machine import training_images
 from peers import Stopwatch, template_rates, timm_rates
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -34,13 +34,13 @@ from brain_tumor.config.compose import compose
 from brain_tumor.training import build as assemble
 from brain_tumor.training.distributed.world import World
 from brain_tumor.training.fit import fit
-from brain_tumor.training.known_warnings import without_noise
-from brain_tumor.training.precision import HALF, settle_precision
+from brain_tumor.training.known_warnings import ignore_known_warnings
+from brain_tumor.training.precision import HALF, resolve_precision
 
 SIZE, BATCH, REPEATS = 128, 32, 3
 EPOCHS = {"ours": 7, "peers": 3}
 """The first of each does not count."""
-MODELS = {"cnn": (["model=cnn"], 1280), "resnet18": (["model=resnet18", "model.pretrained=false"], 192)}
+MODELS = {"cnn": (["model=small_cnn"], 1280), "resnet18": (["model=resnet18", "model.pretrained=false"], 192)}
 """Model → overrides, and images an epoch."""
 PEERS = {"timm": timm_rates, "template": template_rates}
 RUN = [
@@ -59,7 +59,7 @@ def measure(models: tuple[str, ...] = tuple(MODELS), repeats: int = REPEATS) -> 
 def _one(model: str, repeats: int) -> dict[str, Any]:
     overrides, number = MODELS[model]
     with tempfile.TemporaryDirectory() as folder:
-        root = training_pictures(Path(folder) / "pictures", number)
+        root = training_images(Path(folder) / "images", number)
         ours = Ours([*overrides, f"data.root={root}"], Path(folder))
         rates: dict[str, list[float]] = {name: [] for name in ("floor", "ours", *PEERS)}
         shares: list[float] = []
@@ -98,25 +98,29 @@ class Ours:
         self._data.load()
         self.loaded_s = time.perf_counter() - started
         self._classifier = assemble.build_classifier(self._cfg, self._data)
-        self.precision = settle_precision(self._cfg, self._classifier, World(1, 0, 1, "own"))
+        self.precision = resolve_precision(self._cfg, self._classifier, World(1, 0, 1, "own"))
 
     def train(self, images: int) -> tuple[list[float], list[float]]:
         """Images per second of the epochs of a whole fit but the first, and of the floor around them (one more)."""
         data = assemble.build_datamodule(self._cfg)
         data.load()
-        classifier, floor, watch = assemble.build_classifier(self._cfg, data), self._floor(images // BATCH), Stopwatch()
+        classifier, floor, watch = (
+            assemble.build_classifier(self._cfg, data),
+            self._baseline(images // BATCH),
+            Stopwatch(),
+        )
         trainer = assemble.build_trainer(self._cfg, [])
         trainer.callbacks += [watch, floor]
-        with without_noise():
+        with ignore_known_warnings():
             fit(trainer, classifier, data)
         return watch.rates[1:], floor.rates
 
-    def _floor(self, steps: int) -> "Floor":
+    def _baseline(self, steps: int) -> "Floor":
         batch = torch.from_numpy(self._data.images[self._data.rows("train")[:BATCH]])[:, None]
-        pictures = self._data.normalize(batch).contiguous(memory_format=torch.channels_last)
+        images = self._data.normalize(batch).contiguous(memory_format=torch.channels_last)
         classifier = assemble.build_classifier(self._cfg, self._data)
         optimizer = classifier._optimizer(classifier.network)
-        return Floor(classifier.network, optimizer, pictures, steps, half=self._cfg.trainer.precision == HALF)
+        return Floor(classifier.network, optimizer, images, steps, half=self._cfg.trainer.precision == HALF)
 
     def network(self, *, grey: bool) -> nn.Module:
         """The same network for a peer; grey ones get the first of its three channels."""
@@ -127,10 +131,10 @@ class Ours:
 class Floor(Callback):
     """Bare steps at the end of each epoch, on a network of their own."""
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, pictures: Tensor, steps: int, *, half: bool) -> None:
-        self._network, self._optimizer, self._pictures = network, optimizer, pictures
+    def __init__(self, network: nn.Module, optimizer: Optimizer, images: Tensor, steps: int, *, half: bool) -> None:
+        self._network, self._optimizer, self._images = network, optimizer, images
         self._steps, self._half = steps, half
-        self._labels = torch.arange(len(pictures)) % 4
+        self._labels = torch.arange(len(images)) % 4
         self.rates: list[float] = []
         """Images per second after each epoch."""
 
@@ -139,11 +143,11 @@ class Floor(Callback):
         started = time.perf_counter()
         for _ in range(self._steps):
             with torch.autocast("cpu", torch.bfloat16) if self._half else nullcontext():
-                loss = nn.functional.cross_entropy(self._network(self._pictures), self._labels)
+                loss = nn.functional.cross_entropy(self._network(self._images), self._labels)
             loss.backward()
             self._optimizer.step()
             self._optimizer.zero_grad()
-        self.rates.append(self._steps * len(self._pictures) / (time.perf_counter() - started))
+        self.rates.append(self._steps * len(self._images) / (time.perf_counter() - started))
 
 
 class First(nn.Module):
@@ -159,7 +163,7 @@ class First(nn.Module):
 
 
 def _quietly(peer: Callable[..., list[float]], network: nn.Module, root: Path) -> float:
-    with warnings.catch_warnings(), without_noise():
+    with warnings.catch_warnings(), ignore_known_warnings():
         warnings.simplefilter("ignore")
         return statistics.median(peer(network, root, SIZE, BATCH, EPOCHS["peers"])[1:])
 

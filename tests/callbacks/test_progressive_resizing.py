@@ -58,10 +58,10 @@ def test_training_sees_them_and_validation_does_not(flat_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model", [["model=seed_cnn", "data.image_size=96"], ["model=swin_tiny", "model.pretrained=false"]]
+    "model", [["model=reference_cnn", "data.image_size=96"], ["model=swin_tiny", "model.pretrained=false"]]
 )
 def test_networks_of_one_size_are_refused(model, flat_folder, tmp_path):
-    with pytest.raises(ConfigError, match=r"needs a network that takes pictures of \d+ px beside"):
+    with pytest.raises(ConfigError, match=r"needs a network that takes images of \d+ px beside"):
         train(["data=folder", f"data.root={flat_folder}", *SMALL, *GROW, *model], tmp_path)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from brain_tumor.__main__ import main
 
-FAST = ["data=folder", "model=cnn", "debug=fast", "data.image_size=32", "callbacks=[]"]
+FAST = ["data=folder", "model=small_cnn", "debug=fast", "data.image_size=32", "callbacks=[]"]
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_test_class_unseen_in_training(command, tmp_path):
 def test_too_few_of_a_class(command, tmp_path):
     root = scans(tmp_path)
     save(root / "rare" / "1.png", "glioma", 99)
-    refused(command(*FAST, f"data.root={root}"), "Class 'rare' has 1 separate patients or pictures")
+    refused(command(*FAST, f"data.root={root}"), "Class 'rare' has 1 separate patients or images")
 
 
 def test_malformed_manifest(command, tmp_path):
@@ -151,9 +151,9 @@ def test_monitored_metric_that_does_not_exist(command, flat_folder):
 
 
 def test_a_real_process_prints_no_traceback(tmp_path):
-    picture = Image.new("L", (8, 8))
+    image = Image.new("L", (8, 8))
     (tmp_path / "scans" / "glioma").mkdir(parents=True)
-    picture.save(tmp_path / "scans" / "glioma" / "1.png")
+    image.save(tmp_path / "scans" / "glioma" / "1.png")
     arguments = ["train", "data=folder", f"data.root={tmp_path / 'scans'}", f"hydra.run.dir={tmp_path / 'run'}"]
 
     done = subprocess.run(

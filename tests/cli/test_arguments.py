@@ -35,6 +35,6 @@ def test_nothing_to_gather():
 
 def test_a_folder_that_is_named_like_an_override(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "model=cnn").mkdir()
+    (tmp_path / "model=small_cnn").mkdir()
 
-    assert with_runs(["model=cnn", "model=vit"]) == ["model=vit", 'runs=["model=cnn"]']
+    assert with_runs(["model=small_cnn", "model=vit"]) == ["model=vit", 'runs=["model=small_cnn"]']

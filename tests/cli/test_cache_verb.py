@@ -56,7 +56,7 @@ def test_verify_names_what_is_damaged(cache, capsys):
     code, out, error = run(capsys, cache, "--verify")
 
     assert code == 2
-    assert "1 of 3 pictures have changed" in " ".join(out.split())
+    assert "1 of 3 images have changed" in " ".join(out.split())
     assert "1 of 2 entries are damaged" in error
 
 

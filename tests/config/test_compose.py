@@ -16,8 +16,8 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.models.validation_scores import ValidationScores
 from brain_tumor.tracking.loggers import open_loggers
 from brain_tumor.training import build as assemble
-from brain_tumor.training.distributed.world import settle_world
-from brain_tumor.training.precision import settle_precision
+from brain_tumor.training.distributed.world import resolve_world
+from brain_tumor.training.precision import resolve_precision
 
 OPTIONS = [
     (path.parent.name, path.stem)
@@ -39,7 +39,7 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             return [name, "data.patients=24", "data.slices=1"]
         case "data", public if public in SETS:
             return [name, f"data.root={write(public, elsewhere)}"]
-        case "experiment", "seed_task":
+        case "experiment", "reference_task":
             return [name, f"data.root={root}"]
         case "experiment", "transfer":
             return [name, f"data.root={root}", "model.pretrained=false"]
@@ -50,7 +50,7 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             return [name, "data=phantom", "data.patients=48", "data.slices=1"]
         case "model", "timm":
             return [name, "model.name=resnet10t", "model.pretrained=false"]
-        case "model", model if model not in ("cnn", "seed_cnn"):
+        case "model", model if model not in ("cnn", "reference_cnn"):
             return [name, "model.pretrained=false"]
         case (("callbacks" | "logger"), _):
             return [logged]
@@ -71,7 +71,7 @@ def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_c
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
     classifier = assemble.build_classifier(cfg, datamodule)
-    settle_precision(cfg, classifier, settle_world(cfg))
+    resolve_precision(cfg, classifier, resolve_world(cfg))
     with open_loggers(cfg) as loggers:
         trainer = assemble.build_trainer(cfg, loggers)
         assert bool(trainer.loggers) == (group == "logger")
@@ -127,8 +127,8 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("callbacks=[nothing]", "There is no callbacks=nothing; there are: early_stopping, ema"),
         ("seed=abc", "seed=abc is not possible; expected a whole number"),
         ("evaluation.resamples=0", "evaluation.resamples=0"),
-        ("gate.turned_away=0.9", "gate.turned_away=0.9 is not possible; expected a share above 0, at most 0.5"),
-        ("gate.turned_away=no", "gate.turned_away=no is not possible"),
+        ("ood.reject_share=0.9", "ood.reject_share=0.9 is not possible; expected a share above 0, at most 0.5"),
+        ("ood.reject_share=no", "ood.reject_share=no is not possible"),
         ("monitor.mode=up", "expected monitor.mode=max"),
         ("monitor.metric=val/loss", "expected monitor.mode=min"),
         ("monitor.metric=val/typo", "val/typo is not possible; expected val/f1_macro"),

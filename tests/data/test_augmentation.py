@@ -31,11 +31,11 @@ def test_seed_alone_decides():
 
 def test_steps_draw_independently():
     coins = Augmentation({"HorizontalFlip": {"p": 0.5}, "InvertImg": {"p": 0.5}})
-    picture = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
+    image = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
 
-    drawn = [coins(picture, seed)[0] for seed in range(400)]
+    drawn = [coins(image, seed)[0] for seed in range(400)]
 
-    outcomes = {tuple(row): 0 for row in (picture[0], picture[0, ::-1], 255 - picture[0], 255 - picture[0, ::-1])}
+    outcomes = {tuple(row): 0 for row in (image[0], image[0, ::-1], 255 - image[0], 255 - image[0, ::-1])}
     for row in drawn:
         outcomes[tuple(row)] += 1
     assert all(70 < times < 130 for times in outcomes.values()), outcomes
@@ -102,7 +102,7 @@ def test_mistakes_are_errors_not_warnings(steps, sentence):
 
 @pytest.mark.parametrize(
     ("step", "sentence"),
-    [("Normalize", "makes float32"), ("ToFloat", "makes float32"), ("ISONoise", "does not work on grey pictures")],
+    [("Normalize", "makes float32"), ("ToFloat", "makes float32"), ("ISONoise", "does not work on grey images")],
 )
 def test_steps_that_do_not_keep_grey_pictures(step, sentence):
     with pytest.raises(ConfigError, match=rf"augmentation\.steps\.{step} {sentence}"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from brain_tumor.data.baseline import asked, cached_nearest, floor_scores, nearest, random_label_accuracy
+from brain_tumor.data.baseline import asked, baseline_scores, cached_nearest, nearest, random_label_accuracy
 
 TRAIN, QUERIES = np.arange(40), np.arange(40, 60)
 
@@ -59,13 +59,13 @@ def test_it_is_remembered(views, tmp_path, monkeypatch):
 
 
 def test_scores_of_taking_over_the_class():
-    scores = floor_scores(["a", "b", "a", "b"], np.array([0, 0]), np.array([2, 3]))
+    scores = baseline_scores(["a", "b", "a", "b"], np.array([0, 0]), np.array([2, 3]))
 
     assert scores == {"f1_macro": pytest.approx(1 / 3), "accuracy": 0.5}
 
 
 def test_random_classes_are_told_only_across_groups():
-    """Pictures of the same group are given the same random class: finding each other gives them away."""
+    """Images of the same group are given the same random class: finding each other gives them away."""
     found, queries = np.arange(100), np.arange(100, 200)
     together, apart = np.tile(np.arange(100), 2), np.arange(200)
 

@@ -71,7 +71,7 @@ def test_augmentation_differs_by_epoch_and_not_by_workers(module):
     torch.testing.assert_close(rows, same_rows)
     later, later_rows = epoch(alone, 1)
     assert not torch.equal(first[rows.argsort()], later[later_rows.argsort()])
-    assert len({picture.numpy().tobytes() for picture in first}) == len(first)
+    assert len({image.numpy().tobytes() for image in first}) == len(first)
 
 
 def test_a_loader_without_workers_leaves_the_cores_to_torch(module):
@@ -104,7 +104,7 @@ def test_identical_pictures_stand_on_one_side(module, flat_folder, tmp_path):
 
 def test_unreadable_pictures_stop_or_are_left_out(module, flat_folder, tmp_path, caplog):
     root = shutil.copytree(flat_folder, tmp_path / "broken")
-    (root / "glioma" / "03.png").write_bytes(b"no picture")
+    (root / "glioma" / "03.png").write_bytes(b"no image")
     (root / "no_tumor" / "05.png").write_bytes(b"")
 
     with pytest.raises(DataError, match=r"2 of 48 images cannot be read, first: .*03\.png.*data\.on_error=skip"):

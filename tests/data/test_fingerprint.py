@@ -20,13 +20,13 @@ def test_views_have_one_size_whatever_the_picture():
 
 
 def test_head_leaves_out_letters_and_ruler():
-    picture = brain()
-    lettered = picture.copy()
+    image = brain()
+    lettered = image.copy()
     lettered[5:9, 5:9] = lettered[150:156, 10:110:8] = 255
 
-    np.testing.assert_array_equal(head(lettered), head(picture))
-    assert head(picture).shape < picture.shape
-    assert bright_box(lettered).size > bright_box(picture).size
+    np.testing.assert_array_equal(head(lettered), head(image))
+    assert head(image).shape < image.shape
+    assert bright_box(lettered).size > bright_box(image).size
 
 
 def test_head_does_not_depend_on_brightness():
@@ -36,18 +36,18 @@ def test_head_does_not_depend_on_brightness():
 
 
 def test_stretched_and_padded_copies_have_the_same_head():
-    picture = brain()
-    stretched = cv2.resize(picture, (240, 160), interpolation=cv2.INTER_CUBIC)
+    image = brain()
+    stretched = cv2.resize(image, (240, 160), interpolation=cv2.INTER_CUBIC)
     padded = np.pad(stretched, ((0, 0), (60, 90)))
 
-    one, other = (fingerprint(copy)[HEAD].ravel().astype(float) for copy in (picture, padded))
+    one, other = (fingerprint(copy)[HEAD].ravel().astype(float) for copy in (image, padded))
     assert np.corrcoef(one, other)[0, 1] > 0.99
-    views = [fingerprint(copy)[WHOLE].ravel().astype(float) for copy in (picture, padded)]
+    views = [fingerprint(copy)[WHOLE].ravel().astype(float) for copy in (image, padded)]
     assert np.corrcoef(*views)[0, 1] < 0.9
 
 
 def test_dark_and_blank_pictures_are_taken_whole():
     for value in (0, 5):
-        picture = np.full((50, 70), value, np.uint8)
-        assert head(picture).shape == bright_box(picture).shape == picture.shape
-        assert (fingerprint(picture)[BOX] == value).all()
+        image = np.full((50, 70), value, np.uint8)
+        assert head(image).shape == bright_box(image).shape == image.shape
+        assert (fingerprint(image)[BOX] == value).all()

@@ -33,9 +33,9 @@ def test_it_is_indexed_as_an_array_is(stored, rows, part):
 
 @given(st.lists(ROW, min_size=7, max_size=7).map(lambda rows: np.array(rows, np.int64)), INDEX)
 def test_chosen_rows_are_those_of_a_copy(stored, chosen, rows):
-    for pictures in (ARRAY, stored):
-        np.testing.assert_array_equal(Chosen(pictures, chosen)[rows], ARRAY[chosen][rows])
-        np.testing.assert_array_equal(Chosen(pictures, chosen)[rows, 1], ARRAY[chosen][rows, 1])
+    for images in (ARRAY, stored):
+        np.testing.assert_array_equal(Chosen(images, chosen)[rows], ARRAY[chosen][rows])
+        np.testing.assert_array_equal(Chosen(images, chosen)[rows, 1], ARRAY[chosen][rows, 1])
     assert len(Chosen(stored, chosen)) == 7
 
 

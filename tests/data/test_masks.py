@@ -12,9 +12,9 @@ from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.errors import DataError
 
 
-def stored(tmp_path, picture, mask, suffix="png"):
-    paths = tmp_path / "picture.png", tmp_path / f"mask.{suffix}"
-    for path, array in zip(paths, (picture, mask), strict=True):
+def stored(tmp_path, image, mask, suffix="png"):
+    paths = tmp_path / "image.png", tmp_path / f"mask.{suffix}"
+    for path, array in zip(paths, (image, mask), strict=True):
         Image.fromarray(array).save(path)
     return pd.DataFrame({"path": ["no", str(paths[0])], "mask_path": ["", str(paths[1])]})
 
@@ -22,13 +22,13 @@ def stored(tmp_path, picture, mask, suffix="png"):
 @pytest.mark.parametrize("shape", [(200, 160), (90, 120), (31, 64)])
 @pytest.mark.parametrize("size", [64, 96, 160])
 def test_a_mask_lies_where_its_picture_is_bright(tmp_path, shape, size):
-    picture = np.zeros(shape, np.uint8)
-    picture[shape[0] // 4 : shape[0] // 2, shape[1] // 3 : shape[1] // 2] = 255
+    image = np.zeros(shape, np.uint8)
+    image[shape[0] // 4 : shape[0] // 2, shape[1] // 3 : shape[1] // 2] = 255
 
-    rows, masks = read_masks(stored(tmp_path, picture, picture), size)
+    rows, masks = read_masks(stored(tmp_path, image, image), size)
 
     assert rows.tolist() == [1]
-    fitted = fit_square(picture, size)
+    fitted = fit_square(image, size)
     assert masks[0][fitted > 200].all()
     assert not masks[0][fitted < 55].any()
 
@@ -45,17 +45,17 @@ def test_any_label_is_inside_and_lossy_dirt_is_not(tmp_path):
 
 
 def test_other_proportions_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"has 64 × 32 pixels and its picture 64 × 64"):
+    with pytest.raises(DataError, match=r"has 64 × 32 pixels and its image 64 × 64"):
         read_masks(stored(tmp_path, np.zeros((64, 64), np.uint8), np.zeros((32, 64), np.uint8)), 64)
 
 
 def test_a_mask_of_another_resolution_fits_too(tmp_path):
-    picture = np.zeros((128, 96), np.uint8)
-    picture[32:64, 24:48] = 200
+    image = np.zeros((128, 96), np.uint8)
+    image[32:64, 24:48] = 200
 
-    _, [mask] = read_masks(stored(tmp_path, picture, picture[::2, ::2]), 64)
+    _, [mask] = read_masks(stored(tmp_path, image, image[::2, ::2]), 64)
 
-    np.testing.assert_array_equal(mask, fit_square(picture, 64) > 100)
+    np.testing.assert_array_equal(mask, fit_square(image, 64) > 100)
 
 
 def test_slices_of_volumes_have_masks(tmp_path):
@@ -101,12 +101,12 @@ def test_no_masks_are_no_error():
 
 
 def test_the_head_is_the_largest_patch_with_its_holes():
-    picture = np.zeros((64, 64), np.uint8)
-    picture[10:50, 12:52] = 130
-    picture[20:30, 20:30] = 0  # a dark ventricle
-    picture[58:61, 2:14] = 255  # a letter
+    image = np.zeros((64, 64), np.uint8)
+    image[10:50, 12:52] = 130
+    image[20:30, 20:30] = 0  # a dark ventricle
+    image[58:61, 2:14] = 255  # a letter
 
-    head = head_mask(picture)
+    head = head_mask(image)
 
     assert head[15:45, 15:48].all()
     assert not head[57:].any()

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from brain_tumor.errors import ConfigError, WeightsError
 from brain_tumor.models.protocol import Network, channel_statistics, features_and_logits, steps_below_head
-from brain_tumor.models.reference_cnn import SeedCNN
+from brain_tumor.models.reference_cnn import ReferenceCNN
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.models.timm_backbone import timm_backbone
 
@@ -27,11 +27,11 @@ def test_depth_adds_blocks():
 
 
 def test_seed_cnn_has_the_parameters_of_the_study():
-    assert parameters(SeedCNN(num_classes=2, image_size=256)) == 1_279_230
+    assert parameters(ReferenceCNN(num_classes=2, image_size=256)) == 1_279_230
 
 
 def test_seed_cnn_drops_out_in_training_only():
-    network, images = SeedCNN(2, 48), torch.rand(1, 3, 48, 48)
+    network, images = ReferenceCNN(2, 48), torch.rand(1, 3, 48, 48)
 
     assert not torch.equal(network(images), network(images))
     network.eval()
@@ -40,7 +40,7 @@ def test_seed_cnn_drops_out_in_training_only():
 
 @pytest.mark.parametrize(
     "network",
-    [SmallCNN(3), SeedCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)],
+    [SmallCNN(3), ReferenceCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)],
     ids=["cnn", "seed", "timm"],
 )
 def test_every_network_offers_what_training_needs(network):
@@ -119,7 +119,7 @@ def test_real_weights_load(shared, name):
         (lambda: SmallCNN(2, widths=3), "model.widths=3"),
         (lambda: SmallCNN(2, widths=(4, 8)), "a list of numbers from 8"),
         (lambda: SmallCNN(2, depth=0), "model.depth=0"),
-        (lambda: SeedCNN(2, image_size=45), "data.image_size=45 is not possible; expected 46"),
+        (lambda: ReferenceCNN(2, image_size=45), "data.image_size=45 is not possible; expected 46"),
     ],
 )
 def test_networks_that_cannot_be(build, sentence):
@@ -131,7 +131,7 @@ def test_networks_that_cannot_be(build, sentence):
     ("build", "shape", "width"),
     [
         (lambda: SmallCNN(3, widths=(8, 16), dropout=0.5), (1, 33), 8 + 16),
-        (lambda: SeedCNN(3, 48), (3, 48), 8 + 16 + 32 + 64),
+        (lambda: ReferenceCNN(3, 48), (3, 48), 8 + 16 + 32 + 64),
         (lambda: _scratch("resnet18", 64), (3, 64), 64 + 64 + 128 + 256 + 512),
         (lambda: _scratch("mobilenetv2_100", 64), (3, 64), 16 + 24 + 32 + 96 + 320),
         (lambda: _scratch("convnext_atto", 64), (3, 64), 40 + 80 + 160 + 320),
@@ -139,7 +139,7 @@ def test_networks_that_cannot_be(build, sentence):
         (lambda: _scratch("swin_tiny_patch4_window7_224", 64), (3, 64), 96 + 192 + 384 + 768),
         (lambda: _scratch("deit_tiny_distilled_patch16_224", 64), (3, 64), 4 * 192),
     ],
-    ids=["cnn", "seed_cnn", "resnet", "mobilenetv2", "convnext", "vit", "swin", "distilled"],
+    ids=["cnn", "reference_cnn", "resnet", "mobilenetv2", "convnext", "vit", "swin", "distilled"],
 )
 def test_features_are_of_all_stages_and_logits_those_of_the_network(build, shape, width):
     network = build().eval()
@@ -158,7 +158,7 @@ def test_features_are_of_all_stages_and_logits_those_of_the_network(build, shape
 
 
 @pytest.mark.parametrize(
-    "network", [SmallCNN(3, dropout=0.5), SeedCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)]
+    "network", [SmallCNN(3, dropout=0.5), ReferenceCNN(3, 48), timm_backbone("resnet18", 3, 48, pretrained=False)]
 )
 def test_what_the_head_takes_and_what_its_last_layer_takes(network):
     images = torch.rand(2, next(network.parameters()).shape[1], 48, 48)

@@ -130,7 +130,7 @@ def test_one_cycles_out_of_range(wrong):
         )
 
 
-@pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"floor": -0.1}])
+@pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"baseline": -0.1}])
 def test_schedules_out_of_range(wrong):
     optimizer = sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0)
     with pytest.raises(ConfigError, match="a share from 0 to 1"):

@@ -240,7 +240,7 @@ class TestVanishes:
 
     @pytest.fixture
     def running(self, flat_folder, tmp_path, monkeypatch):
-        """A training in its first epochs, on pictures and with a cache of its own."""
+        """A training in its first epochs, on images and with a cache of its own."""
         monkeypatch.setenv("BRAIN_TUMOR_CACHE", str(tmp_path / "cache"))
         shutil.copytree(flat_folder, tmp_path / "scans")
         arguments = ["data=folder", f"data.root={tmp_path / 'scans'}", *SMALL, "data.num_workers=1"]
@@ -251,7 +251,7 @@ class TestVanishes:
         process.wait()
 
     def test_the_data_set_and_the_cache(self, running):
-        """All pictures are held open by then: training goes on to its end. Resuming needs them, and says so."""
+        """All images are held open by then: training goes on to its end. Resuming needs them, and says so."""
         process, arguments, folder = running
         shutil.rmtree(folder / "scans")
         shutil.rmtree(folder / "cache")

@@ -51,7 +51,7 @@ def test_probabilities_are_those_of_eager_pytorch(exported, engine, precision):
     for count in (1, 7):
         difference = ours.probabilities(squares(count)) - eager.probabilities(squares(count))
         assert np.abs(difference).max() <= 1e-4
-    assert len(set(map(tuple, ours.probabilities(squares(7)).round(4)))) == 7  # and they do depend on the picture
+    assert len(set(map(tuple, ours.probabilities(squares(7)).round(4)))) == 7  # and they do depend on the image
 
 
 def test_checks_are_kept_with_the_export(exported):
@@ -85,12 +85,12 @@ def test_a_picture_is_answered_alike_alone_and_among_others(exported_copy, engin
     if precision == "int8":
         export_of(exported_copy, engine=engine, precision=precision)
     predictor = Predictor.load(exported_copy, engine, precision)
-    pictures = squares(11)
+    images = squares(11)
 
-    alone = np.concatenate([predictor.probabilities([picture]) for picture in pictures])
+    alone = np.concatenate([predictor.probabilities([image]) for image in images])
 
     for count in (2, 3, 8, 11):
-        assert np.abs(predictor.probabilities(pictures[:count]) - alone[:count]).max() < 1e-5
+        assert np.abs(predictor.probabilities(images[:count]) - alone[:count]).max() < 1e-5
 
 
 def test_a_processor_without_bfloat16_is_told_so(exported, monkeypatch):
@@ -211,11 +211,11 @@ class TestOpening:
     @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
     def test_threads_may_share_an_engine(self, exported, engine):
         predictor = Predictor.load(exported, engine, threads=1)
-        pictures = squares(40)
-        alone = [predictor.probabilities([picture]) for picture in pictures]
+        images = squares(40)
+        alone = [predictor.probabilities([image]) for image in images]
 
         with ThreadPoolExecutor(4) as pool:
-            together = list(pool.map(lambda picture: predictor.probabilities([picture]), pictures))
+            together = list(pool.map(lambda image: predictor.probabilities([image]), images))
 
         assert np.array_equal(np.concatenate(alone), np.concatenate(together))
 

@@ -1,4 +1,4 @@
-"""A model with a gate says which images it knows nothing of, by every engine; one without answers as before."""
+"""A model with a detector says which images it knows nothing of, by every engine; one without answers as before."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from PIL import Image
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError, DataError
 from brain_tumor.evaluate import evaluate
-from brain_tumor.evaluation.ood.detector import Gate
+from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.predict import predict
 from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
@@ -44,73 +44,76 @@ class TestRun:
     def test_keeps_its_gate_and_what_it_says_of_each_scan(self, gated):
         for split in ("val", "test"):
             found = table(gated, split)
-            assert found.columns[-2:].tolist() == ["foreign", "foreignness"]
-            assert found["foreign"].tolist() == (found["foreignness"] > 0).tolist()
-        gate = Gate.from_bytes((gated / "gate.safetensors").read_bytes())
-        assert gate.images == len(table(gated, "val"))
+            assert found.columns[-2:].tolist() == ["rejected", "ood_score"]
+            assert found["rejected"].tolist() == (found["ood_score"] > 0).tolist()
+        detector = OODDetector.from_bytes((gated / "ood_detector.safetensors").read_bytes())
+        assert detector.images == len(table(gated, "val"))
 
     def test_tells_how_many_scans_are_turned_away(self, gated):
-        found = json.loads((gated / "results.json").read_text())["turned_away"]
+        found = json.loads((gated / "results.json").read_text())["ood_rejection"]
 
         assert found["asked"] == 0.05
         for split in ("val", "test"):
             assert found[split]["n"] == len(table(gated, split))
-            assert found[split]["value"] == pytest.approx(table(gated, split)["foreign"].mean())
+            assert found[split]["value"] == pytest.approx(table(gated, split)["rejected"].mean())
         assert 0 < found["val"]["value"] <= 0.05
 
     def test_too_small_for_a_gate_says_so_and_does_without(self, trained):
         record = json.loads((trained / "run.json").read_text())
 
-        assert not (trained / "gate.safetensors").exists()
-        assert "turned_away" not in json.loads((trained / "results.json").read_text())
-        assert table(trained)[["foreign", "foreignness"]].isna().all(axis=None)
-        assert any(note.startswith("There is no gate against foreign images: ") for note in record["notes"])
-        assert "There is no gate against foreign images" in (trained / "report.html").read_text()
+        assert not (trained / "ood_detector.safetensors").exists()
+        assert "ood_rejection" not in json.loads((trained / "results.json").read_text())
+        assert table(trained)[["rejected", "ood_score"]].isna().all(axis=None)
+        assert any(note.startswith("There is no OOD detector: ") for note in record["notes"])
+        assert "There is no OOD detector" in (trained / "report.html").read_text()
 
 
 class TestBundle:
     def test_holds_the_gate_and_what_it_was_set_to(self, gated):
         config, bundle = config_of(gated), read_bundle(gated)
 
-        assert config["gate"] == {
-            "file": "gate.safetensors", "turned_away": 0.05, "images": len(table(gated, "val")),
+        assert config["ood_detector"] == {
+            "file": "ood_detector.safetensors", "reject_share": 0.05, "images": len(table(gated, "val")),
         }  # fmt: skip
-        assert bundle.read("gate.safetensors") == (gated / "gate.safetensors").read_bytes()
+        assert bundle.read("ood_detector.safetensors") == (gated / "ood_detector.safetensors").read_bytes()
         card = (gated / "bundle" / "README.md").read_text()
-        assert f"A gate fitted on {bundle.gate.images}\n  validation scans" in card
+        assert f"A detector fitted on {bundle.ood_detector.images}\n  validation scans" in card
 
     def test_of_before_there_were_gates_is_read_and_answers(self, gated_copy):
-        (gated_copy / "gate.safetensors").unlink()
+        (gated_copy / "ood_detector.safetensors").unlink()
         pack(gated_copy)
-        rewrite(gated_copy, lambda config: config.pop("gate"))
+        rewrite(gated_copy, lambda config: config.pop("ood_detector"))
 
         answer = Predictor.load(gated_copy)(WHITE)
 
-        assert (answer.foreign, answer.foreignness) == (None, None)
+        assert (answer.rejected, answer.ood_score) == (None, None)
         assert sum(answer.probabilities.values()) == pytest.approx(1)
 
     @pytest.mark.parametrize(
         ("change", "sentence"),
         [
-            (lambda gate: gate.update(file="../gate.safetensors"), r"gate\.file is not the name of a file in"),
-            (lambda gate: gate.update(turned_away=1.5), r"gate\.turned_away is not a number below 1"),
-            (lambda gate: gate.update(turned_away=0), r"gate\.turned_away is not a number above 0"),
-            (lambda gate: gate.pop("images"), r"gate\.images is not a number from 1"),
             (
-                lambda gate: gate.update(file="model.safetensors"),
-                r"model\.safetensors holds no gate \(it cannot be",
+                lambda detector: detector.update(file="../ood_detector.safetensors"),
+                r"ood_detector\.file is not the name of a file in",
+            ),
+            (lambda detector: detector.update(reject_share=1.5), r"ood_detector\.reject_share is not a number below 1"),
+            (lambda detector: detector.update(reject_share=0), r"ood_detector\.reject_share is not a number above 0"),
+            (lambda detector: detector.pop("images"), r"ood_detector\.images is not a number from 1"),
+            (
+                lambda detector: detector.update(file="model.safetensors"),
+                r"model\.safetensors holds no detector \(it cannot be",
             ),
         ],
     )
     def test_spoilt_is_one_sentence(self, gated_copy, change, sentence):
-        rewrite(gated_copy, lambda config: change(config["gate"]))
+        rewrite(gated_copy, lambda config: change(config["ood_detector"]))
 
         with pytest.raises(BundleError, match=sentence) as told:
             Predictor.load(gated_copy)
         assert str(told.value).count("\n") == 0
 
     def test_with_another_gate_is_noticed(self, gated_copy):
-        (gated_copy / "bundle" / "gate.safetensors").write_bytes(b"another")
+        (gated_copy / "bundle" / "ood_detector.safetensors").write_bytes(b"another")
 
         with pytest.raises(BundleError, match="SHA-256 is not the one"):
             Predictor.load(gated_copy)
@@ -136,28 +139,28 @@ class TestAnswer:
 
         answers = Predictor.load(gated, engine).batch(expected["path"], batch_size=7)
 
-        assert [answer.foreignness for answer in answers] == pytest.approx(expected["foreignness"].tolist(), abs=1e-3)
-        assert [answer.foreign for answer in answers] == [answer.foreignness > 0 for answer in answers]
+        assert [answer.ood_score for answer in answers] == pytest.approx(expected["ood_score"].tolist(), abs=1e-3)
+        assert [answer.rejected for answer in answers] == [answer.ood_score > 0 for answer in answers]
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_knows_a_scan_from_a_white_picture(self, gated, engine):
         predictor = Predictor.load(gated, engine)
 
-        assert predictor(WHITE).foreign is True
-        assert predictor(draw("glioma", 1000)).foreign is False
+        assert predictor(WHITE).rejected is True
+        assert predictor(draw("glioma", 1000)).rejected is False
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_is_the_same_alone_and_among_others(self, gated, engine):
         predictor, paths = Predictor.load(gated, engine), table(gated)["path"].tolist()[:6]
 
-        together = [answer.foreignness for answer in predictor.batch(paths)]
+        together = [answer.ood_score for answer in predictor.batch(paths)]
 
-        assert together == pytest.approx([predictor(path).foreignness for path in paths], abs=1e-4)
+        assert together == pytest.approx([predictor(path).ood_score for path in paths], abs=1e-4)
 
     def test_has_no_opinion_without_a_gate(self, trained):
         answer = Predictor.load(trained)(WHITE)
 
-        assert (answer.foreign, answer.foreignness) == (None, None)
+        assert (answer.rejected, answer.ood_score) == (None, None)
 
 
 class TestExport:
@@ -171,10 +174,10 @@ class TestExport:
     def test_keeps_what_the_gate_does(self, gated, exported):
         for engine in ("onnxruntime", "openvino"):
             checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
-            moved = checks["turned_away_after"] - checks["turned_away_before"]
+            moved = checks["rejected_after"] - checks["rejected_before"]
             assert abs(moved) * len(table(gated, "val")) < 1.5  # one scan lies at the threshold itself
-            assert 0 < checks["turned_away_before"] <= 0.1
-            assert "turned_away_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
+            assert 0 < checks["rejected_before"] <= 0.1
+            assert "rejected_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
 
     def test_is_refused_where_the_gate_turns_others_away(self, gated_copy, monkeypatch):
         monkeypatch.setattr(exporting, "SECONDS", 0.0)
@@ -185,13 +188,13 @@ class TestExport:
         monkeypatch.setattr(exporting, "quantized", lambda *_: onnx_stranger)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
 
-        with pytest.raises(BundleError, match=r"int8 is refused: its gate turns 100\.0% of \d+ validation"):
+        with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
             exporting.export(bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4)
 
     def test_int8_keeps_its_features(self, gated_copy, monkeypatch):
         monkeypatch.setattr(exporting, "SECONDS", 0.0)
         monkeypatch.setattr(exporting, "F1_DROP", 1.0)
-        monkeypatch.setattr(exporting, "TURNED_AWAY_SHIFT", 1.0)
+        monkeypatch.setattr(exporting, "REJECTED_SHIFT", 1.0)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
         exporting.export(
             read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64
@@ -200,7 +203,7 @@ class TestExport:
 
         int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(squares) for kind in ("int8", "fp32"))
 
-        assert np.corrcoef(int8.foreignness, full.foreignness)[0, 1] > 0.8
+        assert np.corrcoef(int8.ood_score, full.ood_score)[0, 1] > 0.8
 
 
 def _scaled_features(model):
@@ -226,11 +229,11 @@ class TestVerb:
     def test_names_the_foreign_and_says_not_to_use_them(self, gated, folder, tmp_path, capsys):
         found = predict([f"bundle={gated}", f"input={folder}"], tmp_path / "out")
 
-        assert found["foreign"].tolist() == [False, True]
+        assert found["rejected"].tolist() == [False, True]
         assert found["prediction"].notna().all()
         read = pd.read_csv(tmp_path / "out" / "predictions.csv")
-        assert read["foreign"].tolist() == [False, True]
-        assert read["foreignness"].to_numpy() == pytest.approx(found["foreignness"].to_numpy(float))
+        assert read["rejected"].tolist() == [False, True]
+        assert read["ood_score"].to_numpy() == pytest.approx(found["ood_score"].to_numpy(float))
         shown = " ".join(capsys.readouterr().out.split())
         assert "withheld: foreign to the model │ 1" in shown
         assert "1 image is unlike the scans that this model knows (column foreign): do not use" in shown
@@ -238,15 +241,15 @@ class TestVerb:
     def test_says_nothing_of_them_without_a_gate(self, trained, folder, tmp_path, capsys):
         found = predict([f"bundle={trained}", f"input={folder}"], tmp_path / "out")
 
-        assert found["foreign"].isna().all()
-        assert "foreign" not in capsys.readouterr().out
+        assert found["rejected"].isna().all()
+        assert "OOD" not in capsys.readouterr().out
 
 
 def test_a_gate_needs_nothing_of_its_fitting(gated):
     code = f"""
 import sys
 from brain_tumor import Predictor
-assert Predictor.load({str(gated)!r}, engine="onnxruntime")({table(gated)["path"][0]!r}).foreign is not None
+assert Predictor.load({str(gated)!r}, engine="onnxruntime")({table(gated)["path"][0]!r}).rejected is not None
 print(*sorted(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
@@ -257,7 +260,7 @@ print(*sorted(sys.modules))
 def test_a_bundle_needs_its_run_no_more(gated, tmp_path):
     moved = shutil.copytree(gated / "bundle", tmp_path / "moved")
 
-    assert Predictor.load(moved)(WHITE).foreign is True
+    assert Predictor.load(moved)(WHITE).rejected is True
 
 
 def test_evaluation_asks_the_gate_about_foreign_images(gated, tmp_path):
@@ -265,19 +268,19 @@ def test_evaluation_asks_the_gate_about_foreign_images(gated, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)).save(
         tmp_path / "photos" / "a.png"
     )
-    options = [f"model={gated}", f"foreign={tmp_path / 'photos'}", "evaluation.resamples=20", "limit=8"]
+    options = [f"model={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20", "limit=8"]
 
-    found = evaluate(options, tmp_path / "out")["foreign"]
+    found = evaluate(options, tmp_path / "out")["ood"]
 
-    assert found["scans"]["turned_away"]["n"] == 8
-    assert {"photos", "noise", "blank", "text", "inverted", "your own", "all sets"} <= set(found["foreign"])
-    assert found["foreign"]["your own"]["let_through"]["n"] == 1
-    assert (tmp_path / "out" / "figures" / "foreign.png").is_file()
-    assert "<h2>Foreign images</h2>" in (tmp_path / "out" / "report.html").read_text()
+    assert found["scans"]["rejected"]["n"] == 8
+    assert {"photos", "noise", "blank", "text", "inverted", "your own", "all sets"} <= set(found["sets"])
+    assert found["sets"]["your own"]["missed"]["n"] == 1
+    assert (tmp_path / "out" / "figures" / "ood.png").is_file()
+    assert "<h2>OOD images</h2>" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_an_empty_folder_of_foreign_images(gated, tmp_path):
     (tmp_path / "photos").mkdir()
 
     with pytest.raises(DataError, match="photos holds no images"):
-        evaluate([f"model={gated}", f"foreign={tmp_path / 'photos'}", "evaluation.resamples=20"], tmp_path / "out")
+        evaluate([f"model={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20"], tmp_path / "out")

@@ -19,7 +19,7 @@ def scans(flat_folder, tmp_path):
     root = tmp_path / "scans"
     save(root / "a" / "one.png", "glioma", 100)
     save(root / "two.png", "no_tumor", 101)
-    (root / "broken.png").write_bytes(b"no picture")
+    (root / "broken.png").write_bytes(b"no image")
     (root / "notes.txt").write_text("no scan")
     volume = np.stack([draw("pituitary", seed) for seed in range(4)], axis=2)
     nib.save(nib.Nifti1Image(volume, np.eye(4)), root / "volume.nii.gz")
@@ -33,7 +33,7 @@ def test_every_image_of_a_folder(trained, scans, tmp_path, caplog, capsys):
     classes = ["glioma", "meningioma", "no_tumor", "pituitary"]
     assert table.columns.tolist() == [
         "sample_id", "path", "label", "prediction", *(f"p_{name}" for name in classes), "group", "source", "plane",
-        "foreign", "foreignness",
+        "rejected", "ood_score",
     ]  # fmt: skip
     assert set(table["label"]) == {""}
     assert table["plane"].tolist() == ["", "", *["axial"] * 4]

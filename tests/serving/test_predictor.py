@@ -20,7 +20,7 @@ from brain_tumor.train import train
 MODELS = {
     "cnn": [],
     "averaged": ["callbacks=[ema]"],
-    "seed_cnn": ["model=seed_cnn", "data.image_size=46"],
+    "reference_cnn": ["model=reference_cnn", "data.image_size=46"],
     "timm": ["model=timm", "model.name=resnet10t", "model.pretrained=false"],
 }
 

@@ -16,7 +16,7 @@ TINY = [
 
 
 def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
-    """`brain-tumor train --multirun` on the pictures of a folder, in its own session."""
+    """`brain-tumor train --multirun` on the images of a folder, in its own session."""
     options = [argument for argument in arguments if argument.startswith("--")]  # Hydra wants them first
     overrides = [*TINY, f"data.root={root}", f"hydra.sweep.dir={sweep_dir}", *arguments[len(options) :]]
     return subprocess.Popen(

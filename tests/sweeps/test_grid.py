@@ -107,7 +107,7 @@ class TestMistakes:
     """Those that stop a sweep before any job: exit code 2."""
 
     def test_an_option_that_is_not_there(self, flat_folder, tmp_path):
-        code, out = sweep(flat_folder, tmp_path, "model=cnn,resnet81", SHORT)
+        code, out = sweep(flat_folder, tmp_path, "model=small_cnn,resnet81", SHORT)
         assert (code, "resnet81" in out, "Traceback" in out) == (2, True, False)
         assert not (tmp_path / "0").exists()
 

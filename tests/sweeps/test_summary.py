@@ -44,9 +44,9 @@ def write_sweep(folder, table, *, mode="max", swept=(), fixed=("data.root=it's h
 def folds(tmp_path):
     """Two models with three seeds each; one job of the better one failed, and one of the other waits."""
     table = [
-        (["model=cnn", "seed=0"], 0.80, 0.95),
-        (["model=cnn", "seed=1"], 0.90, 0.70),
-        (["model=cnn", "seed=2"], 0.70, 0.60),
+        (["model=small_cnn", "seed=0"], 0.80, 0.95),
+        (["model=small_cnn", "seed=1"], 0.90, 0.70),
+        (["model=small_cnn", "seed=2"], 0.70, 0.60),
         (["model=resnet18", "seed=0"], 0.95, 0.50),
         (["model=resnet18", "seed=1"], "failed", "killed by signal 9 (SIGKILL)\nsecond line"),
         (["model=resnet18", "seed=2"], "waiting", ""),
@@ -92,7 +92,7 @@ def test_the_best_is_validations_choice(folds):
     assert best.command == """brain-tumor train 'data.root=it'"'"'s here' model=resnet18 seed=0"""
     setting = best_setting(rows, summarise(rows, plan), plan)
     assert setting.row["model"] == "cnn"  # three jobs finished; one alone may be luck
-    assert setting.command.endswith("model=cnn seed=0,1,2")
+    assert setting.command.endswith("model=small_cnn seed=0,1,2")
     assert "--multirun" in setting.command
 
 

@@ -90,7 +90,7 @@ class TestNames:
         assert identity(compose(["data=manifest", "data.manifest=x/y.csv"], tmp_path))["name"] == "y_cnn"
         assert identity(compose(["data=nickparvar", "data.root=/n"], tmp_path))["tags"] == ["nickparvar", "cnn"]
         assert identity(compose(["model=timm", "model.name=resnet10t"], tmp_path))["name"] == "phantom_resnet10t"
-        assert identity(compose(["model=seed_cnn"], tmp_path))["group"] is None
+        assert identity(compose(["model=reference_cnn"], tmp_path))["group"] is None
 
     def test_long_folders_make_no_tag_that_wandb_refuses(self, tmp_path):
         cfg = compose([*OFFLINE, "data=folder", f"data.root=/{'x' * 100}"], tmp_path)

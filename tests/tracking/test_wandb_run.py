@@ -151,9 +151,9 @@ class TestErrors:
         """Those of the table lie in its artifact."""
         found = artifact(log, "run_table", f"run-{log.stem.removeprefix('run-')}-testerrors")
         [path] = [path for name, path in found["files"].items() if name.endswith(".table.json")]
-        pictures = {sha256(path): path for name, path in found["files"].items() if name.endswith(".png")}
+        images = {sha256(path): path for name, path in found["files"].items() if name.endswith(".png")}
         for row in json.loads(path.read_text())["data"]:
-            with Image.open(pictures[row[-2]["sha256"]]) as image, Image.open(pictures[row[-1]["sha256"]]) as overlay:
+            with Image.open(images[row[-2]["sha256"]]) as image, Image.open(images[row[-1]["sha256"]]) as overlay:
                 assert (image.size, image.mode, overlay.mode) == ((32, 32), "L", "RGB")
                 source = Image.open(f"{data[1].removeprefix('data.root=')}/{row[0]}").resize((32, 32))
                 assert np.corrcoef(np.ravel(image), np.ravel(source))[0, 1] > 0.95

@@ -26,7 +26,7 @@ TWO = ["trainer=ddp_cpu", "trainer.timeout=60"]
 
 
 def manifest(folder, train_images, evaluated):
-    """Pictures of all classes in turn, a patient each."""
+    """Images of all classes in turn, a patient each."""
     rows = []
     for split, n in {"train": train_images, "val": evaluated, "test": evaluated}.items():
         for number in range(n):

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.training import precision
 from brain_tumor.training.distributed.world import World
-from brain_tumor.training.precision import FULL, HALF, settle_precision
+from brain_tumor.training.precision import FULL, HALF, resolve_precision
 
 ALONE = World(1, 0, 1, "own")
 
@@ -49,7 +49,7 @@ def bf16(monkeypatch):
 def test_a_cpu_with_bf16_gets_it_where_that_is_faster(speed_up, chosen, reason, cfg, classifier, bf16):
     bf16(speed_up)
 
-    told = settle_precision(cfg, classifier, ALONE)
+    told = resolve_precision(cfg, classifier, ALONE)
 
     assert cfg.trainer.precision == chosen
     assert told.startswith(f"{chosen} (avx512_bf16: bf16 ")
@@ -58,13 +58,13 @@ def test_a_cpu_with_bf16_gets_it_where_that_is_faster(speed_up, chosen, reason, 
 
 def test_what_was_measured_stays(cfg, classifier, bf16):
     again, measured = cfg.copy(), bf16(2.0)
-    settle_precision(cfg, classifier, ALONE)
+    resolve_precision(cfg, classifier, ALONE)
     bf16(0.5)
-    settle_precision(again, classifier, ALONE)
+    resolve_precision(again, classifier, ALONE)
     assert (again.trainer.precision, len(measured)) == (HALF, 1)
 
     other = OmegaConf.merge(again, {"trainer": {"precision": "auto"}, "data": {"image_size": 64}})
-    settle_precision(other, classifier, ALONE)
+    resolve_precision(other, classifier, ALONE)
     assert (other.trainer.precision, len(measured)) == (FULL, 2)
 
 
@@ -73,7 +73,7 @@ def test_a_cache_that_cannot_be_written_costs_the_memory_only(cfg, classifier, b
     cfg.paths.cache_dir = str(tmp_path / "file" / "cache")
     (tmp_path / "file").touch()
 
-    settle_precision(cfg, classifier, ALONE)
+    resolve_precision(cfg, classifier, ALONE)
 
     assert cfg.trainer.precision == HALF
 
@@ -83,11 +83,11 @@ def test_nothing_is_measured_without_need(cfg, classifier, bf16, monkeypatch):
     elsewhere, resumed, given = (cfg.copy() for _ in range(3))
     given.trainer.precision = "16-mixed"
 
-    assert settle_precision(elsewhere, classifier, World(2, 0, 1, "torchrun")).startswith(FULL)
-    assert settle_precision(resumed, classifier, ALONE, f"{FULL} (as it was)") == f"{FULL} (as it was)"
-    assert settle_precision(given, classifier, ALONE) == "16-mixed (trainer.precision)"
+    assert resolve_precision(elsewhere, classifier, World(2, 0, 1, "torchrun")).startswith(FULL)
+    assert resolve_precision(resumed, classifier, ALONE, f"{FULL} (as it was)") == f"{FULL} (as it was)"
+    assert resolve_precision(given, classifier, ALONE) == "16-mixed (trainer.precision)"
     monkeypatch.setattr(precision, "cpu_flags", set)
-    assert settle_precision(cfg, classifier, ALONE) == f"{FULL} (this CPU has no bf16)"
+    assert resolve_precision(cfg, classifier, ALONE) == f"{FULL} (this CPU has no bf16)"
     assert not measured
 
 
@@ -97,7 +97,7 @@ def test_gpus_by_their_generation(capability, chosen, cfg, classifier, monkeypat
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     cfg.trainer.accelerator = "auto"
 
-    told = settle_precision(cfg, classifier, ALONE)
+    told = resolve_precision(cfg, classifier, ALONE)
 
     assert cfg.trainer.precision == chosen
     assert f"sm_{capability[0]}{capability[1]}" in told

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.training.distributed.world import World, find_world, outer_launcher, outer_rank, settle_world
+from brain_tumor.training.distributed.world import World, find_world, outer_launcher, outer_rank, resolve_world
 
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "x",
@@ -50,7 +50,7 @@ def test_another_launcher_tells_how_many(variables, launcher, rank, monkeypatch)
     set_all(monkeypatch, variables)
     cfg = OmegaConf.create({"trainer": settings(devices="auto")})
 
-    world = settle_world(cfg)
+    world = resolve_world(cfg)
 
     assert world == World(4, rank, 2, launcher)
     assert (world.nodes, outer_rank()) == (2, rank)
@@ -61,7 +61,7 @@ def test_slurm_without_tasks_per_node(monkeypatch):
     set_all(monkeypatch, SLURM | {"SLURM_NNODES": "4"})
     monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
 
-    assert settle_world(OmegaConf.create({"trainer": settings()})).local_size == 1
+    assert resolve_world(OmegaConf.create({"trainer": settings()})).local_size == 1
     assert os.environ["SLURM_NTASKS_PER_NODE"] == "1"  # without which Lightning refuses
 
 

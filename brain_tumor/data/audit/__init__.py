@@ -1,1 +1,1 @@
-"""The audit: what is wrong with a data set, and which of its pictures belong together."""
+"""The audit: what is wrong with a data set, and which of its images belong together."""

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.baseline import FLOOR, MOST_QUERIES, asked, cached_nearest, floor_scores, random_label_accuracy
+from brain_tumor.data.baseline import (
+    BASELINE,
+    MOST_QUERIES,
+    asked,
+    baseline_scores,
+    cached_nearest,
+    random_label_accuracy,
+)
 from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
 from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, copy_clusters
 from brain_tumor.data.loading import LoadedData
@@ -64,12 +71,12 @@ def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
         "counts": {
             "found": len(samples) + len(data.unreadable),
             "readable": len(samples),
-            "distinct_pictures": int(cluster.max()) + 1,
+            "distinct_images": int(cluster.max()) + 1,
             "groups": samples["group"].nunique(),
             "patients": int((samples["patient_id"].drop_duplicates() != "").sum()),
         },
         "classes": {
-            label: {"images": int((samples["label"] == label).sum()), "distinct_pictures": int(distinct[label])}
+            label: {"images": int((samples["label"] == label).sum()), "distinct_images": int(distinct[label])}
             for label in classes
         },
         "unreadable": data.unreadable,
@@ -83,32 +90,32 @@ def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
             "leakage": leakage(split, pairs),
         },
         "random_split": {"share_with_copy_in_training": random_split_leak(pairs, len(samples), seed=seed)},
-        "floor": {"name": FLOOR, "chance": 1 / len(classes), **_floors(data, split, seed)},
+        "baseline": {"name": BASELINE, "chance": 1 / len(classes), **_baselines(data, split, seed)},
         "shortcuts": shortcuts(samples, data.facts),
         "curation": data.curation,
     }
 
 
 def label_conflicts(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs that show the same picture under two classes."""
+    """Pairs that show the same image under two classes."""
     labels = samples["label"].to_numpy(object)
     conflicts: pd.DataFrame = pairs[pairs["kind"].isin(COPIES) & (labels[pairs["left"]] != labels[pairs["right"]])]
     return conflicts
 
 
 def _patient_conflicts(samples: pd.DataFrame, copies: pd.DataFrame) -> dict[str, int]:
-    """The same picture under two patient ids."""
+    """The same image under two patient ids."""
     patients = samples["patient_id"].to_numpy(object)
     one, other = patients[copies["left"]], patients[copies["right"]]
     wrong = copies[(one != "") & (other != "") & (one != other)]
     return {"pairs": len(wrong), "images": len(set(wrong["left"]) | set(wrong["right"]))}
 
 
-def _floors(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
+def _baselines(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
     """What looking alike earns: on the split that is judged, and on folds that keep groups together."""
     sides = split["split"].to_numpy(object)
     known, queries = np.flatnonzero(np.isin(sides, ("train", "val"))), asked(np.flatnonzero(sides == "test"))
-    judged = {"split": _floor(data, [(known, queries)], seed)} if len(known) and len(queries) else {}
+    judged = {"split": _baseline(data, [(known, queries)], seed)} if len(known) and len(queries) else {}
     fold = _folds(data.samples, seed)
     if fold is None:
         return judged
@@ -116,14 +123,14 @@ def _floors(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
     rounds = [
         (np.flatnonzero(fold != one), asked(np.flatnonzero(fold == one), MOST_QUERIES // len(folds))) for one in folds
     ]
-    return judged | {"leak_free_folds": _floor(data, rounds, seed)}
+    return judged | {"leak_free_folds": _baseline(data, rounds, seed)}
 
 
-def _floor(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
+def _baseline(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
     queries = np.concatenate([few for _, few in rounds])
     found = np.concatenate([cached_nearest(data.entry, data.views, known, few) for known, few in rounds])
     labels, groups = data.samples["label"].to_numpy(str), data.samples["group"].to_numpy(str)
-    return floor_scores(labels, found, queries) | {
+    return baseline_scores(labels, found, queries) | {
         "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), found, queries, seed)
     }
 

@@ -30,9 +30,9 @@ def audit_table(document: dict[str, Any]) -> Table:
     counts, all_ = document["counts"], document["counts"]["readable"]
     table.add_row("found", str(counts["found"]), "")
     table.add_row("readable", *_share(all_, counts["found"]))
-    table.add_row("distinct pictures (copies and mirror images once)", *_share(counts["distinct_pictures"], all_))
+    table.add_row("distinct images (copies and mirror images once)", *_share(counts["distinct_images"], all_))
     table.add_row("groups that must stay together", str(counts["groups"]), "")
-    table.add_row("same picture under two classes", *_share(document["label_conflicts"]["images"], all_))
+    table.add_row("same image under two classes", *_share(document["label_conflicts"]["images"], all_))
     for row in document["split"]["leakage"]:
         if not row["class"] and row["images"] and (row["known"], row["side"]) in _SHOWN:
             for what, key in {"same pixels": "pixels", "copy": "near", "copy, patient or head": "group"}.items():
@@ -41,9 +41,9 @@ def audit_table(document: dict[str, Any]) -> Table:
     table.add_row("random fifth with copy in the rest", "", f"{random:.1%}")
     table.add_section()
     for key, name in {"split": "this split", "leak_free_folds": "leak-free folds"}.items():
-        if key in document["floor"]:
-            scores = document["floor"][key]
-            table.add_row(f"1-NN floor, {name}: accuracy", "", f"{scores['accuracy']:.1%}")
+        if key in document["baseline"]:
+            scores = document["baseline"][key]
+            table.add_row(f"1-NN baseline, {name}: accuracy", "", f"{scores['accuracy']:.1%}")
             table.add_row("  with a random class per group", "", f"{scores['accuracy_with_random_labels']:.1%}")
     for shortcut in document["shortcuts"][:3]:
         name = f"{shortcut['property']} tells {shortcut['task']} (chance {shortcut['chance']:.0%})"

@@ -1,4 +1,4 @@
-"""``audit.html``: one self-contained page that shows what was found, pictures side by side."""
+"""``audit.html``: one self-contained page that shows what was found, images side by side."""
 
 import base64
 from pathlib import Path
@@ -55,8 +55,8 @@ def _chosen(data: LoadedData, split: pd.DataFrame) -> dict[str, pd.DataFrame]:
     one, other = side[copies["left"]], side[copies["right"]]
     crossing = copies[(one != other) & (one != "") & (other != "")]
     galleries = {
-        "The same picture under two classes": label_conflicts(data.samples, pairs),
-        "The same picture on two sides of the split": crossing,
+        "The same image under two classes": label_conflicts(data.samples, pairs),
+        "The same image on two sides of the split": crossing,
         "Mirrored copies": copies[copies["mirrored"]],
         "Copies with other pixels": copies[copies["kind"] == "near"],
         "Slices of the same head, not copies": pairs[pairs["kind"] == "related"],
@@ -65,7 +65,7 @@ def _chosen(data: LoadedData, split: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _spread(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Some of the pairs, each picture once if there are enough, from the least alike to the most."""
+    """Some of the pairs, each image once if there are enough, from the least alike to the most."""
     fresh = pairs[~(pairs["left"].duplicated() | pairs["right"].duplicated())]
     pool = fresh if len(fresh) >= _SHOWN else pairs
     return pool.iloc[np.unique(np.linspace(0, len(pool) - 1, _SHOWN).round().astype(int))]

@@ -1,4 +1,4 @@
-"""One file in, what is kept of each picture in it out: the picture at the training size, its fingerprint, its facts."""
+"""One file in, what is kept of each image in it out: the image at the training size, its fingerprint, its facts."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ from brain_tumor.data.readers.grey import Reading
 from brain_tumor.data.readers.reading import read, source_file
 from brain_tumor.errors import DataError
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What is kept of one picture; black where it could not be read."""
+    """What is kept of one image; black where it could not be read."""
 
-    square: Picture
+    square: GreyImage
     """uint8 [size, size]."""
-    views: Picture
+    views: GreyImage
     """Fingerprint, uint8 [VIEWS, SIDE, SIDE]."""
     facts: dict[str, str]
     """``pixels, format, mode, width, height, border, error``."""
@@ -35,15 +35,15 @@ class Decoded:
 def decode(references: Sequence[str], size: int) -> Iterator[Decoded]:
     """Decode references to one file, in their order; from a fault on, all of them carry it in their facts.
 
-    ``pixels`` is a digest of the picture, empty if it is blank and tells nothing of whose it is; ``border`` is the
+    ``pixels`` is a digest of the image, empty if it is blank and tells nothing of whose it is; ``border`` is the
     mean grey of the outermost pixels.
     """
     done = 0
     try:
         for reading in read(references):
             yield Decoded(
-                fit_square(reading.picture, size),
-                fingerprint(reading.picture),
+                fit_square(reading.image, size),
+                fingerprint(reading.image),
                 {**_facts(reading), "error": ""},
             )
             done += 1
@@ -65,8 +65,8 @@ def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Deco
             yield from zip(places, decoded, strict=True)
 
 
-def fit_square(image: Picture, size: int, interpolation: int | None = None) -> Picture:
-    """Centre a grey picture [H, W] on a black square and resize it to [size, size], keeping its proportions.
+def fit_square(image: GreyImage, size: int, interpolation: int | None = None) -> GreyImage:
+    """Centre a grey image [H, W] on a black square and resize it to [size, size], keeping its proportions.
 
     ``interpolation`` is one of OpenCV's; None averages where it shrinks, and is linear where it enlarges.
     """
@@ -82,7 +82,7 @@ def fit_square(image: Picture, size: int, interpolation: int | None = None) -> P
 
 
 def inner_size(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Width and height that a picture of a shape [H, W] has on the square."""
+    """Width and height that an image of a shape [H, W] has on the square."""
     scale = size / max(shape)
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
@@ -91,11 +91,11 @@ _NOTHING = dict.fromkeys(("pixels", "format", "mode", "width", "height", "border
 
 
 def _facts(reading: Reading) -> dict[str, str]:
-    picture = reading.picture
-    height, width = picture.shape
+    image = reading.image
+    height, width = image.shape
     pixels = ""
-    if picture.min() < picture.max():
-        pixels = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
-    edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    if image.min() < image.max():
+        pixels = hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest()
+    edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     facts = (pixels, reading.format, reading.mode, width, height, f"{edges.mean():.1f}")
     return dict(zip(_NOTHING, map(str, facts), strict=True))

@@ -77,7 +77,7 @@ def _recall(memory: Path | None, folder: str) -> dict[str, tuple[str, str]]:
     try:
         with _table(memory, folder).open(newline="", encoding="utf-8", errors="surrogateescape") as table:
             return {reference: (changed, digest) for reference, changed, digest in csv.reader(table)}
-    except (OSError, ValueError, csv.Error):  # a table that is not there or not whole is made anew
+    except (OSError, ValueError, csv.Error):  # a table that is not there or not whole is recomputed
         return {}
 
 

@@ -1,4 +1,4 @@
-"""One entry of the cache: pictures, fingerprints and facts in a folder, with what proves that they are whole."""
+"""One entry of the cache: images, fingerprints and facts in a folder, with what proves that they are whole."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.fingerprint import SIDE, VIEWS
-from brain_tumor.data.images import Picture, StoredArray
+from brain_tumor.data.images import GreyImage, StoredArray
 from brain_tumor.data.samples import read_table, write_table
 from brain_tumor.errors import DataError
 
@@ -33,15 +33,15 @@ class Entry:
 
     folder: Path
     recipe: str
-    """What the pictures depend on besides their files."""
+    """What the images depend on besides their files."""
     images: StoredArray
     """uint8 [N, size, size]."""
     views: StoredArray
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
-    """One row per picture, all text."""
+    """One row per image, all text."""
     checksums: npt.NDArray[np.uint32]
-    """CRC-32 of each picture and of its fingerprint, [N, 2]."""
+    """CRC-32 of each image and of its fingerprint, [N, 2]."""
 
     @classmethod
     def open(cls, folder: Path, *, contents: bool = True) -> Self:
@@ -49,7 +49,7 @@ class Entry:
 
         Args:
             folder: Of the entry.
-            contents: Check every picture, too; it reads them at some 2 GB/s, and is left out only where nothing is
+            contents: Check every image, too; it reads them at some 2 GB/s, and is left out only where nothing is
                 made of what they show. Lengths and tables are always checked.
 
         Raises:
@@ -72,11 +72,11 @@ class Entry:
         except (OSError, ValueError, LookupError, TypeError, DataError) as error:
             raise Damage(f"The cache entry {folder} is damaged: {error}") from error
         if contents and (wrong := entry.wrong()):
-            raise Damage(f"The cache entry {folder} is damaged: {wrong} of {len(images)} pictures have changed")
+            raise Damage(f"The cache entry {folder} is damaged: {wrong} of {len(images)} images have changed")
         return entry
 
     def wrong(self) -> int:
-        """How many pictures, or their fingerprints, are not what they were."""
+        """How many images, or their fingerprints, are not what they were."""
         with ThreadPoolExecutor() as pool:
             return sum(pool.map(self._wrong, range(0, len(self.images), _BLOCK)))
 
@@ -84,8 +84,8 @@ class Entry:
         rows = range(start, min(start + _BLOCK, len(self.images)))
         return sum(self.whole(row) is None for row in rows)
 
-    def whole(self, row: int) -> tuple[Picture, Picture] | None:
-        """A picture and its fingerprint; None if they are not what they were."""
+    def whole(self, row: int) -> tuple[GreyImage, GreyImage] | None:
+        """A image and its fingerprint; None if they are not what they were."""
         both = self.images[row], self.views[row]
         return both if checksums(*both) == tuple(self.checksums[row].tolist()) else None
 
@@ -100,20 +100,20 @@ class EntryDraft:
 
     Args:
         folder: Empty.
-        pictures: How many there will be.
+        images: How many there will be.
         size: Their side.
     """
 
-    def __init__(self, folder: Path, pictures: int, size: int) -> None:
+    def __init__(self, folder: Path, images: int, size: int) -> None:
         self._folder = folder
         shapes = {"images": (size, size), "views": (len(VIEWS), SIDE, SIDE)}
         self._images, self._views = (
-            StoredArray.create(folder / f"{name}.npy", (pictures, *shapes[name])) for name in _ARRAYS
+            StoredArray.create(folder / f"{name}.npy", (images, *shapes[name])) for name in _ARRAYS
         )
-        self._facts: list[dict[str, str]] = [{}] * pictures
-        self._checksums = np.zeros((pictures, 2), np.uint32)
+        self._facts: list[dict[str, str]] = [{}] * images
+        self._checksums = np.zeros((images, 2), np.uint32)
 
-    def put(self, row: int, image: Picture, views: Picture, facts: dict[str, str]) -> None:
+    def put(self, row: int, image: GreyImage, views: GreyImage, facts: dict[str, str]) -> None:
         """Fill one row."""
         self._images[row], self._views[row], self._facts[row] = image, views, facts
         self._checksums[row] = checksums(image, views)
@@ -126,7 +126,7 @@ class EntryDraft:
         (self._folder / "seal.json").write_text(json.dumps(seal), encoding="utf-8")
 
 
-def checksums(image: Picture, views: Picture) -> tuple[int, int]:
+def checksums(image: GreyImage, views: GreyImage) -> tuple[int, int]:
     """CRC-32 of both."""
     return zlib.crc32(image.data), zlib.crc32(views.data)
 

@@ -16,7 +16,7 @@ from brain_tumor.data.cache.digests import digests
 from brain_tumor.data.cache.entry import Damage, Entry, EntryDraft
 from brain_tumor.data.cache.eviction import evict, remove, stored
 from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
-from brain_tumor.data.images import Picture, Pictures, places
+from brain_tumor.data.images import GreyImage, Images, places
 from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_grey, source_file
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import one_at_a_time, published_folder
@@ -24,7 +24,7 @@ from brain_tumor.run_dir.atomic import one_at_a_time, published_folder
 CacheMode = Literal["disk", "ram", "off"]
 log = logging.getLogger(__name__)
 _FEW = 128 * 2**20
-"""Bytes of pictures that are held in memory: to read them one by one from a file takes training longer."""
+"""Bytes of images that are held in memory: to read them one by one from a file takes training longer."""
 _FILE = "{file}"
 """Stands for the file's name in a stored fault: the same file may lie elsewhere the next time."""
 
@@ -33,27 +33,27 @@ _FILE = "{file}"
 class ImageCache:
     """Decoded images and what was learnt while decoding them."""
 
-    images: Pictures
+    images: Images
     """uint8 [N, size, size], in the order of the paths."""
-    views: Pictures
+    views: Images
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE], likewise."""
     facts: pd.DataFrame
     """One row per path: ``path, sha256``, and what `brain_tumor.data.cache.decoding.Decoded` says."""
     entry: Path | None
-    """The folder all this lies in, with all else that was found out about these pictures; None: nothing is written."""
+    """The folder all this lies in, with all else that was found out about these images; None: nothing is written."""
 
 
 def cached_images(
     paths: Sequence[str], size: int, cache_dir: Path, mode: CacheMode = "disk", limit_gb: float | None = None
 ) -> ImageCache:
-    """Pictures of some files, decoded now if they never were.
+    """Images of some files, decoded now if they never were.
 
     Args:
         paths: Files, or slices of volumes (``FILE#SLICE``).
-        size: Side of the decoded pictures in pixels.
+        size: Side of the decoded images in pixels.
         cache_dir: Where entries lie. One appears only once it is whole; of several processes that want the same one
             decodes, and the others wait for it.
-        mode: "disk" keeps decoded pictures in ``cache_dir``, and few of them in memory, too. "ram" decodes them at each
+        mode: "disk" keeps decoded images in ``cache_dir``, and few of them in memory, too. "ram" decodes them at each
             start into memory, which worker processes share; "off" whenever one is looked at. Neither of the two writes
             anything.
         limit_gb: When an entry is added, those used least recently go until all together take no more than this.
@@ -73,7 +73,7 @@ def cached_images(
             for error, path in zip(entry.facts["error"], paths, strict=True)
         ]
         facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=found)
-        held: Pictures = entry.images[:] if entry.images.nbytes <= _FEW else entry.images
+        held: Images = entry.images[:] if entry.images.nbytes <= _FEW else entry.images
         return ImageCache(held, entry.views, facts, entry.folder)
     images, views, facts = in_memory(paths, size, keep=mode == "ram")
     return ImageCache(images, views, facts.assign(path=list(paths), sha256=found), None)
@@ -87,7 +87,7 @@ def _entry(paths: Sequence[str], found: Sequence[str], size: int, cache_dir: Pat
     folder = cache_dir / f"images-{key}"
     entry = _opened(folder)
     if entry is None:
-        with one_at_a_time(folder, "decodes these pictures"):
+        with one_at_a_time(folder, "decodes these images"):
             entry = _opened(folder)
             if entry is None:
                 remove(folder)
@@ -105,7 +105,7 @@ def _opened(folder: Path) -> Entry | None:
     except FileNotFoundError:
         return None
     except Damage as damage:
-        log.warning("%s; its pictures are decoded again.", damage)
+        log.warning("%s; its images are decoded again.", damage)
         return None
 
 
@@ -115,7 +115,7 @@ def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: 
         known = _take_over(draft, folder.parent, contents, recipe)
         rows = [row for row in range(len(paths)) if row not in known]
         if known:
-            log.info("%d of %d pictures had been decoded before.", len(known), len(paths))
+            log.info("%d of %d images had been decoded before.", len(known), len(paths))
         for number, one in decode_all([paths[row] for row in rows], size):
             row = rows[number]
             error = one.facts["error"].replace(str(source_file(paths[row])), _FILE)
@@ -124,7 +124,7 @@ def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: 
 
 
 def _take_over(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str) -> set[int]:
-    """Fill the rows whose pictures stand whole in another entry. What could not be read is tried again."""
+    """Fill the rows whose images stand whole in another entry. What could not be read is tried again."""
     wanted: dict[str, list[int]] = {}
     for row, content in enumerate(contents):
         wanted.setdefault(content, []).append(row)
@@ -143,12 +143,12 @@ def _take_over(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], reci
     return known
 
 
-class DecodedAnew:
+class DecodedAgain:
     """uint8 [N, size, size], read from its file at each look; slices of large volumes are slow that way.
 
     Args:
         paths: Files, or slices of volumes.
-        size: Side of the pictures.
+        size: Side of the images.
     """
 
     def __init__(self, paths: Sequence[str], size: int) -> None:
@@ -157,8 +157,8 @@ class DecodedAnew:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, rows: Any) -> Picture:
-        """As `brain_tumor.data.images.Pictures`.
+    def __getitem__(self, rows: Any) -> GreyImage:
+        """As `brain_tumor.data.images.Images`.
 
         Raises:
             DataError: A file cannot be read any more.
@@ -170,8 +170,8 @@ class DecodedAnew:
         return found.reshape(*chosen.shape, *found.shape[1:])
 
 
-def in_memory(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Pictures, Picture, pd.DataFrame]:
-    """Decode all files once: their pictures (kept in memory, or to be decoded anew), fingerprints and facts."""
+def in_memory(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Images, GreyImage, pd.DataFrame]:
+    """Decode all files once: their images (kept in memory, or to be decoded anew), fingerprints and facts."""
     images = np.zeros((len(paths) if keep else 0, size, size), np.uint8)
     views = np.zeros((len(paths), len(VIEWS), SIDE, SIDE), np.uint8)
     facts: list[dict[str, str]] = [{}] * len(paths)
@@ -179,4 +179,4 @@ def in_memory(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Pictures,
         views[row], facts[row] = one.views, one.facts
         if keep:
             images[row] = one.square
-    return images if keep else DecodedAnew(paths, size), views, pd.DataFrame(facts)
+    return images if keep else DecodedAgain(paths, size), views, pd.DataFrame(facts)

@@ -1,4 +1,4 @@
-"""How alike are two pictures once one is laid over the other as well as a shift and a stretch can?
+"""How alike are two images once one is laid over the other as well as a shift and a stretch can?
 
 A copy that was cropped or moved by a few percent correlates badly with its original, pixel by pixel; laid over it,
 almost perfectly. Neighbouring slices stay apart, however they are laid.
@@ -17,16 +17,16 @@ Stack = npt.NDArray[np.float32]
 _SEARCH = ((4, 4, 0.9), (2, 2, 0.95), (1, 1, 0.97))
 """Shrinking, steps, and the correlation from which the search goes on: most pairs are given up early and cheaply."""
 _FARTHEST = 0.1
-"""Shifts up to this share of the picture, and stretches by it, are looked for."""
+"""Shifts up to this share of the image, and stretches by it, are looked for."""
 _OVERLAP = 0.75
-"""Share of the picture that must lie inside the other for a similarity to count."""
+"""Share of the image that must lie inside the other for a similarity to count."""
 _CHUNK = 256
 _BLUR, _SEARCH_BLUR = 0.5, 1.0
 """Pixels; the first takes away what resampling does to the finest detail, the second smooths the search's slopes."""
 
 
 def aligned_similarity(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Correlation of pairs of pictures after the second is shifted and stretched onto the first.
+    """Correlation of pairs of images after the second is shifted and stretched onto the first.
 
     Shift and stretch along each axis are found by Gauss–Newton on the squared difference, with gain and offset of
     brightness free (Lucas and Kanade 1981).
@@ -36,7 +36,7 @@ def aligned_similarity(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]
         right: uint8 [N, S, S].
 
     Returns:
-        float32 [N] in [-1, 1]; -1 where the pictures would hardly overlap.
+        float32 [N] in [-1, 1]; -1 where the images would hardly overlap.
     """
     starts = range(0, len(left), _CHUNK)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -96,7 +96,7 @@ def _align(left: Stack, right: Stack, moves: Stack, steps: int) -> Stack:
 
 
 def _model(left: Stack) -> Stack:
-    """How the picture changes with x and y shift, x and y stretch, gain and offset, float32 [N, 6, S · S]."""
+    """How the image changes with x and y shift, x and y stretch, gain and offset, float32 [N, 6, S · S]."""
     count, side = len(left), left.shape[1]
     down, across = (np.zeros_like(left) for _ in range(2))
     down[:, 1:-1] = (left[:, 2:] - left[:, :-2]) * (side / 2)
@@ -112,7 +112,7 @@ def _places(side: int) -> Stack:
 
 
 def _warp(stack: Stack, moves: Stack, kernel: Callable[[Stack], Stack]) -> tuple[Stack, npt.NDArray[np.bool_]]:
-    """Move pictures; also says which pixels come from inside them."""
+    """Move images; also says which pixels come from inside them."""
     across, inside_across = _interpolation(stack.shape[1], moves[:, 0], moves[:, 2], kernel)
     down, inside_down = _interpolation(stack.shape[1], moves[:, 1], moves[:, 3], kernel)
     inside = inside_down[:, :, None] & inside_across[:, None, :]

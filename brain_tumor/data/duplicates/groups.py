@@ -1,4 +1,4 @@
-"""Which images must stand on one side of a split: the same patient, the same group, the same picture."""
+"""Which images must stand on one side of a split: the same patient, the same group, the same image."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,7 +1,7 @@
-"""Hashes that are alike for pictures that are alike, and the search for the nearest of them.
+"""Hashes that are alike for images that are alike, and the search for the nearest of them.
 
 Brains look alike at low resolution; what tells them apart are the directions in which they vary little. A hash
-is therefore a 12 × 12 view, turned to its principal axes and half whitened: distinct pictures come out nearly
+is therefore a 12 × 12 view, turned to its principal axes and half whitened: distinct images come out nearly
 orthogonal, while a shift or a crop of a few percent changes a hash little.
 """
 
@@ -18,7 +18,7 @@ from brain_tumor.data.fingerprint import ORIENTATIONS, mirror, unit
 
 GRID, LENGTH = 12, 48
 _FIT = 20_000
-"""Pictures that the axes are learnt from."""
+"""Images that the axes are learnt from."""
 _EXACT = 20_000
 """Up to this many hashes all are compared; more are sorted into cells first."""
 _PROBES = 6

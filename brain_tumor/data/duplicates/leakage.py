@@ -92,7 +92,7 @@ def veto(rows: list[dict[str, Any]]) -> None:
     if not leaking:
         return
     counts = "; ".join(
-        f"{row['group']} of {row['images']} {row['side']} images show a patient or picture of {row['known']}"
+        f"{row['group']} of {row['images']} {row['side']} images show a patient or image of {row['known']}"
         f" ({row['near']} are copies)"
         for row in leaking
     )

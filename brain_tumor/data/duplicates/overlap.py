@@ -1,4 +1,4 @@
-"""Which pictures of one set stand in another one: an external test needs images that a model has never seen."""
+"""Which images of one set stand in another one: an external test needs images that a model has never seen."""
 
 from collections.abc import Collection
 
@@ -35,7 +35,7 @@ def copies_of_known(samples: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[n
 
     Args:
         samples: Made by `together`, N rows.
-        pairs: Among its rows, see `brain_tumor.data.duplicates.pairs.picture_pairs`.
+        pairs: Among its rows, see `brain_tumor.data.duplicates.pairs.image_pairs`.
     """
     known = is_known(samples)
     copies = pairs[pairs["kind"].isin(COPIES)]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from brain_tumor.data.cache.store import ImageCache
 from brain_tumor.data.duplicates.groups import components, linked_groups
-from brain_tumor.data.duplicates.search import Matches, Pictures, match, measure
-from brain_tumor.data.images import Pictures as Fingerprints
+from brain_tumor.data.duplicates.search import Images, Matches, match, measure
+from brain_tumor.data.images import Images as Fingerprints
 from brain_tumor.run_dir.atomic import one_at_a_time, published_file
 
 PAIRS_VERSION = 1
@@ -24,8 +24,8 @@ _LISTED = 200
 Rows = npt.NDArray[np.int64]
 
 
-def picture_pairs(cache: ImageCache) -> pd.DataFrame:
-    """Find the pairs among all pictures of a cache entry, or read those found before.
+def image_pairs(cache: ImageCache) -> pd.DataFrame:
+    """Find the pairs among all images of a cache entry, or read those found before.
 
     Returns:
         One row per pair: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`), ``similarity``
@@ -35,7 +35,7 @@ def picture_pairs(cache: ImageCache) -> pd.DataFrame:
         return find_pairs(cache.facts, cache.views)
     stored = cache.entry / f"pairs-{PAIRS_VERSION}.csv"
     if not stored.is_file():
-        with one_at_a_time(cache.entry, "compares these pictures"):
+        with one_at_a_time(cache.entry, "compares these images"):
             if not stored.is_file():
                 pairs = find_pairs(cache.facts, cache.views)
                 with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
@@ -45,14 +45,14 @@ def picture_pairs(cache: ImageCache) -> pd.DataFrame:
 
 
 def find_pairs(facts: pd.DataFrame, views: Fingerprints) -> pd.DataFrame:
-    """As `picture_pairs`, from facts (``sha256, pixels``) and fingerprints [N, VIEWS, SIDE, SIDE]."""
+    """As `image_pairs`, from facts (``sha256, pixels``) and fingerprints [N, VIEWS, SIDE, SIDE]."""
     pixels, sha256 = (facts[name].to_numpy(object) for name in ("pixels", "sha256"))
     firsts = np.flatnonzero((pixels != "") & ~facts["pixels"].duplicated().to_numpy())
-    pictures = Pictures(views, firsts)
-    matches = match(pictures)
+    images = Images(views, firsts)
+    matches = match(images)
     first_of = dict(zip(pixels[firsts], range(len(firsts)), strict=True))
     shown = np.array([first_of.get(digest, -1) for digest in pixels], np.int64)
-    copies = _copies(shown, matches, pictures)
+    copies = _copies(shown, matches, images)
     related = ~matches.near
     table = pd.concat(
         [
@@ -78,23 +78,23 @@ def find_pairs(facts: pd.DataFrame, views: Fingerprints) -> pd.DataFrame:
     return table.sort_values(["left", "right"], ignore_index=True)[order].round({"similarity": 4})
 
 
-def _copies(shown: Rows, matches: Matches, pictures: Pictures) -> pd.DataFrame:
-    """All pairs within clusters of near pictures, spelt out for every file that shows one of them."""
+def _copies(shown: Rows, matches: Matches, images: Images) -> pd.DataFrame:
+    """All pairs within clusters of near images, spelt out for every file that shows one of them."""
     near = matches.near
-    cluster = components(len(pictures), matches.left[near], matches.right[near])
+    cluster = components(len(images), matches.left[near], matches.right[near])
     found = list(zip(matches.left[near].tolist(), matches.right[near].tolist(), strict=True))
     files = pd.Series(np.flatnonzero(shown >= 0)).groupby(cluster[shown[shown >= 0]])
     pairs = [pair for _, members in files for pair in _listed(members.tolist(), shown, found)]
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
     left, right = np.sort([shown[one], shown[other]], axis=0)
-    keys, place = np.unique(left * len(pictures) + right, return_inverse=True)
-    left, right = np.divmod(keys, max(1, len(pictures)))
+    keys, place = np.unique(left * len(images) + right, return_inverse=True)
+    left, right = np.divmod(keys, max(1, len(images)))
     similarity, mirrored = np.ones(len(keys), np.float32), np.zeros(len(keys), np.bool_)
-    known = pd.Series(np.flatnonzero(near), matches.left[near] * len(pictures) + matches.right[near]).reindex(keys)
+    known = pd.Series(np.flatnonzero(near), matches.left[near] * len(images) + matches.right[near]).reindex(keys)
     direct, through = known.notna().to_numpy(), (known.isna().to_numpy() & (left != right))
     rows = known[direct].to_numpy(np.int64)
     similarity[direct], mirrored[direct] = matches.similarity[rows], matches.orientation[rows] > 0
-    measured = measure(pictures, left[through], right[through])
+    measured = measure(images, left[through], right[through])
     similarity[through], mirrored[through] = measured.similarity, measured.orientation > 0
     return pd.DataFrame(
         {"left": one, "right": other, "similarity": similarity[place], "mirrored": mirrored[place], "kind": "near"}
@@ -115,7 +115,7 @@ def _listed(members: list[int], shown: Rows, found: list[tuple[int, int]]) -> li
 def link(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Fill ``group``: the same patient, the same given group, copies, and slices of the same head belong together.
 
-    That two pictures look like slices of the same head says nothing where it is known that they are not: two patients,
+    That two images look like slices of the same head says nothing where it is known that they are not: two patients,
     or two groups that someone gave, are linked by copies alone.
 
     Args:
@@ -134,11 +134,11 @@ def link(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def copy_clusters(samples: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Number the distinct pictures: copies and mirror images have the same number, int64 [N]."""
+    """Number the distinct images: copies and mirror images have the same number, int64 [N]."""
     copies = pairs[pairs["kind"].isin(COPIES)]
     return components(len(samples), copies["left"].to_numpy(np.int64), copies["right"].to_numpy(np.int64))
 
 
-def distinct_pictures(samples: pd.DataFrame, pairs: pd.DataFrame) -> int:
-    """How many pictures there are if copies and mirror images are counted once."""
+def distinct_images(samples: pd.DataFrame, pairs: pd.DataFrame) -> int:
+    """How many images there are if copies and mirror images are counted once."""
     return int(copy_clusters(samples, pairs).max(initial=-1)) + 1

@@ -1,4 +1,4 @@
-"""Pairs of pictures that show the same slice, or slices of the same head, whatever was done to the files.
+"""Pairs of images that show the same slice, or slices of the same head, whatever was done to the files.
 
 Hashes propose, a closer look decides. The thresholds were set on Cheng's 3,064 slices, which are all distinct: no two
 of them are near, and 3 of 4.7 million pairs of two patients are related. ``make bench`` measures it again.
@@ -15,19 +15,19 @@ from brain_tumor.data.duplicates.alignment import aligned_similarity
 from brain_tumor.data.duplicates.groups import components
 from brain_tumor.data.duplicates.hashing import Hasher, index_of, neighbours, shrunk
 from brain_tumor.data.fingerprint import BOX, HEAD, ORIENTATIONS, SIDE, WHOLE, mirror
-from brain_tumor.data.images import Pictures as Fingerprints
+from brain_tumor.data.images import Images as Fingerprints
 from brain_tumor.data.progress import progress
 
 NEAR = {"whole": 0.99, "box": 0.98, "aligned": 0.994}
-"""Correlation from which two pictures are the same slice: as they are, cut to their bright boxes, or aligned."""
+"""Correlation from which two images are the same slice: as they are, cut to their bright boxes, or aligned."""
 RELATED = {"whole": 0.96, "aligned": 0.985}
 """Correlation from which they are slices of the same head."""
 _PROPOSED = {WHOLE: 0.85, HEAD: 0.85}
 """View → cosine of its hashes from which a pair is looked at."""
 _MOST = 32
-"""Pairs looked at for each picture, view and orientation: bounds the cost; larger clusters still hang together."""
+"""Pairs looked at for each image, view and orientation: bounds the cost; larger clusters still hang together."""
 _ATTEMPTS = 4
-"""Pairs aligned between two clusters of pictures: if the most alike do not fit, the others will not."""
+"""Pairs aligned between two clusters of images: if the most alike do not fit, the others will not."""
 _BLOCK = 2048
 
 Views = npt.NDArray[np.uint8]
@@ -35,19 +35,19 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Rows of the fingerprints, which may lie on disk: they are read block by block."""
 
     views: Fingerprints
     """uint8 [N, VIEWS, S, S]."""
     rows: Rows
-    """Which of them; the numbers of pictures elsewhere in this module are places in this list."""
+    """Which of them; the numbers of images elsewhere in this module are places in this list."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def view(self, number: int, places: "Rows | slice") -> Views:
-        """One view of the pictures at some places, uint8 [K, S, S]."""
+        """One view of the images at some places, uint8 [K, S, S]."""
         return np.asarray(self.views[self.rows[places], number])
 
 
@@ -66,46 +66,46 @@ class Matches(NamedTuple):
     """Slices of the same head, near or not."""
 
 
-def match(pictures: Pictures) -> Matches:
-    """Find pairs among pictures that are near or related: enough of them to link all that belong together.
+def match(images: Images) -> Matches:
+    """Find pairs among images that are near or related: enough of them to link all that belong together.
 
     Args:
-        pictures: None of them blank.
+        images: None of them blank.
     """
-    proposed = _propose(pictures)
-    at_sight = _in_blocks(_compare, pictures, proposed, "Comparing pictures")
-    open_ = _worth_aligning(at_sight, len(pictures))
-    aligned = _in_blocks(_align, pictures, proposed[open_], "Laying pictures over each other")
+    proposed = _propose(images)
+    at_sight = _in_blocks(_compare, images, proposed, "Comparing images")
+    open_ = _worth_aligning(at_sight, len(images))
+    aligned = _in_blocks(_align, images, proposed[open_], "Laying images over each other")
     return _best([at_sight, aligned])
 
 
-def measure(pictures: Pictures, left: Rows, right: Rows) -> Matches:
+def measure(images: Images, left: Rows, right: Rows) -> Matches:
     """How alike given pairs are, in the orientation that fits best; near and related as measured here."""
     pairs = np.column_stack([left, right])
     seen = [
-        _in_blocks(_compare, pictures, np.column_stack([pairs, np.full(len(pairs), one)]), "Measuring copies")
+        _in_blocks(_compare, images, np.column_stack([pairs, np.full(len(pairs), one)]), "Measuring copies")
         for one in ORIENTATIONS
     ]
     best = np.argmax([part.similarity for part in seen], axis=0)
-    laid = _in_blocks(_align, pictures, np.column_stack([pairs, best]), "Measuring copies")
+    laid = _in_blocks(_align, images, np.column_stack([pairs, best]), "Measuring copies")
     at_sight = np.max([part.similarity for part in seen], axis=0)
     return laid._replace(similarity=np.maximum(laid.similarity, at_sight))
 
 
-def _compare(pictures: Pictures, left: Rows, right: Rows, orientation: Rows) -> Matches:
+def _compare(images: Images, left: Rows, right: Rows, orientation: Rows) -> Matches:
     """Pairs as they are, and, where that does not tell, cut to their bright boxes."""
-    similarity = _correlation(pictures.view(WHOLE, left), _turn(pictures.view(WHOLE, right), orientation))
+    similarity = _correlation(images.view(WHOLE, left), _turn(images.view(WHOLE, right), orientation))
     related, near = similarity >= RELATED["whole"], similarity >= NEAR["whole"]
     rows = np.flatnonzero(~near)
-    box = _correlation(pictures.view(BOX, left[rows]), _turn(pictures.view(BOX, right[rows]), orientation[rows]))
+    box = _correlation(images.view(BOX, left[rows]), _turn(images.view(BOX, right[rows]), orientation[rows]))
     near[rows] = box >= NEAR["box"]
     similarity[rows] = np.maximum(similarity[rows], box)
     return Matches(left, right, orientation, similarity, near, near | related)
 
 
-def _align(pictures: Pictures, left: Rows, right: Rows, orientation: Rows) -> Matches:
+def _align(images: Images, left: Rows, right: Rows, orientation: Rows) -> Matches:
     """Pairs laid over each other."""
-    similarity = aligned_similarity(pictures.view(WHOLE, left), _turn(pictures.view(WHOLE, right), orientation))
+    similarity = aligned_similarity(images.view(WHOLE, left), _turn(images.view(WHOLE, right), orientation))
     near = similarity >= NEAR["aligned"]
     return Matches(left, right, orientation, similarity, near, similarity >= RELATED["aligned"])
 
@@ -123,26 +123,26 @@ def _worth_aligning(seen: Matches, count: int) -> Rows:
     return np.sort(order[rank < _ATTEMPTS])
 
 
-def _in_blocks(judge: Callable[..., Matches], pictures: Pictures, pairs: Rows, doing: str) -> Matches:
+def _in_blocks(judge: Callable[..., Matches], images: Images, pairs: Rows, doing: str) -> Matches:
     starts = range(0, len(pairs), _BLOCK)
-    return _joined([judge(pictures, *pairs[at : at + _BLOCK].T) for at in progress(starts, doing)])
+    return _joined([judge(images, *pairs[at : at + _BLOCK].T) for at in progress(starts, doing)])
 
 
-def _propose(pictures: Pictures) -> Rows:
+def _propose(images: Images) -> Rows:
     """Pairs whose hashes are near, with the orientation: unique rows (left, right, orientation), left < right."""
     proposed = [np.empty(0, np.int64)]
-    for view, least in _PROPOSED.items() if len(pictures) > 1 else ():
-        starts = range(0, len(pictures), _BLOCK)
-        grids = np.concatenate([shrunk(pictures.view(view, slice(at, at + _BLOCK))) for at in starts])
+    for view, least in _PROPOSED.items() if len(images) > 1 else ():
+        starts = range(0, len(images), _BLOCK)
+        grids = np.concatenate([shrunk(images.view(view, slice(at, at + _BLOCK))) for at in starts])
         hasher = Hasher.fit(grids)
         index = index_of(hasher(grids))
         for orientation in ORIENTATIONS:
             for one, other in neighbours(index, hasher(grids, orientation), least, _MOST):
                 left, right = np.minimum(one, other), np.maximum(one, other)
-                keys = (left * len(pictures) + right) * len(ORIENTATIONS) + orientation
+                keys = (left * len(images) + right) * len(ORIENTATIONS) + orientation
                 proposed.append(np.unique(keys[left < right]))
     keys, orientations = np.divmod(np.unique(np.concatenate(proposed)), len(ORIENTATIONS))
-    return np.column_stack([*np.divmod(keys, max(1, len(pictures))), orientations])
+    return np.column_stack([*np.divmod(keys, max(1, len(images))), orientations])
 
 
 def _turn(views: Views, orientation: Rows) -> Views:
@@ -154,8 +154,8 @@ def _turn(views: Views, orientation: Rows) -> Views:
 
 
 def _correlation(one: Views, other: Views) -> npt.NDArray[np.float32]:
-    """Of pictures pair by pair, float32 [N]."""
-    x, y = (pictures.reshape(len(pictures), SIDE * SIDE).astype(np.float32) for pictures in (one, other))
+    """Of images pair by pair, float32 [N]."""
+    x, y = (images.reshape(len(images), SIDE * SIDE).astype(np.float32) for images in (one, other))
     for vectors in (x, y):
         vectors -= vectors.mean(axis=1, keepdims=True)
     shared, spread_x, spread_y = (np.einsum("nd,nd->n", *both) for both in ((x, y), (x, x), (y, y)))

@@ -69,7 +69,7 @@ class Scanner:
     gamma: float
     """Exponent of the contrast curve."""
     zoom: float
-    """Size of the head in the picture, relative."""
+    """Size of the head in the image, relative."""
 
 
 SCANNERS = {
@@ -80,7 +80,7 @@ SCANNERS = {
 
 
 def scan(tissue: Map, scanner: Scanner, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Picture a slice.
+    """GreyImage a slice.
 
     Args:
         tissue: float32 [N, N], brightness in [0, 1].

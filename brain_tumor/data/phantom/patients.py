@@ -14,7 +14,7 @@ CONTRASTS = {"T1c": 0.7, "T1": 0.15, "T2": 0.15}
 """How often each is taken."""
 PLANES = ("axial", "coronal", "sagittal")
 FIELD_OF_VIEW = 1.12
-"""Half the side of the picture at zoom 1, in patient units."""
+"""Half the side of the image at zoom 1, in patient units."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def render(patient: Patient, index: int, size: int) -> tuple[npt.NDArray[np.uint
         size: Side in pixels.
 
     Returns:
-        Picture uint8 [size, size] and mask of the tumour (without oedema) bool [size, size].
+        GreyImage uint8 [size, size] and mask of the tumour (without oedema) bool [size, size].
     """
     body, cut = (np.random.default_rng([*patient.entropy, part]) for part in (0, 1 + index))
     head = Head(body)

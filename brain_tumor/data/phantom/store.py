@@ -15,7 +15,7 @@ from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_folder
 
 VERSION = 5
-"""Part of the folder's name: raise it when the same seed would give other pictures."""
+"""Part of the folder's name: raise it when the same seed would give other images."""
 
 
 def phantom(
@@ -29,7 +29,7 @@ def phantom(
         root: Kept by the caller; one folder per set of arguments.
         patients: 12 at least; classes are balanced.
         slices: Per patient.
-        size: Side of the pictures in pixels, 32 to 512.
+        size: Side of the images in pixels, 32 to 512.
         seed: Same arguments, same bytes, whatever ``jobs`` is.
         jobs: Processes; -1 takes all cores.
 
@@ -71,9 +71,9 @@ def _write_patients(folder: Path, patients: list[Patient], slices: int, size: in
 
 
 def _write_slice(folder: Path, patient: Patient, index: int, size: int) -> dict[str, str]:
-    picture, mask = render(patient, index, size)
+    image, mask = render(patient, index, size)
     name = f"{patient.patient_id}-s{index}"
-    Image.fromarray(picture).save(folder / "images" / f"{name}.png")
+    Image.fromarray(image).save(folder / "images" / f"{name}.png")
     if patient.label != HEALTHY:
         Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
     return {

@@ -1,4 +1,4 @@
-"""Cheng's set: MATLAB files as figshare has them, or pictures with a ``metadata.csv``."""
+"""Cheng's set: MATLAB files as figshare has them, or images with a ``metadata.csv``."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def read(published: PublicSet, root: Path) -> pd.DataFrame:
         DataError: Neither layout is found, archives are not unpacked, or a file cannot be read.
     """
     if table := metadata(root):
-        return samples_table(list(_pictures(table)))
+        return samples_table(list(_images(table)))
     files = mat_files(root)
     if not files and any(root.rglob("brainTumorDataPublic*.zip")):
         raise DataError(f"{root} holds archives that are not unpacked; unpack brainTumorDataPublic_*.zip there.")
@@ -50,14 +50,14 @@ def patient_group(patient_id: str) -> str:
 
 
 def metadata(root: Path) -> Path | None:
-    """The table beside the pictures, also in one folder further down."""
+    """The table beside the images, also in one folder further down."""
     return next(
         (path for path in (root / "metadata.csv", *sorted(root.glob("*/metadata.csv"))) if path.is_file()), None
     )
 
 
 def mat_files(root: Path) -> list[Path]:
-    """``1.mat`` … at any depth; ``cvind.mat`` holds folds, no picture."""
+    """``1.mat`` … at any depth; ``cvind.mat`` holds folds, no image."""
     return sorted(path for path in root.rglob("*.mat") if path.stem.isdigit())
 
 
@@ -74,7 +74,7 @@ def _case(file: Path, root: Path) -> dict[str, str]:
     }
 
 
-def _pictures(table: Path) -> Iterator[dict[str, str]]:
+def _images(table: Path) -> Iterator[dict[str, str]]:
     rows = read_table(table)
     if missing := [column for column in _COLUMNS if column not in rows.columns]:
         raise DataError(f"{table} has no column {' and no column '.join(missing)}; expected image, class and pid.")

@@ -144,7 +144,7 @@ _SETS = (
         folders={"brain tumor": "tumor", "healthy": "no_tumor"},
         releases=(Release("", {"": {"tumor": 2513, "no_tumor": 2087}}),),
         remarks=(
-            "Leaks: 1,640 of the 4,600 pictures are distinct; split at random, 78 % of the validation images have a "
+            "Leaks: 1,640 of the 4,600 images are distinct; split at random, 78 % of the validation images have a "
             "near copy in training.",
             "Shortcut: 86 of the tumour files are TIFF and none of the healthy ones.",
         ),

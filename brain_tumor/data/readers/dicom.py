@@ -16,7 +16,7 @@ def displayed(frame: Frame) -> Values:
     """Shares of white 0 … 1, float [H, W], NaN where padded, as a viewer shows them at first.
 
     The VOI LUT or the first window of the file decides. Without one (or with one that leaves nothing to see) unsigned
-    8-bit pictures stay as they are and others are stretched between robust ends. MONOCHROME1 is inverted.
+    8-bit images stay as they are and others are stretched between robust ends. MONOCHROME1 is inverted.
     """
     if frame.stored in ("RGB", "PALETTE"):
         return frame.values
@@ -53,16 +53,16 @@ def _windowed(values: Values, header: FrameHeader) -> Values | None:
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read frames of a DICOM file as grey pictures, upright as stored and bright as a viewer shows them at first.
+    """Read frames of a DICOM file as grey images, upright as stored and bright as a viewer shows them at first.
 
     Slice ``""`` is the only frame of a file, ``"3"`` the fourth of several. Rescale, VOI LUT or window, and MONOCHROME1
-    are followed; without a window the frame's 0.5th to 99.5th percentile is stretched (8-bit pictures stay as they
+    are followed; without a window the frame's 0.5th to 99.5th percentile is stretched (8-bit images stay as they
     are). Colour becomes luma (ITU-R 601) and padding black. Pixels that are not square are made so: the anatomy keeps
     its proportions, as in slices out of NIfTI files. Overlays are not drawn; what is burned into the pixels, be it a
     name, stays there. Messages never quote the header.
 
     Raises:
-        DataError: The file is damaged, holds no picture, is compressed in a way that is not read, or has no such frame.
+        DataError: The file is damaged, holds no image, is compressed in a way that is not read, or has no such frame.
     """
     with guard(file), quiet():
         data = opened(file)
@@ -83,6 +83,6 @@ def _number(name: str, count: int) -> int:
     return int(name or 0)
 
 
-def _square(picture: npt.NDArray[np.uint8], header: FrameHeader) -> npt.NDArray[np.uint8]:
+def _square(image: npt.NDArray[np.uint8], header: FrameHeader) -> npt.NDArray[np.uint8]:
     height, width = header.numbers("PixelSpacing", 2) or header.numbers("PixelAspectRatio", 2) or (1.0, 1.0)
-    return square_pixels(picture, height, width)
+    return square_pixels(image, height, width)

@@ -18,12 +18,12 @@ def opened(file: Path, tags: list[str] | None = None) -> Dataset:
     Files without preamble or file meta information are taken too, as old archives hold them.
 
     Raises:
-        UnreadableError: It is no DICOM, or DICOM that holds no picture (a report, a plan, a DICOMDIR, …).
+        UnreadableError: It is no DICOM, or DICOM that holds no image (a report, a plan, a DICOMDIR, …).
     """
     data = pydicom.dcmread(file, force=True, stop_before_pixels=tags is not None, specific_tags=tags)
     if "Rows" not in data:
         uid = data.get("SOPClassUID") or getattr(data, "file_meta", {}).get("MediaStorageSOPClassUID")
-        kind = f"holds no picture ({UID(uid).name}); remove it" if uid else "is not DICOM, whatever its name says"
+        kind = f"holds no image ({UID(uid).name}); remove it" if uid else "is not DICOM, whatever its name says"
         raise UnreadableError(kind)
     if tags is None:
         if not any(keyword in data for keyword in _PIXELS):

@@ -124,7 +124,7 @@ def _modality(pixels: npt.NDArray[np.generic], header: FrameHeader) -> Values:
     if table := header.get("ModalityLUTSequence"):
         return look_up(values, table[0])[0]
     slope, intercept = header.number("RescaleSlope"), header.number("RescaleIntercept")
-    return values * (slope or 1.0) + (intercept or 0.0)  # a slope of 0 would wipe the picture out
+    return values * (slope or 1.0) + (intercept or 0.0)  # a slope of 0 would wipe the image out
 
 
 def look_up(values: Values, table: Dataset) -> tuple[Values, float]:

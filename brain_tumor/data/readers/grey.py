@@ -12,9 +12,9 @@ from brain_tumor.data.readers.guard import UnreadableError
 
 @dataclass(frozen=True)
 class Reading:
-    """One picture out of a file, and how the file stored it."""
+    """One image out of a file, and how the file stored it."""
 
-    picture: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8]
     """Grey, uint8 [height, width], of the size the file has."""
     format: str
     """JPEG, PNG, TIFF, DICOM, NIFTI, …"""
@@ -76,22 +76,22 @@ _TOLERANCE = 0.01  # headers round; a per cent changes no shape
 _LIMIT = 32
 
 
-def square_pixels(picture: npt.NDArray[np.uint8], height: float, width: float) -> npt.NDArray[np.uint8]:
-    """Enlarge a picture [H, W] along the coarser direction, so that pixels of ``height`` × ``width`` mm become square.
+def square_pixels(image: npt.NDArray[np.uint8], height: float, width: float) -> npt.NDArray[np.uint8]:
+    """Enlarge an image [H, W] along the coarser direction, so that pixels of ``height`` × ``width`` mm become square.
 
     Anatomy keeps its proportions and no detail is lost (linear interpolation). Sizes that cannot be (0, negative, not
-    finite) count as unknown and leave the picture as it is.
+    finite) count as unknown and leave the image as it is.
 
     Raises:
         UnreadableError: One side is over 32 times the other.
     """
     if not (math.isfinite(height) and math.isfinite(width) and height > 0 and width > 0):
-        return picture
+        return image
     ratio = height / width
     if abs(ratio - 1) <= _TOLERANCE:
-        return picture
+        return image
     if not 1 / _LIMIT <= ratio <= _LIMIT:
-        raise UnreadableError(f"has pixels of {height:g} × {width:g} mm, too long for a picture; choose another plane")
-    rows, columns = picture.shape
+        raise UnreadableError(f"has pixels of {height:g} × {width:g} mm, too long for an image; choose another plane")
+    rows, columns = image.shape
     size = (columns, round(rows * ratio)) if ratio > 1 else (round(columns / ratio), rows)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -14,7 +14,7 @@ from brain_tumor.data.readers.grey import Reading, scale_to_uint8
 from brain_tumor.errors import DataError
 
 MASK = "mask"
-"""Name of the slice that is the tumour's mask: ``FILE.mat#mask``; without a name the picture is meant."""
+"""Name of the slice that is the tumour's mask: ``FILE.mat#mask``; without a name the image is meant."""
 
 _FIELDS = {"": "image", MASK: "tumorMask"}
 _V5 = b"MATLAB 5.0"
@@ -22,7 +22,7 @@ _V5 = b"MATLAB 5.0"
 
 @dataclass(frozen=True)
 class Case:
-    """What a file says of its picture."""
+    """What a file says of its image."""
 
     label: int
     """1, 2 or 3; what they mean is the set's affair."""
@@ -33,9 +33,9 @@ class Case:
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read pictures of a file: slice ``""`` is the image, ``"mask"`` the tumour's mask as 0 and 255.
+    """Read images of a file: slice ``""`` is the image, ``"mask"`` the tumour's mask as 0 and 255.
 
-    Pictures are upright as MATLAB shows them, uint8 [height, width]; the image is scaled so that 0 stays black and its
+    Images are upright as MATLAB shows them, uint8 [height, width]; the image is scaled so that 0 stays black and its
     maximum becomes 255.
 
     Raises:
@@ -44,14 +44,14 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
     with _opened(file) as data:
         for name in slices:
             if name not in _FIELDS:
-                raise DataError(f"{file} has no slice {name!r}; it has the picture itself and {MASK!r}.")
+                raise DataError(f"{file} has no slice {name!r}; it has the image itself and {MASK!r}.")
             values = _plane(data, _FIELDS[name])
-            picture = scale_to_uint8(values) if name != MASK else np.where(values > 0, 255, 0).astype(np.uint8)
-            yield Reading(picture, "MATLAB", str(values.dtype))
+            image = scale_to_uint8(values) if name != MASK else np.where(values > 0, 255, 0).astype(np.uint8)
+            yield Reading(image, "MATLAB", str(values.dtype))
 
 
 def read_case(file: Path) -> Case:
-    """Read label, patient and whether there is a mask; the pictures are left alone.
+    """Read label, patient and whether there is a mask; the images are left alone.
 
     Raises:
         DataError: As `read`.
@@ -65,7 +65,7 @@ def read_case(file: Path) -> Case:
 def _plane(data: Any, field: str) -> npt.NDArray[Any]:
     values = np.asarray(data[field][()])
     if values.ndim != 2 or not values.size or not np.issubdtype(values.dtype, np.number):
-        raise ValueError(f"cjdata.{field} is no picture")
+        raise ValueError(f"cjdata.{field} is no image")
     return values.T  # MATLAB stores columns first
 
 

@@ -40,14 +40,14 @@ class Layout:
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read slices of a volume as grey pictures.
+    """Read slices of a volume as grey images.
 
     A slice is ``PLANE:INDEX`` or ``PLANE:INDEX:VOLUME`` (``axial:57``, ``coronal:80:1``), counted from 0 towards the
     patient's right, front and top in the axis order closest to RAS+; without a volume the first is meant. Slice ``""``
     is the only one of a file that holds one.
 
-    Pictures follow the radiological convention: axial with the front up, coronal with the head up, both with the
-    patient's right on the picture's left; sagittal with the head up and the face to the left. Pixels are made square.
+    Images follow the radiological convention: axial with the front up, coronal with the head up, both with the
+    patient's right on the image's left; sagittal with the head up and the face to the left. Pixels are made square.
     Grey is stretched over the whole volume (`robust_range`), so that slices of one compare; what is not finite is
     black.
 
@@ -55,16 +55,16 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
         DataError: The file is damaged or empty, holds colour or complex values, or has no such slice.
     """
     volume, loaded = np.zeros((0, 0, 0), np.uint8), -1
-    image, layout = _opened(file)
+    volumes, layout = _opened(file)
     for name in slices:
         with guard(file):
             plane, index, number = _parse(name, layout)
             if number != loaded:
-                volume, loaded = _load(image, number), number
+                volume, loaded = _load(volumes, number), number
             axis = PLANES.index(plane)
-            picture = np.take(volume, index, axis)[::-1, ::-1].T
+            image = np.take(volume, index, axis)[::-1, ::-1].T
             wide, high = (size for other, size in enumerate(layout.voxel) if other != axis)
-            reading = Reading(square_pixels(np.ascontiguousarray(picture), high, wide), "NIFTI", layout.stored)
+            reading = Reading(square_pixels(np.ascontiguousarray(image), high, wide), "NIFTI", layout.stored)
         yield reading
 
 

@@ -20,9 +20,9 @@ _WIDE_MODES = ("I", "F")  # and I;16, I;16B, …: more than 8 bits a pixel
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read an image file as a grey picture, upright as its EXIF orientation says.
+    """Read an image file as a grey image, upright as its EXIF orientation says.
 
-    Any mode will do: transparency is laid over black, colour becomes luma (ITU-R 601), and pictures of more than 8 bits
+    Any mode will do: transparency is laid over black, colour becomes luma (ITU-R 601), and images of more than 8 bits
     are scaled linearly so that 0 stays black and their maximum becomes 255 (negative values: their minimum becomes 0).
     Of several pages the first is read.
 
@@ -31,7 +31,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
     """
     for name in slices:
         if name:
-            raise DataError(f"{file} is one picture; it has no slice {name!r}.")
+            raise DataError(f"{file} is one image; it has no slice {name!r}.")
         yield _read(file)
 
 
@@ -40,15 +40,15 @@ def _read(file: Path) -> Reading:
         with Image.open(file) as image:
             form, mode = str(image.format), image.mode
             image.draft("L", image.size)  # JPEG: decode luma alone, several times faster
-            return Reading(grey_picture(image), form, mode)
+            return Reading(grey_image(image), form, mode)
     except UnidentifiedImageError as error:
         raise DataError(f"{file} is not an image, whatever its name says.") from error
     except CORRUPT as error:
         raise DataError(f"{file} cannot be decoded: {str(error).rstrip('.')}.") from error
 
 
-def grey_picture(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """An open picture of any mode as `read` would yield it, uint8 [height, width]."""
+def grey_image(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """An open image of any mode as `read` would yield it, uint8 [height, width]."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(_WIDE_MODES):
         return scale_to_uint8(np.asarray(image))

@@ -1,4 +1,4 @@
-"""One reference in, one grey uint8 picture out.
+"""One reference in, one grey uint8 image out.
 
 A reference is the path of a file, or ``FILE#SLICE`` for one slice of a volume (``scan.nii.gz#axial:57``).
 """
@@ -38,16 +38,16 @@ def source_file(reference: str | Path) -> Path:
 
 
 def read_grey(reference: str | Path) -> npt.NDArray[np.uint8]:
-    """Read one picture, uint8 [height, width].
+    """Read one image, uint8 [height, width].
 
     Raises:
         DataError: The file is missing, truncated or nothing that is read, or it has no such slice.
     """
-    return next(read([str(reference)])).picture
+    return next(read([str(reference)])).image
 
 
 def read(references: Sequence[str]) -> Iterator[Reading]:
-    """Read several pictures out of one file, which is opened once; they come in the order of the references.
+    """Read several images out of one file, which is opened once; they come in the order of the references.
 
     Raises:
         DataError: As `read_grey`.

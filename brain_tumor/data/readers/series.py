@@ -21,7 +21,7 @@ _TAGS = [
     *("ImagePositionPatient", "ImageOrientationPatient", "Manufacturer", "ManufacturerModelName"),
     *("MagneticFieldStrength", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
-_FINE = 256  # of larger pictures only every n-th pixel in both directions is counted
+_FINE = 256  # of larger images only every n-th pixel in both directions is counted
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def slices_of(file: Path) -> list[Slice]:
     their digests. Names are never read. The source is manufacturer, model and field strength; no hospital.
 
     Raises:
-        DataError: The file is damaged or holds no picture.
+        DataError: The file is damaged or holds no image.
     """
     with guard(file), quiet():
         data = opened(file, _TAGS)
@@ -85,7 +85,7 @@ def sorted_series(slices: Sequence[Slice]) -> list[list[Slice]]:
 
 
 def areas(series: Sequence[Slice]) -> list[float]:
-    """How many pixels of each slice show tissue (of large pictures: of a grid of them); NaN where one cannot be read.
+    """How many pixels of each slice show tissue (of large images: of a grid of them); NaN where one cannot be read.
 
     Tissue is what is brighter than 15 per cent of the robust range of the whole series, before any window.
     """

@@ -81,7 +81,7 @@ class Slicing:
 def scan_rows(files: Sequence[Path], home: Path, slicing: Slicing) -> list[Row]:
     """Rows ``path`` (a reference) and, where known, ``patient_id, source, plane`` of the files below ``home``.
 
-    Pictures are taken as they are. NIfTI volumes: the patient is the sub-folder of ``home`` they lie in, else their
+    Images are taken as they are. NIfTI volumes: the patient is the sub-folder of ``home`` they lie in, else their
     name without a modality's ending (``sub-01_T1w`` → ``sub-01``); masks (``…seg``, ``…mask``) are left out. DICOM
     files are put together to series; `series.slices_of` says what the patient is. A file that cannot be read is a row
     of its own, so that whoever reads it later tells.

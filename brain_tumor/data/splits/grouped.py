@@ -74,7 +74,7 @@ def given_folds(samples: pd.DataFrame) -> npt.NDArray[np.int64]:
         )
     home = pd.crosstab(samples["group"], fold).idxmax(axis=1)[samples["group"]].to_numpy()
     if moved := int((home != fold).sum()):
-        log.warning("%d images were moved to the fold that holds most of their patient or picture.", moved)
+        log.warning("%d images were moved to the fold that holds most of their patient or image.", moved)
     return np.unique(home, return_inverse=True)[1].astype(np.int64)
 
 

@@ -50,9 +50,7 @@ def allot(
         if fault < _GOOD:
             break
     else:
-        log.warning(
-            "The split keeps its shares only roughly: some patients or pictures hold images of several classes."
-        )
+        log.warning("The split keeps its shares only roughly: some patients or images hold images of several classes.")
     return np.array(list(shares))[best][counts.index.get_indexer(pd.Index(samples["group"]))]
 
 
@@ -101,7 +99,7 @@ def _require_groups(samples: pd.DataFrame, needed: int, what: str) -> None:
     rare = groups[groups < needed]
     if len(rare):
         raise DataError(
-            f"Class {rare.index[0]!r} has {rare.iloc[0]} separate patients or pictures; {what} needs {needed} "
+            f"Class {rare.index[0]!r} has {rare.iloc[0]} separate patients or images; {what} needs {needed} "
             "at least. Add images or drop the class."
         )
 

@@ -32,7 +32,7 @@ class LeaveOneSourceOut:
         shared = ~tested & samples["group"].isin(set(samples["group"][tested]))
         if (tested | shared).all():
             raise DataError(
-                f"Every image of another source shares a patient or picture with split.source={self.source}; nothing "
+                f"Every image of another source shares a patient or image with split.source={self.source}; nothing "
                 "is left to train on. Use split=grouped."
             )
         split = pd.Series("train", samples.index).mask(tested, "test").mask(shared, "")

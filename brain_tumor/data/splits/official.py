@@ -79,7 +79,7 @@ def _require_left(published: pd.DataFrame, split: "pd.Series[str]", part: str) -
         lost = published["label"].isin(gone).sum()
         raise DataError(
             f"Only {len(left)} of the {len(published)} images of the published {part} part are left once those whose "
-            f"patient or picture stands in another part are taken out, and none of {', '.join(gone)} (there were "
+            f"patient or image stands in another part are taken out, and none of {', '.join(gone)} (there were "
             f"{lost}); use split=grouped."
         )
 

@@ -25,7 +25,7 @@ Metrics = Mapping[str, Resampled]
 
 @dataclass(frozen=True)
 class Rules:
-    """Margins of the gates; None leaves a gate out."""
+    """Margins of the criteria; None leaves a criterion out."""
 
     f1_macro: float | None = 0.01
     """The interval of the difference must lie above minus this: non-inferiority."""
@@ -41,7 +41,7 @@ def changes(comparison: Comparison, champion: str, rules: Rules, leaks: Leaks) -
     """Each other candidate against the champion.
 
     Returns:
-        One entry a candidate: ``champion``, ``candidate``, ``passed`` (all gates), ``gates`` (``name rule found
+        One entry a candidate: ``champion``, ``candidate``, ``passed`` (all criteria), ``criteria`` (``name rule found
         passed``) and ``metrics`` (name → ``champion``, ``candidate``, ``difference`` = candidate − champion).
     """
     _, holds = comparison.of(champion)
@@ -50,8 +50,8 @@ def changes(comparison: Comparison, champion: str, rules: Rules, leaks: Leaks) -
         if candidate.name == champion:
             continue
         images = len(candidate.tables[0].labels)
-        gates = [
-            _gate("test images", "the same", f"the same {images}", passed=True),  # else nothing was compared
+        criteria = [
+            _criterion("test images", "the same", f"the same {images}", passed=True),  # else nothing was compared
             *_margins(tried, holds, rules, comparison.level),
             *_leakage(leaks[candidate.name], leaks[champion], rules),
         ]
@@ -59,8 +59,8 @@ def changes(comparison: Comparison, champion: str, rules: Rules, leaks: Leaks) -
             {
                 "champion": champion,
                 "candidate": candidate.name,
-                "passed": all(gate["passed"] for gate in gates),
-                "gates": gates,
+                "passed": all(criterion["passed"] for criterion in criteria),
+                "criteria": criteria,
                 "metrics": _side_by_side(tried, holds, comparison.level),
             }
         )
@@ -74,7 +74,7 @@ def _margins(tried: Metrics, holds: Metrics, rules: Rules, level: float) -> list
         "detection sensitivity": ("detection/sensitivity", rules.sensitivity, "value"),
         "ECE": ("ece", rules.ece, "value"),
     }
-    gates = []
+    criteria = []
     for name, (metric, margin, end) in asked.items():
         if margin is None or metric not in tried:
             continue
@@ -83,8 +83,8 @@ def _margins(tried: Metrics, holds: Metrics, rules: Rules, level: float) -> list
         rule = f"{what} ≤ {margin:g}" if is_lower_better(metric) else f"{what} ≥ −{margin:g}"
         gain = change[end] if change[end] is None or not is_lower_better(metric) else -change[end]
         passed = gain is not None and gain >= -margin - 1e-12  # not beyond rounding; the undefined does not pass
-        gates.append(_gate(name, rule, format_difference(change), passed=passed))
-    return gates
+        criteria.append(_criterion(name, rule, format_difference(change), passed=passed))
+    return criteria
 
 
 def _leakage(tried: int | None, holds: int | None, rules: Rules) -> list[dict[str, Any]]:
@@ -93,10 +93,10 @@ def _leakage(tried: int | None, holds: int | None, rules: Rules) -> list[dict[st
     shown = ("not known" if count is None else f"{count}" for count in (tried, holds))
     found = "{}; champion: {}".format(*shown)
     passed = tried is not None and tried <= (holds or 0)
-    return [_gate("leakage", "no more images than with the champion", found, passed=passed)]
+    return [_criterion("leakage", "no more images than with the champion", found, passed=passed)]
 
 
-def _gate(name: str, rule: str, found: str, *, passed: bool) -> dict[str, Any]:
+def _criterion(name: str, rule: str, found: str, *, passed: bool) -> dict[str, Any]:
     return {"name": name, "rule": rule, "found": found, "passed": passed}
 
 
@@ -136,8 +136,8 @@ def change_record(
         changes=changes,
         runs={candidate["name"]: candidate["runs"] for candidate in document["candidates"]},
         facts=facts,
-        show_difference=format_difference,
-        show_estimate=format_mean,
-        show_interval=format_interval,
-        show_p=format_p,
+        format_difference=format_difference,
+        format_mean=format_mean,
+        format_interval=format_interval,
+        format_p=format_p,
     )

@@ -52,20 +52,20 @@ def ranking_table(document: dict[str, Any]) -> Table:
     return table
 
 
-def gates_table(changes: Sequence[dict[str, Any]]) -> Table:
-    """Each gate of each candidate.
+def criteria_table(changes: Sequence[dict[str, Any]]) -> Table:
+    """Each criterion of each candidate.
 
     Args:
         changes: Of `brain_tumor.evaluation.comparison.acceptance.changes`.
     """
     table = Table(title=f"Against the champion {escape(changes[0]['champion'])}", title_justify="left")
-    for name in ("candidate", "gate", "rule", "found", ""):
+    for name in ("candidate", "criterion", "rule", "found", ""):
         table.add_column(name, overflow="fold")
     for change in changes:
-        for number, gate in enumerate(change["gates"]):
+        for number, criterion in enumerate(change["criteria"]):
             name = escape(change["candidate"]) if number == 0 else ""
-            verdict = "pass" if gate["passed"] else "[red]FAIL[/red]"
-            table.add_row(name, gate["name"], gate["rule"], escape(gate["found"]), verdict)
+            verdict = "pass" if criterion["passed"] else "[red]FAIL[/red]"
+            table.add_row(name, criterion["name"], criterion["rule"], escape(criterion["found"]), verdict)
     return table
 
 

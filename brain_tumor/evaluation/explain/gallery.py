@@ -34,10 +34,10 @@ def grid(lines: int, columns: int, text: float = 0.0) -> tuple[Figure, npt.NDArr
 
 
 def show(
-    axes: Axes, picture: npt.NDArray[np.uint8], caption: str = "", mask: npt.NDArray[np.bool_] | None = None
+    axes: Axes, image: npt.NDArray[np.uint8], caption: str = "", mask: npt.NDArray[np.bool_] | None = None
 ) -> None:
-    """Draw a grey or coloured picture, a caption below it, and the outline of a mask that is not empty."""
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    """Draw a grey or coloured image, a caption below it, and the outline of a mask that is not empty."""
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set_xlabel(caption, fontsize=7.5, labelpad=2)
     if mask is not None and mask.any():
         axes.contour(mask.astype(np.float64), levels=[0.5], colors=OUTLINE, linewidths=1.2, linestyles="--")
@@ -76,7 +76,7 @@ def example_rows(predictions: Predictions, per_class: int = 3, seed: int = 0) ->
 def examples_figure(
     predictions: Predictions,
     rows: Rows,
-    pictures: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
     heats: Heat,
     masks: npt.NDArray[np.bool_] | None = None,
 ) -> Figure:
@@ -85,7 +85,7 @@ def examples_figure(
     Args:
         predictions: The whole table.
         rows: int64 [K], of the examples in it.
-        pictures: uint8 [K, S, S].
+        images: uint8 [K, S, S].
         heats: float [K, S, S] in [0, 1], of the evidence for the predicted class.
         masks: bool [K, S, S], drawn as dashed outlines; empty where there is none.
     """
@@ -100,20 +100,20 @@ def examples_figure(
             probabilities = predictions.probabilities[rows[place]]
             found = int(probabilities.argmax())
             said = f"{predictions.classes[found]} ({probabilities[found]:.2f})"
-            show(line[1 + 2 * number], pictures[place], "", mask)
+            show(line[1 + 2 * number], images[place], "", mask)
             show(
                 line[2 + 2 * number],
-                overlay(pictures[place], heats[place]),
+                overlay(images[place], heats[place]),
                 f"{'' if found == label else '✗ '}{said}",
                 mask,
             )
     return figure
 
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Failure = dict[str, Any]
 """``sample_id, label, prediction, probability`` (of the prediction), ``group``, and ``nearest``: a list of
-``{"sample_id", "label", "similarity"}``, empty where training pictures are not at hand."""
+``{"sample_id", "label", "similarity"}``, empty where training images are not at hand."""
 
 
 def failures(predictions: Predictions, limit: int = 8) -> list[Failure]:
@@ -128,7 +128,7 @@ def with_nearest(
     found: npt.NDArray[np.int64],
     similarity: npt.NDArray[np.float32],
 ) -> list[Failure]:
-    """Name the training pictures most like each error.
+    """Name the training images most like each error.
 
     Args:
         rows: K failures.
@@ -150,13 +150,13 @@ def with_nearest(
 
 
 def failures_figure(
-    rows: Sequence[Failure], pictures: Picture, heats: Heat, nearest: Picture | None = None
+    rows: Sequence[Failure], images: GreyImage, heats: Heat, nearest: GreyImage | None = None
 ) -> Figure | None:
-    """A line for each error: what it is, the picture, the evidence for the predicted class, the nearest in training.
+    """A line for each error: what it is, the image, the evidence for the predicted class, the nearest in training.
 
     Args:
         rows: K failures; without any there is no figure.
-        pictures: uint8 [K, S, S].
+        images: uint8 [K, S, S].
         heats: float [K, S, S] in [0, 1], of the evidence for the predicted class.
         nearest: uint8 [K, n, S, S], in the order of each row's ``nearest``.
     """
@@ -166,14 +166,14 @@ def failures_figure(
     figure, axes = grid(len(rows), 2 + shown, text=1.5)
     for place, (row, line) in enumerate(zip(rows, axes, strict=True)):
         line[0].text(0, 0.5, _told(row), fontsize=8, va="center", transform=line[0].transAxes)
-        show(line[1], pictures[place])
-        show(line[2], overlay(pictures[place], heats[place]))
+        show(line[1], images[place])
+        show(line[2], overlay(images[place], heats[place]))
         for number in range(shown if nearest is not None else 0):
             near = row["nearest"][number]
             mark = "✓ " if near["label"] == row["label"] else ""
             assert nearest is not None  # noqa: S101, as something of it is shown
             show(line[3 + number], nearest[place, number], f"{mark}{near['label']} ({near['similarity']:.2f})")
-    heads = ("picture", "evidence for\nthe prediction", *["nearest in training\n(✓: the true class)"] * shown)
+    heads = ("image", "evidence for\nthe prediction", *["nearest in training\n(✓: the true class)"] * shown)
     for head, each in zip(heads, axes[0, 1:], strict=True):
         each.set_title(head, fontsize=8)
     return figure

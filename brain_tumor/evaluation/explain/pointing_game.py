@@ -1,4 +1,4 @@
-"""Do maps point at the tumour? Against masks, with what chance and the middle of the picture would earn beside it."""
+"""Do maps point at the tumour? Against masks, with what chance and the middle of the image would earn beside it."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def recognised_tumours(predictions: Predictions) -> Rows:
 def pointing(
     heats: npt.NDArray[np.float32],
     masks: Flags,
-    pictures: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
     groups: Rows,
     *,
     tolerance: float = TOLERANCE,
@@ -40,12 +40,12 @@ def pointing(
     - ``iou``: intersection over union of the mask and as many of the map's highest pixels, as far as they are above 0.
 
     Beside each stand two baselines: ``chance``, a point drawn in the head, or as many pixels scattered there as the
-    mask has; and ``centre``, the middle of the picture, or a disc of the mask's area around it.
+    mask has; and ``centre``, the middle of the image, or a disc of the mask's area around it.
 
     Args:
         heats: float [N, S, S] from 0, of the evidence for the tumour's class.
         masks: bool [N, S, S].
-        pictures: uint8 [N, S, S], which tell where the head is.
+        images: uint8 [N, S, S], which tell where the head is.
         groups: int64 [N], which intervals draw whole.
         tolerance: Share of the side.
         resamples: Of the bootstrap.
@@ -57,7 +57,7 @@ def pointing(
     """
     radius = tolerance * masks.shape[-1]
     kept = masks.any(axis=(1, 2))
-    rows = [_compare(*three, radius) for three in zip(heats[kept], masks[kept], pictures[kept], strict=True)]
+    rows = [_compare(*three, radius) for three in zip(heats[kept], masks[kept], images[kept], strict=True)]
     document: dict[str, Any] = {
         "images": len(rows),
         "groups": len(np.unique(groups[kept])),
@@ -70,12 +70,12 @@ def pointing(
 
 
 def _compare(
-    heat: npt.NDArray[np.float32], mask: Flags, picture: npt.NDArray[np.uint8], radius: float
+    heat: npt.NDArray[np.float32], mask: Flags, image: npt.NDArray[np.uint8], radius: float
 ) -> dict[str, tuple[float, float, float]]:
     """Each measure of the map, by chance, and of the middle."""
     middle = -_distance_from_centre(mask.shape)
     distance = np.asarray(distance_transform_edt(~mask))
-    head = head_mask(picture) | mask
+    head = head_mask(image) | mask
     share = mask.sum() / head.sum()
     return {
         "pointing": (

@@ -35,7 +35,7 @@ def map_layer(network: nn.Module) -> nn.Module | None:
 def as_maps(output: Any, network: nn.Module) -> Tensor | None:
     """A layer's output as [B, channels, h, w], whichever way round it is; None if it is no map.
 
-    It may be [B, channels, h, w], [B, h, w, channels], or [B, tokens, channels] with the tokens of a square picture
+    It may be [B, channels, h, w], [B, h, w, channels], or [B, tokens, channels] with the tokens of a square image
     after ``num_prefix_tokens`` others.
     """
     channels = _last(network).get("num_chs")
@@ -57,7 +57,7 @@ def _last(network: nn.Module) -> dict[str, Any]:
     return dict(entries[-1])
 
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Heat = npt.NDArray[np.float32]
 Method = Literal["hirescam", "gradcam", "gradient"]
 _STRONGEST = 0.6  # share of the colour where a map is 1
@@ -102,40 +102,40 @@ def saliency(network: nn.Module, images: Tensor, classes: Tensor, method: Method
 def heat_maps(
     network: nn.Module,
     normalize: Normalize,
-    pictures: Picture,
+    images: GreyImage,
     classes: npt.NDArray[np.int64],
     method: Method = "hirescam",
     batch_size: int = 32,
 ) -> Heat:
-    """`saliency` of grey pictures.
+    """`saliency` of grey images.
 
     Args:
         network: Takes normalised images, on any device.
         normalize: Bytes → normalised images.
-        pictures: uint8 [N, S, S].
+        images: uint8 [N, S, S].
         classes: int64 [N], whose evidence is asked for.
         method: See `saliency`.
-        batch_size: Pictures at once.
+        batch_size: Images at once.
 
     Returns:
         float32 [N, S, S] in [0, 1].
     """
     device = next(network.parameters()).device
-    heats = np.empty(pictures.shape, np.float32)
-    for first in range(0, len(pictures), batch_size):
+    heats = np.empty(images.shape, np.float32)
+    for first in range(0, len(images), batch_size):
         part = slice(first, first + batch_size)
-        images = normalize(torch.from_numpy(np.array(pictures[part]))[:, None].to(device))
-        heats[part] = saliency(network, images, torch.from_numpy(classes[part]).to(device), method).cpu().numpy()
+        inputs = normalize(torch.from_numpy(np.array(images[part]))[:, None].to(device))
+        heats[part] = saliency(network, inputs, torch.from_numpy(classes[part]).to(device), method).cpu().numpy()
     return heats
 
 
-def overlay(picture: Picture, heat: Heat) -> Picture:
-    """A grey picture uint8 [H, W] with its map [H, W] laid over it: uint8 [H, W, 3]; grey where the map is 0."""
+def overlay(image: GreyImage, heat: Heat) -> GreyImage:
+    """A grey image uint8 [H, W] with its map [H, W] laid over it: uint8 [H, W, 3]; grey where the map is 0."""
     from matplotlib import colormaps
 
     colour = colormaps["inferno"](heat)[..., :3] * 255
     share = _STRONGEST * heat[..., None]
-    mixed: Picture = ((1 - share) * picture[..., None] + share * colour).round().astype(np.uint8)
+    mixed: GreyImage = ((1 - share) * image[..., None] + share * colour).round().astype(np.uint8)
     return mixed
 
 

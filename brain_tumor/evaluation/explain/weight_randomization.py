@@ -21,12 +21,12 @@ LIMIT = 0.5
 def sanity(network: nn.Module, explain: Callable[[nn.Module], Heat], *, seed: int = 0) -> dict[str, Any]:
     """Randomise the weights from the head down, stage by stage, and see whether the maps change.
 
-    A method whose maps stay alike shows the picture, not what the network learnt of it, and fails. The values of each
+    A method whose maps stay alike shows the image, not what the network learnt of it, and fails. The values of each
     tensor are shuffled, so that they keep their scale and lose all that was learnt.
 
     Args:
         network: Trained; it is left as it is. See `brain_tumor.models.protocol.Network`.
-        explain: Network → maps float [N, S, S] of always the same pictures, for always the same classes.
+        explain: Network → maps float [N, S, S] of always the same images, for always the same classes.
         seed: Of the shuffling.
 
     Returns:

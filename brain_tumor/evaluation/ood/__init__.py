@@ -1,1 +1,1 @@
-"""Out of distribution: a gate that turns away pictures which are no scans as the model knows them, and its proof."""
+"""Out of distribution: a detector that rejects images which are no scans as the model knows them, and its proof."""

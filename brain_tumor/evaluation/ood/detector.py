@@ -1,10 +1,10 @@
-"""The gate: how foreign is a picture to a model, and is that too much? Needs numpy alone, so that serving may use it.
+"""The OOD detector: is an image unlike the scans that a model knows? Needs numpy alone, so that serving may use it.
 
-Two things speak against a picture. Its features lie far from those of scans: Mahalanobis distance (Lee 2018), here from
+Two things speak against an image. Its features lie far from those of scans: Mahalanobis distance (Lee 2018), here from
 all classes together, since distances from each class did no better. And its logits name no class: energy
 −logsumexp(logits) (Liu 2020). Each is told in standard deviations above what is usual for scans, and they are added.
 
-Foreignness is how far this sum lies above a limit, which a stated share of scans exceeds: above 0 is foreign.
+The OOD score is how far this sum lies above a limit, which a stated share of scans exceeds: above 0 is rejected.
 """
 
 from dataclasses import dataclass, fields
@@ -49,15 +49,15 @@ def energy(logits: Numbers) -> Floats:
     return found
 
 
-def strangeness(distance: Floats, energies: Floats, usual: Floats) -> Floats:
-    """Both in standard deviations above what is ``usual`` (see `Gate`), added: float64 [B]."""
+def combined_score(distance: Floats, energies: Floats, usual: Floats) -> Floats:
+    """Both in standard deviations above what is ``usual`` (see `OODDetector`), added: float64 [B]."""
     found: Floats = ((np.stack([distance, energies], axis=1) - usual[:, 0]) / usual[:, 1]).sum(axis=1)
     return found
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A gate as it was fitted, see `brain_tumor.evaluation.ood.fit.fit_gate`."""
+class OODDetector:
+    """A detector as it was fitted, see `brain_tumor.evaluation.ood.fit.fit_ood_detector`."""
 
     normal: Normal
     """Of the features of scans."""
@@ -65,38 +65,39 @@ class Gate:
     """[2, 2]: mean and standard deviation of the distance, and of the energy, of scans that were not fitted on."""
     limit: float
     """Of the sum of both, in those standard deviations."""
-    turned_away: float
+    reject_share: float
     """Share of scans that exceeds the limit."""
     images: int
-    """Scans that the gate was fitted on."""
+    """Scans that the detector was fitted on."""
 
-    def foreignness(self, features: Numbers, logits: Numbers) -> Floats:
-        """How foreign B pictures are: float64 [B], in standard deviations of scans above the limit; above 0 is foreign.
+    def ood_score(self, features: Numbers, logits: Numbers) -> Floats:
+        """How foreign B images are: float64 [B], in standard deviations of scans above the limit; above 0 is foreign.
 
         Args:
             features: [B, D], see `brain_tumor.models.protocol.features_and_logits`.
             logits: [B, C].
         """
-        return strangeness(self.normal.distance(features), energy(logits), self.usual) - self.limit
+        return combined_score(self.normal.distance(features), energy(logits), self.usual) - self.limit
 
     def to_bytes(self) -> bytes:
-        """The gate as a safetensors file; the distribution in single precision."""
+        """The detector as a safetensors file; the distribution in single precision."""
         arrays = {name: np.array([getattr(self, name)], np.float64) for name in _NUMBERS} | {"usual": self.usual}
         arrays |= {field.name: getattr(self.normal, field.name).astype(np.float32) for field in fields(Normal)}
         return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})  # it would mix up others
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """The gate in a safetensors file.
+        """The detector in a safetensors file.
 
         Raises:
             ValueError: It holds none.
         """
         try:
             arrays = {name: array.astype(np.float64) for name, array in load(content).items()}
+            arrays.setdefault("reject_share", arrays.get("turned_away", np.zeros(0)))  # its name in version 0.1
             normal = Normal(**{field.name: arrays[field.name] for field in fields(Normal)})
-            limit, turned_away, images = (arrays[name].item() for name in _NUMBERS)
-            gate = cls(normal, arrays["usual"], limit, turned_away, int(images))
+            limit, reject_share, images = (arrays[name].item() for name in _NUMBERS)
+            detector = cls(normal, arrays["usual"], limit, reject_share, int(images))
         except (SafetensorError, KeyError, OverflowError, ValueError) as error:
             raise ValueError(f"it cannot be read: {error}") from error
         width, kept = normal.centre.size, normal.variances.size
@@ -104,10 +105,10 @@ class Gate:
         shapes |= {"rest": (1,), "usual": (2, 2)}
         if any(arrays[name].shape != shape for name, shape in shapes.items()):
             raise ValueError("its parts do not fit together")
-        positive = np.concatenate([normal.scale, normal.variances, normal.rest, gate.usual[:, 1]])
+        positive = np.concatenate([normal.scale, normal.variances, normal.rest, detector.usual[:, 1]])
         if not all(np.isfinite(array).all() for array in arrays.values()) or not (positive > 0).all():
             raise ValueError("its numbers make no sense")
-        return gate
+        return detector
 
 
-_NUMBERS = ("limit", "turned_away", "images")
+_NUMBERS = ("limit", "reject_share", "images")

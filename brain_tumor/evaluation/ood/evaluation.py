@@ -1,7 +1,7 @@
-"""How well foreignness tells foreign pictures from scans, and what the gate makes of both; plain arrays in, JSON out.
+"""How well ood_score tells OOD images from scans, and what the detector makes of both; plain arrays in, JSON out.
 
-Foreignness is above 0 where the gate turns a picture away. Scans are resampled by group; foreign pictures one by one,
-though pictures of one set may share a source: their intervals are then too narrow.
+The OOD score is above 0 where the detector turns an image away. Scans are resampled by group; OOD images one by one,
+though images of one set may share a source: their intervals are then too narrow.
 """
 
 from collections.abc import Mapping
@@ -25,48 +25,48 @@ KEPT = 0.95
 ALL = "all sets"
 
 
-def evaluate_gate(
+def evaluate_detector(
     scans: Floats, groups: Groups, foreign: Mapping[str, Floats], *, resamples: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Figures of a gate.
+    """Figures of a detector.
 
     Args:
-        scans: Foreignness of N scans that the gate was not fitted on.
+        scans: The OOD score of N scans that the detector was not fitted on.
         groups: int64 [N], dense numbers.
-        foreign: Name of a set → foreignness of its pictures.
+        foreign: Name of a set → ood_score of its images.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
 
     Returns:
-        ``scans``: ``groups`` and ``turned_away``; ``foreign``: for each set, and for `ALL` together, ``auroc, fpr95,
-        let_through``. Each figure is ``value, ci_low, ci_high, n``. ``auroc`` in [0, 1]: how often a foreign picture is
-        more foreign than a scan. ``fpr95``: share of foreign pictures that pass where 95 % of scans do (Hendrycks
-        2017); lower is better. ``let_through``: share that passes this gate.
+        ``scans``: ``groups`` and ``rejected``; ``foreign``: for each set, and for `ALL` together, ``auroc, fpr95,
+        missed``. Each figure is ``value, ci_low, ci_high, n``. ``auroc`` in [0, 1]: how often an OOD images is
+        more foreign than a scan. ``fpr95``: share of OOD images that pass where 95 % of scans do (Hendrycks
+        2017); lower is better. ``missed``: share that passes this detector.
     """
     sets = {**foreign, ALL: np.concatenate(list(foreign.values()))}
-    own = {"groups": int(groups.max()) + 1, "turned_away": turned_away(scans, groups, resamples=resamples, seed=seed)}
+    own = {"groups": int(groups.max()) + 1, "rejected": rejected_share(scans, groups, resamples=resamples, seed=seed)}
     return {
         "scans": own,
-        "foreign": {name: _set(scans, groups, found, resamples, seed) for name, found in sets.items()},
+        "sets": {name: _set(scans, groups, found, resamples, seed) for name, found in sets.items()},
     }
 
 
-def turned_away(foreignness: Floats, groups: Groups, *, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """Share of scans that a gate turns away, with a 95 % interval by group."""
+def rejected_share(ood_score: Floats, groups: Groups, *, resamples: int = 2000, seed: int = 0) -> Estimate:
+    """Share of scans that a detector rejects, with a 95 % interval by group."""
 
     def statistics(weights: Floats) -> dict[str, Floats]:
-        return {"share": _share(foreignness > 0, weights)}
+        return {"share": _share(ood_score > 0, weights)}
 
     return _estimates(statistics, groups, int(groups.max()) + 1, len(groups), resamples, seed)["share"]
 
 
 def fpr95(scans: Floats, foreign: Floats, weights: Floats) -> Floats:
-    """Share of foreign pictures at most as foreign as 95 % of the scans are: [B] in [0, 1].
+    """Share of OOD images at most as foreign as 95 % of the scans are: [B] in [0, 1].
 
     Args:
         scans: [N]
         foreign: [M]
-        weights: [B, N + M], of scans, then of foreign pictures.
+        weights: [B, N + M], of scans, then of OOD images.
     """
     order, own = np.argsort(scans, kind="stable"), weights[:, : len(scans)]
     reached = np.cumsum(own[:, order], axis=1) >= KEPT * own.sum(axis=1, keepdims=True) - 1e-9
@@ -76,13 +76,13 @@ def fpr95(scans: Floats, foreign: Floats, weights: Floats) -> Floats:
 
 def _set(scans: Floats, groups: Groups, foreign: Floats, resamples: int, seed: int) -> dict[str, Estimate]:
     scores, first = np.concatenate([scans, foreign]), int(groups.max()) + 1
-    is_foreign = np.arange(len(scores)) >= len(scans)
+    is_ood = np.arange(len(scores)) >= len(scans)
 
     def statistics(weights: Floats) -> dict[str, Floats]:
         return {
-            "auroc": auroc(is_foreign, scores, weights),
+            "auroc": auroc(is_ood, scores, weights),
             "fpr95": fpr95(scans, foreign, weights),
-            "let_through": _share(foreign <= 0, weights[:, len(scans) :]),
+            "missed": _share(foreign <= 0, weights[:, len(scans) :]),
         }
 
     everyone = np.concatenate([groups, first + np.arange(len(foreign))])
@@ -112,12 +112,12 @@ _TICKS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100, 200)
 _SCANS, _FOREIGN = COLOURS[0], COLOURS[1]
 
 
-def gate_figure(scans: Floats, foreign: Mapping[str, Floats], seed: int = 0) -> Figure:
-    """One row for the scans and one a foreign set, each picture a point, with what share the gate turns away.
+def ood_figure(scans: Floats, foreign: Mapping[str, Floats], seed: int = 0) -> Figure:
+    """One row for the scans and one a foreign set, each image a point, with what share the detector rejects.
 
     Args:
-        scans: Foreignness [N].
-        foreign: Name of a set → foreignness of its pictures.
+        scans: The OOD score [N].
+        foreign: Name of a set → ood_score of its images.
         seed: Of the points' heights, which mean nothing.
     """
     rows = {"scans": scans, **foreign}
@@ -132,16 +132,16 @@ def gate_figure(scans: Floats, foreign: Mapping[str, Floats], seed: int = 0) -> 
         axes.annotate(
             f"{(scores > 0).mean():.1%}", (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=9
         )
-    axes.annotate("turned away", (1.02, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+    axes.annotate("rejected", (1.02, -0.75), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     axes.axvline(0, color="black", linestyle="--", linewidth=1.2)
     axes.set_xscale("symlog", linthresh=2)
     axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     axes.set_xlim(*_limits(np.concatenate(list(rows.values()))))
     axes.set_yticks(range(len(rows)), [f"{name} (n = {len(scores)})" for name, scores in rows.items()])
     axes.set_ylim(len(rows) - 0.4, -1.1)
-    axes.set_xlabel("Foreignness (dashed: the gate; right of it is turned away; short lines: medians)")
+    axes.set_xlabel("The OOD score (dashed: the detector; right of it is rejected; short lines: medians)")
     axes.grid(axis="x", alpha=0.3)
-    axes.set_title("Scans and foreign pictures", fontsize=11)
+    axes.set_title("Scans and OOD images", fontsize=11)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Fit a gate on validation scans, and say of each what a gate says that does not know it."""
+"""Fit a detector on validation scans, and say of each what a detector says that does not know it."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scipy.linalg import eigh
 from sklearn.model_selection import GroupKFold
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.detector import Floats, Gate, Normal, Numbers, energy, strangeness
+from brain_tumor.evaluation.ood.detector import Floats, Normal, Numbers, OODDetector, combined_score, energy
 
 FOLDS = 5
 DIRECTIONS = 128
@@ -20,17 +20,17 @@ _FEWEST_ABOVE = 2
 
 @dataclass(frozen=True)
 class Fitted:
-    """A gate, and what its like say of the scans that it was fitted on."""
+    """A detector, and what its like say of the scans that it was fitted on."""
 
-    gate: Gate
-    foreignness: Floats
+    detector: OODDetector
+    ood_score: Floats
     """[N], of each scan by a distribution that was fitted without its group."""
 
 
-def fit_gate(
-    features: Numbers, logits: Numbers, groups: npt.NDArray[np.int64], *, turned_away: float, seed: int = 0
+def fit_ood_detector(
+    features: Numbers, logits: Numbers, groups: npt.NDArray[np.int64], *, reject_share: float, seed: int = 0
 ) -> Fitted:
-    """Fit a gate on N scans that the network was not trained on.
+    """Fit a detector on N scans that the network was not trained on.
 
     Distances from what was fitted on are too small. So the limit comes from folds: each scan is measured by a
     distribution that was fitted on other groups (cross-conformal prediction, Vovk 2015).
@@ -39,18 +39,18 @@ def fit_gate(
         features: [N, D], see `brain_tumor.models.protocol.features_and_logits`.
         logits: [N, C].
         groups: int64 [N]: scans of one patient share one.
-        turned_away: Share of scans that may lie above the limit.
+        reject_share: Share of scans that may lie above the limit.
         seed: Of the folds.
 
     Raises:
         DataError: There are too few scans, or too few groups.
     """
-    _require_enough(groups, turned_away)
+    _require_enough(groups, reject_share)
     distances, energies = out_of_fold(features, features, groups, seed), energy(logits)
     usual = np.array([(found.mean(), max(found.std(), 1e-6)) for found in (distances, energies)])
-    scores = strangeness(distances, energies, usual)
-    limit = float(np.sort(scores)[math.ceil((len(scores) + 1) * (1 - turned_away)) - 1])
-    return Fitted(Gate(normal_of(features), usual, limit, turned_away, len(groups)), scores - limit)
+    scores = combined_score(distances, energies, usual)
+    limit = float(np.sort(scores)[math.ceil((len(scores) + 1) * (1 - reject_share)) - 1])
+    return Fitted(OODDetector(normal_of(features), usual, limit, reject_share, len(groups)), scores - limit)
 
 
 def out_of_fold(features: Numbers, asked: Numbers, groups: npt.NDArray[np.int64], seed: int = 0) -> Floats:
@@ -61,13 +61,16 @@ def out_of_fold(features: Numbers, asked: Numbers, groups: npt.NDArray[np.int64]
     return distances
 
 
-def shares_turned_away(
-    gate: Gate, groups: npt.NDArray[np.int64], before: tuple[Numbers, Numbers], after: tuple[Numbers, Numbers]
+def rejected_shares(
+    detector: OODDetector,
+    groups: npt.NDArray[np.int64],
+    before: tuple[Numbers, Numbers],
+    after: tuple[Numbers, Numbers],
 ) -> tuple[float, float]:
-    """What a gate does to the scans that it was fitted on, as if it did not know them, by two engines.
+    """What a detector does to the scans that it was fitted on, as if it did not know them, by two engines.
 
     Args:
-        gate: It.
+        detector: It.
         groups: int64 [N].
         before: Features and logits of the engine that it was fitted with.
         after: Those of another one.
@@ -75,9 +78,9 @@ def shares_turned_away(
     Raises:
         DataError: There are too few scans, or too few groups.
     """
-    _require_enough(groups, gate.turned_away)
+    _require_enough(groups, detector.reject_share)
     first, second = (
-        strangeness(out_of_fold(before[0], features, groups), energy(logits), gate.usual) > gate.limit
+        combined_score(out_of_fold(before[0], features, groups), energy(logits), detector.usual) > detector.limit
         for features, logits in (before, after)
     )
     return float(first.mean()), float(second.mean())
@@ -116,10 +119,10 @@ def _principal(product: Floats, x: Floats) -> tuple[Floats, Floats]:
     return variances, vectors
 
 
-def _require_enough(groups: npt.NDArray[np.int64], turned_away: float) -> None:
-    fewest, found = math.ceil(_FEWEST_ABOVE / turned_away), len(np.unique(groups))
+def _require_enough(groups: npt.NDArray[np.int64], reject_share: float) -> None:
+    fewest, found = math.ceil(_FEWEST_ABOVE / reject_share), len(np.unique(groups))
     if len(groups) < fewest or found < FOLDS:
         raise DataError(
             f"{len(groups)} validation images in {found} groups are too few to tell where the most unusual "
-            f"{turned_away:.1%} of scans begin; it takes {fewest} in {FOLDS}."
+            f"{reject_share:.1%} of scans begin; it takes {fewest} in {FOLDS}."
         )

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.phantom.imaging import SCANNERS, Map, Noise, ellipsoid, scan
-from brain_tumor.data.readers.raster import grey_picture
+from brain_tumor.data.readers.raster import grey_image
 from brain_tumor.data.readers.reading import read_grey
 
 _FAT, _MUSCLE, _MARROW, _ORGAN, _BLOOD = 0.9, 0.35, 0.75, 0.5, 0.15
-"""Brightness in a T1-weighted picture."""
+"""Brightness in a T1-weighted image."""
 
 
 def generated_body(size: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -93,7 +93,7 @@ def _paint(tissue: Map, points: Map, centre: npt.ArrayLike, radii: npt.ArrayLike
     return np.asarray(tissue + inside * (np.float32(brightness) - tissue), np.float32)
 
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 ANATOMY = {
     "examples_overlay.dcm": "MR of the belly",
     "CT_small.dcm": "CT of the spine",
@@ -105,13 +105,13 @@ ANATOMY = {
 """Files of pydicom that show another part of a body, or another modality, and what they show."""
 
 
-def foreign_sets(size: int, count: int = 200, seed: int = 0, scans: Picture | None = None) -> dict[str, Picture]:
+def ood_sets(size: int, count: int = 200, seed: int = 0, scans: GreyImage | None = None) -> dict[str, GreyImage]:
     """All sets.
 
     Args:
-        size: Side of the pictures, S.
-        count: Pictures in a set; of ``anatomy`` there are only as many as its sources have poses.
-        seed: Same seed, same pictures.
+        size: Side of the images, S.
+        count: Images in a set; of ``anatomy`` there are only as many as its sources have poses.
+        seed: Same seed, same images.
         scans: Brain MR slices uint8 [N, S, S], of which ``inverted`` and ``shuffled`` are made; without, those are left
             out.
 
@@ -130,25 +130,25 @@ def foreign_sets(size: int, count: int = 200, seed: int = 0, scans: Picture | No
     return found
 
 
-def photos(count: int, size: int, rng: np.random.Generator) -> Picture:
+def photos(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     """Square crops of three photographs: a temple, a flower, a person."""
     from matplotlib.cbook import get_sample_data
     from sklearn.datasets import load_sample_images
 
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as person:
-        sources = [grey_picture(person)]
-    sources += [grey_picture(Image.fromarray(colours)) for colours in load_sample_images().images]
+        sources = [grey_image(person)]
+    sources += [grey_image(Image.fromarray(colours)) for colours in load_sample_images().images]
     return np.stack([fit_square(_crop(sources[number % len(sources)], rng), size) for number in range(count)])
 
 
-def _crop(picture: Picture, rng: np.random.Generator) -> Picture:
-    side = rng.integers(min(picture.shape) // 3, min(picture.shape), endpoint=True)
-    top, left = (rng.integers(0, length - side, endpoint=True) for length in picture.shape)
-    return picture[top : top + side, left : left + side]
+def _crop(image: GreyImage, rng: np.random.Generator) -> GreyImage:
+    side = rng.integers(min(image.shape) // 3, min(image.shape), endpoint=True)
+    top, left = (rng.integers(0, length - side, endpoint=True) for length in image.shape)
+    return image[top : top + side, left : left + side]
 
 
-def anatomy(count: int, size: int, rng: np.random.Generator) -> Picture:
-    """Real pictures of `ANATOMY`, each in its eight poses (mirrored, turned by quarters)."""
+def anatomy(count: int, size: int, rng: np.random.Generator) -> GreyImage:
+    """Real images of `ANATOMY`, each in its eight poses (mirrored, turned by quarters)."""
     from pydicom.data import get_testdata_file
 
     paths = [str(get_testdata_file(name, download=False)) for name in ANATOMY]
@@ -157,34 +157,34 @@ def anatomy(count: int, size: int, rng: np.random.Generator) -> Picture:
     return np.stack([poses[number] for number in rng.permutation(len(poses))[:count]])
 
 
-def body(count: int, size: int, rng: np.random.Generator) -> Picture:
+def body(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     """Generated slices of trunk and limbs."""
     return np.stack([generated_body(size, rng) for _ in range(count)])
 
 
-def noise(count: int, size: int, rng: np.random.Generator) -> Picture:
+def noise(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     """Noise of five kinds: uniform, normal, sparse dots, blocks, and of a 1/f spectrum."""
     return np.stack([_NOISES[number % len(_NOISES)](size, rng) for number in range(count)])
 
 
-def _uniform(size: int, rng: np.random.Generator) -> Picture:
+def _uniform(size: int, rng: np.random.Generator) -> GreyImage:
     return rng.integers(0, 256, (size, size), np.uint8)
 
 
-def _normal(size: int, rng: np.random.Generator) -> Picture:
+def _normal(size: int, rng: np.random.Generator) -> GreyImage:
     return _bytes(rng.normal(rng.uniform(20, 235), rng.uniform(10, 60), (size, size)))
 
 
-def _dots(size: int, rng: np.random.Generator) -> Picture:
+def _dots(size: int, rng: np.random.Generator) -> GreyImage:
     return _bytes(255.0 * (rng.random((size, size)) < rng.uniform(0.005, 0.2)))
 
 
-def _blocks(size: int, rng: np.random.Generator) -> Picture:
+def _blocks(size: int, rng: np.random.Generator) -> GreyImage:
     coarse = rng.integers(0, 256, (rng.integers(3, 17),) * 2, np.uint8)
     return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _pink(size: int, rng: np.random.Generator) -> Picture:
+def _pink(size: int, rng: np.random.Generator) -> GreyImage:
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
     frequency[0, 0] = np.inf
     field = np.fft.ifft2(np.fft.fft2(rng.standard_normal((size, size))) / frequency).real
@@ -194,7 +194,7 @@ def _pink(size: int, rng: np.random.Generator) -> Picture:
 _NOISES = (_uniform, _normal, _dots, _blocks, _pink)
 
 
-def blank(count: int, size: int, rng: np.random.Generator) -> Picture:
+def blank(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     """Black, white and all greys between; a third of them with a little noise, a third with a faint gradient."""
     level = np.linspace(0, 255, -(-count // 3)).repeat(3)[:count, None, None]
     weak, ramp = rng.uniform(1, 3, (count, 1, 1)), rng.uniform(5, 20, (count, 1, 1)) * np.linspace(-1, 1, size)
@@ -203,7 +203,7 @@ def blank(count: int, size: int, rng: np.random.Generator) -> Picture:
     return _bytes(np.select([kind == 0, kind == 1], [level, noisy], level + ramp))
 
 
-def text(count: int, size: int, rng: np.random.Generator) -> Picture:
+def text(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     """Pages of random words, dark on light and light on dark, in letters of several sizes."""
     return np.stack([_page(size, rng, dark=number % 2 == 0) for number in range(count)])
 
@@ -211,7 +211,7 @@ def text(count: int, size: int, rng: np.random.Generator) -> Picture:
 _LETTERS = list(string.ascii_letters + string.digits + 12 * " ")
 
 
-def _page(size: int, rng: np.random.Generator, *, dark: bool) -> Picture:
+def _page(size: int, rng: np.random.Generator, *, dark: bool) -> GreyImage:
     ground, ink = (0, 255) if dark else (255, 0)
     page = Image.new("L", (size, size), ground)
     height = int(rng.integers(size // 16, size // 5)) + 1
@@ -221,21 +221,21 @@ def _page(size: int, rng: np.random.Generator, *, dark: bool) -> Picture:
     return np.asarray(page)
 
 
-def _inverted(scan: Picture, _: np.random.Generator) -> Picture:
+def _inverted(scan: GreyImage, _: np.random.Generator) -> GreyImage:
     return 255 - scan
 
 
-def _shuffled(scan: Picture, rng: np.random.Generator) -> Picture:
+def _shuffled(scan: GreyImage, rng: np.random.Generator) -> GreyImage:
     """A scan cut into 4 × 4 tiles that change places; what is left at the edges of odd sizes stays."""
-    tile, picture = len(scan) // 4, scan.copy()
+    tile, image = len(scan) // 4, scan.copy()
     corners = [(tile * row, tile * column) for row, column in np.ndindex(4, 4)]
     for (top, left), number in zip(corners, rng.permutation(16), strict=True):
         y, x = corners[number]
-        picture[top : top + tile, left : left + tile] = scan[y : y + tile, x : x + tile]
-    return picture
+        image[top : top + tile, left : left + tile] = scan[y : y + tile, x : x + tile]
+    return image
 
 
-_SETS: dict[str, Callable[[int, int, np.random.Generator], Picture]] = {
+_SETS: dict[str, Callable[[int, int, np.random.Generator], GreyImage]] = {
     "photos": photos,
     "anatomy": anatomy,
     "generated body": body,
@@ -243,8 +243,11 @@ _SETS: dict[str, Callable[[int, int, np.random.Generator], Picture]] = {
     "blank": blank,
     "text": text,
 }
-_OF_SCANS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {"inverted": _inverted, "shuffled": _shuffled}
+_OF_SCANS: dict[str, Callable[[GreyImage, np.random.Generator], GreyImage]] = {
+    "inverted": _inverted,
+    "shuffled": _shuffled,
+}
 
 
-def _bytes(picture: npt.NDArray[np.floating[Any]]) -> Picture:
-    return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
+def _bytes(image: npt.NDArray[np.floating[Any]]) -> GreyImage:
+    return np.asarray(np.clip(np.rint(image), 0, 255), np.uint8)

@@ -64,7 +64,7 @@ def _told(results: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str
     told = dict.fromkeys(
         ("data", "licence", "flow", "partition", "leakage", "model", "weights", "training", "selection", "software"),
         None,
-    ) | {"robustness": None, "foreign": None, "saliency": None, "external": None}
+    ) | {"robustness": None, "ood": None, "saliency": None, "external": None}
     return {**told, **_of_results(results), **_of_data(facts.get("data", {})), **_of_run(facts)}
 
 
@@ -79,12 +79,12 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, str | None]:
     headline = f"macro-F1 {format_estimate(test['f1_macro'])}, accuracy {format_estimate(test['accuracy'])}"
     if "detection/auroc" in test:
         headline += f", detection AUROC {format_estimate(test['detection/auroc'])}"
-    floor = results.get("floor")
+    baseline = results.get("baseline")
     return {
         "numbers": f"test: {n['images']} images in {n['groups']} groups; "
         + ", ".join(f"{name} {count}" for name, count in n["per_class"].items()),
         "sample_size": f"the 95 % interval of accuracy is ± {half:.3f} wide at this size",
-        "headline": headline + (f"; 1-NN floor {floor['test']['f1_macro']:.3f}" if floor else ""),
+        "headline": headline + (f"; 1-NN baseline {baseline['test']['f1_macro']:.3f}" if baseline else ""),
         "uncertainty": "95 % intervals by BCa bootstrap of whole groups (patients), exact where a share is 0 or 1",
         "calibration": f"ECE {format_estimate(calibration['test']['after']['ece'])} after temperature "
         f"{calibration['temperature']:.2f} fitted on validation; report.html"
@@ -99,7 +99,7 @@ def _of_results(results: Mapping[str, Any]) -> dict[str, str | None]:
         if overlap
         else None,
         "robustness": "report.html, robustness" if "robustness" in results else None,
-        "foreign": "report.html, foreign images" if "foreign" in results else None,
+        "ood": "report.html, OOD images" if "ood" in results else None,
         "saliency": "report.html, saliency" if "saliency" in results else None,
         "failures": "report.html, confusion matrix" + (" and surest mistakes" if "mistakes" in results else ""),
     }
@@ -116,11 +116,11 @@ def _of_data(data: Mapping[str, Any]) -> dict[str, str | None]:
     if "train" in data:
         leaks = sum(data["leakage"].values())
         found |= {
-            "flow": f"{data['found']} found, {data['readable']} readable, {data['distinct']} distinct pictures; "
+            "flow": f"{data['found']} found, {data['readable']} readable, {data['distinct']} distinct images; "
             f"{data['train']} training, {data['val']} validation, {data['test']} test, {data['left_out']} left out",
             "partition": f"split {data['split']}, {data['groups']} groups; a group is a patient, a head, or copies "
-            "of a picture",
-            "leakage": f"{leaks} images cross the split" if leaks else "no patient and no picture stands on two sides",
+            "of an image",
+            "leakage": f"{leaks} images cross the split" if leaks else "no patient and no image stands on two sides",
         }
     return found
 
@@ -130,7 +130,7 @@ def _of_run(facts: Mapping[str, Any]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     if "parameters" in model:
         found["model"] = (
-            f"{model['name']}, {model['parameters']:,} parameters, input one grey picture of {model['image_size']} px"
+            f"{model['name']}, {model['parameters']:,} parameters, input one grey image of {model['image_size']} px"
         )
         found["weights"] = "ImageNet weights" if model["weights"] != "none" else "random"
     if training:

@@ -12,7 +12,7 @@ DETECTION = ("detection/auroc", "detection/sensitivity", "detection/specificity"
 
 
 def results_table(results: dict[str, Any]) -> Table:
-    """Metrics of each split with 95 % intervals, and the floor below macro-F1 if there is one.
+    """Metrics of each split with 95 % intervals, and the baseline below macro-F1 if there is one.
 
     Args:
         results: The content of ``results.json``.
@@ -27,9 +27,9 @@ def results_table(results: dict[str, Any]) -> Table:
     for metric in (*HEADLINES, *DETECTION, *classes):
         if metric in results["test"]:
             table.add_row(metric, *(format_estimate(results[split][metric]) for split in splits))
-        if metric == HEADLINES[0] and "floor" in results:
-            floor = (f"{results['floor'][split]['f1_macro']:.3f}" + " " * 15 for split in splits)
-            table.add_row("  1-NN floor", *floor, style="dim")
+        if metric == HEADLINES[0] and "baseline" in results:
+            baseline = (f"{results['baseline'][split]['f1_macro']:.3f}" + " " * 15 for split in splits)
+            table.add_row("  1-NN baseline", *baseline, style="dim")
     return table
 
 

@@ -1,4 +1,4 @@
-"""The report's sections on what a model makes of pictures: robustness, where it looks, its surest mistakes."""
+"""The report's sections on what a model makes of images: robustness, where it looks, its surest mistakes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,7 +30,7 @@ def _robustness(results: Results) -> Section | None:
         f"{found['images']} of {found['of']} images, eleven corruptions at five severities. The worst, "
         f"{worst['corruption']} at severity {worst['severity']}, changes macro-F1 by {format_estimate(change)}."
     )
-    return Section("Robustness", text, [Table(["pictures", *scores, "severity"], rows, frozenset({0}))])
+    return Section("Robustness", text, [Table(["images", *scores, "severity"], rows, frozenset({0}))])
 
 
 def _tta(results: Results) -> Section | None:
@@ -51,22 +51,22 @@ def _tta(results: Results) -> Section | None:
     return Section("Test-time augmentation", text, [Table(["metric", "one view", "mean of views", "change"], rows)])
 
 
-def _foreign(results: Results) -> Section | None:
-    found = results.get("foreign")
+def _ood(results: Results) -> Section | None:
+    found = results.get("ood")
     if not found:
         return None
     scans = found["scans"]
-    figures = ("auroc", "fpr95", "let_through")
+    figures = ("auroc", "fpr95", "missed")
     rows = [
         [name, str(one["auroc"]["n"]), *(format_estimate(one[figure]) for figure in figures)]
-        for name, one in found["foreign"].items()
+        for name, one in found["sets"].items()
     ]
     text = (
-        f"The gate turns away {format_estimate(scans['turned_away'])} of {scans['turned_away']['n']} scans of the test "
-        f"in {scans['groups']} groups. FPR95 is the share of foreign pictures that pass where 95 % of scans do; let "
-        "through is the share that passes this gate. Sets are made of few sources, or generated: see the README."
+        f"The detector rejects {format_estimate(scans['rejected'])} of {scans['rejected']['n']} scans of the test "
+        f"in {scans['groups']} groups. FPR95 is the share of OOD images that pass where 95 % of scans do; let "
+        "through is the share that passes this detector. Sets are made of few sources, or generated: see the README."
     )
-    return Section("Foreign images", text, [Table(["set", "n", "AUROC", "FPR95", "let through"], rows)])
+    return Section("OOD images", text, [Table(["set", "n", "AUROC", "FPR95", "let through"], rows)])
 
 
 def _saliency(results: Results) -> Section | None:
@@ -83,7 +83,7 @@ def _saliency(results: Results) -> Section | None:
             [title, format_estimate(game[name]), _plain(game[name]["chance"]), _plain(game[name]["centre"])]
             for name, title in _GAMES.items()
         ]
-        tables.insert(0, Table(["map against mask", "model", "chance", "centre of the picture"], rows))
+        tables.insert(0, Table(["map against mask", "model", "chance", "centre of the image"], rows))
         n, groups, tolerance = game["images"], game["groups"], game["tolerance_px"]
         text += f" Masks: {n} recognised tumours of {groups} groups, tolerance {tolerance} px."
     return Section("Where the model looks", text, tables)
@@ -94,14 +94,14 @@ def _mistakes(results: Results) -> Section | None:
     if not found:
         return None
     rows = [[row["sample_id"], row["label"], row["prediction"], f"{row['probability']:.1%}"] for row in found]
-    text = "The wrong predictions that the model is surest of; beside each the training pictures most like it."
+    text = "The wrong predictions that the model is surest of; beside each the training images most like it."
     return Section("The surest mistakes of the test", text, [Table(["image", "true", "predicted", "confidence"], rows)])
 
 
-PICTURE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
+IMAGE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
     "robustness": _robustness,
     "tta": _tta,
-    "foreign": _foreign,
+    "ood": _ood,
     "saliency": _saliency,
     "mistakes": _mistakes,
 }

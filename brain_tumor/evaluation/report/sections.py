@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate, splits_of
-from brain_tumor.evaluation.report.image_sections import PICTURE_SECTIONS
+from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS
 from brain_tumor.evaluation.report.page import Section, Table, Tile
 
 Results = Mapping[str, Any]
@@ -16,7 +16,7 @@ _POINT = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_
 
 
 def tiles(results: Results) -> list[Tile]:
-    """The figures of the test that are seen first, and the floor."""
+    """The figures of the test that are seen first, and the baseline."""
     names = {
         "f1_macro": "Macro-F1",
         "balanced_accuracy": "Balanced accuracy",
@@ -24,8 +24,8 @@ def tiles(results: Results) -> list[Tile]:
         "detection/auroc": "Detection AUROC, tumour or not",
     }
     found = [_tile(name, results["test"][metric]) for metric, name in names.items() if metric in results["test"]]
-    if floor := results.get("floor"):
-        found.append(Tile("Macro-F1 of the floor", f"{floor['test']['f1_macro']:.3f}", floor["name"]))
+    if baseline := results.get("baseline"):
+        found.append(Tile("Macro-F1 of the baseline", f"{baseline['test']['f1_macro']:.3f}", baseline["name"]))
     return found
 
 
@@ -45,7 +45,7 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
         "abstention": _abstention,
         "conformal": _conformal,
         "subgroups": _subgroups,
-        **PICTURE_SECTIONS,
+        **IMAGE_SECTIONS,
     }
     made = {name: section for name, maker in makers.items() if (section := maker(results))}
     return [
@@ -59,11 +59,13 @@ def _metrics(results: Results) -> Section:
     for metric in (*HEADLINES, *FURTHER, *DETECTION, "detection/ppv", "detection/npv", "detection/auprc"):
         if metric in results["test"]:
             table.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
-        if metric == "f1_macro" and "floor" in results:
+        if metric == "f1_macro" and "baseline" in results:
             dim.add(len(table))
-            table.append(["f1_macro of the floor", *(f"{results['floor'][split]['f1_macro']:.3f}" for split in splits)])
+            table.append(
+                ["f1_macro of the baseline", *(f"{results['baseline'][split]['f1_macro']:.3f}" for split in splits)]
+            )
     text = (
-        f"{n['test']['images']} images in {n['test']['groups']} groups (a patient, a head, or copies of a picture). "
+        f"{n['test']['images']} images in {n['test']['groups']} groups (a patient, a head, or copies of an image). "
         "95 % intervals: BCa bootstrap of whole groups; exact (Clopper–Pearson, a group as one trial) where a share is "
         "0 or 1. Nothing was chosen on the test."
     )

@@ -1,1 +1,1 @@
-"""How far a model holds when pictures are not what it knows: corrupted, or seen a little differently."""
+"""How far a model holds when images are not what it knows: corrupted, or seen a little differently."""

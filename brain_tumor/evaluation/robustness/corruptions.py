@@ -8,104 +8,104 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex128]
 Generator = np.random.Generator
 
 
-def rician_noise(picture: Picture, level: float, rng: Generator) -> Picture:
+def rician_noise(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in greys."""
-    real, imaginary = level * rng.standard_normal((2, *picture.shape), np.float32)
-    return _grey(np.hypot(picture + real, imaginary))
+    real, imaginary = level * rng.standard_normal((2, *image.shape), np.float32)
+    return _grey(np.hypot(image + real, imaginary))
 
 
-def gaussian_blur(picture: Picture, level: float, _: Generator) -> Picture:
+def gaussian_blur(image: GreyImage, level: float, _: Generator) -> GreyImage:
     """Level: σ as a share of the side."""
-    sigma = level * max(picture.shape)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
+    sigma = level * max(image.shape)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def motion(picture: Picture, level: float, rng: Generator) -> Picture:
+def motion(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """The head moves between groups of phase-encoding lines, so that each was measured somewhere else.
 
-    The lines in the middle of k-space hold most of the picture and stay where they are: else it would just be shifted.
+    The lines in the middle of k-space hold most of the image and stay where they are: else it would just be shifted.
     Level: deviation of the positions, as a share of the side.
     """
     groups = 9
 
     def move(spectrum: Spectrum) -> Spectrum:
         line, column = (np.fft.fftfreq(side) for side in spectrum.shape)
-        place = rng.standard_normal((groups, 2)) * level * max(picture.shape)
+        place = rng.standard_normal((groups, 2)) * level * max(image.shape)
         place[groups // 2] = 0
         along, across = place[((line + 0.5) * groups).astype(int)].T[..., None]
         phase: Floats = line[:, None] * along + column * across
         return np.asarray(spectrum * np.exp(-2j * np.pi * phase))
 
-    return _in_k_space(picture, rng, move)
+    return _in_k_space(image, rng, move)
 
 
-def ghosting(picture: Picture, level: float, rng: Generator) -> Picture:
+def ghosting(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """Every n-th phase-encoding line is weaker: faint copies lie over the head; level: share of its signal lost."""
     every = int(rng.integers(2, 5))
 
     def weaken(spectrum: Spectrum) -> Spectrum:
         gain = np.ones(len(spectrum))
-        gain[every - 1 :: every] -= level  # line 0, the mean of the picture, stays
+        gain[every - 1 :: every] -= level  # line 0, the mean of the image, stays
         return spectrum * gain[:, None]
 
-    return _in_k_space(picture, rng, weaken)
+    return _in_k_space(image, rng, weaken)
 
 
-def rotation(picture: Picture, level: float, rng: Generator) -> Picture:
+def rotation(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """About the centre, to either side; level: degrees."""
-    height, width = picture.shape
+    height, width = image.shape
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), _either(rng) * level, 1)
-    return np.asarray(cv2.warpAffine(picture, turn, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def zoom(picture: Picture, level: float, rng: Generator) -> Picture:
+def zoom(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """Cut out a window somewhere and enlarge it; level: share of the side that is cut away."""
-    height, width = picture.shape
+    height, width = image.shape
     rows, columns = max(2, round(height * (1 - level))), max(2, round(width * (1 - level)))
     top, left = (rng.random(2) * (height - rows, width - columns)).round().astype(int)
-    window = picture[top : top + rows, left : left + columns]
+    window = image[top : top + rows, left : left + columns]
     return np.asarray(cv2.resize(window, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def bias_field(picture: Picture, level: float, rng: Generator) -> Picture:
+def bias_field(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """Brightness that drifts across the head: the exponential of a smooth polynomial (Van Leemput 1999).
 
     Level: largest log-gain in the head, either way of its mean; cut off at white.
     """
-    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in picture.shape), indexing="ij")
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in image.shape), indexing="ij")
     terms = np.stack([x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3])
     field = np.tensordot(rng.standard_normal(5), terms, axes=1)
-    head = field[picture > 10] if (picture > 10).any() else field
+    head = field[image > 10] if (image > 10).any() else field
     reach = max(np.abs(head - head.mean()).max(), 1e-9)
-    return _grey(picture * np.exp(level * (field - head.mean()) / reach))
+    return _grey(image * np.exp(level * (field - head.mean()) / reach))
 
 
-def gamma(picture: Picture, level: float, rng: Generator) -> Picture:
+def gamma(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """Contrast bent to the dark or to the bright; level: log of the exponent."""
-    return _by_table(picture, 255 * (np.arange(256) / 255) ** np.exp(_either(rng) * level))
+    return _by_table(image, 255 * (np.arange(256) / 255) ** np.exp(_either(rng) * level))
 
 
-def brightness(picture: Picture, level: float, rng: Generator) -> Picture:
+def brightness(image: GreyImage, level: float, rng: Generator) -> GreyImage:
     """All greys scaled, cut off at white; level: log of the factor, either way."""
-    return _by_table(picture, np.arange(256) * np.exp(_either(rng) * level))
+    return _by_table(image, np.arange(256) * np.exp(_either(rng) * level))
 
 
-def jpeg(picture: Picture, level: float, _: Generator) -> Picture:
+def jpeg(image: GreyImage, level: float, _: Generator) -> GreyImage:
     """Stored lossily once more; level: 100 − quality."""
-    stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])[1]
+    stored = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])[1]
     return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def downsampling(picture: Picture, level: float, _: Generator) -> Picture:
+def downsampling(image: GreyImage, level: float, _: Generator) -> GreyImage:
     """Shrunk and enlarged again; level: how many pixels become one, along each side."""
-    height, width = picture.shape
-    small = cv2.resize(picture, (round(width / level), round(height / level)), interpolation=cv2.INTER_AREA)
+    height, width = image.shape
+    small = cv2.resize(image, (round(width / level), round(height / level)), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -113,18 +113,18 @@ def _either(rng: Generator) -> int:
     return 1 if rng.random() < 0.5 else -1
 
 
-def _grey(values: npt.NDArray[np.floating]) -> Picture:
+def _grey(values: npt.NDArray[np.floating]) -> GreyImage:
     return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
 
 
-def _by_table(picture: Picture, table: Floats) -> Picture:
-    return _grey(table)[picture]
+def _by_table(image: GreyImage, table: Floats) -> GreyImage:
+    return _grey(table)[image]
 
 
-def _in_k_space(picture: Picture, rng: Generator, change: Callable[[Spectrum], Spectrum]) -> Picture:
-    """Change the spectrum of a picture whose phase-encoding lines, its rows, run left–right or up–down."""
+def _in_k_space(image: GreyImage, rng: Generator, change: Callable[[Spectrum], Spectrum]) -> GreyImage:
+    """Change the spectrum of an image whose phase-encoding lines, its rows, run left–right or up–down."""
     upright = rng.random() < 0.5
-    changed = np.abs(np.fft.ifft2(change(np.fft.fft2(picture if upright else picture.T))))
+    changed = np.abs(np.fft.ifft2(change(np.fft.fft2(image if upright else image.T))))
     return _grey(changed if upright else changed.T)
 
 
@@ -135,7 +135,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 class Corruption:
     """An effect and how strong it is at each severity."""
 
-    effect: Callable[[Picture, float, np.random.Generator], Picture]
+    effect: Callable[[GreyImage, float, np.random.Generator], GreyImage]
     levels: tuple[float, float, float, float, float]
     """In the unit that the effect's docstring names."""
 
@@ -156,24 +156,24 @@ CORRUPTIONS = {
 """Name, as figures show it → corruption."""
 
 
-def corrupt(name: str, picture: Picture, severity: int, rng: np.random.Generator) -> Picture:
-    """Corrupt one picture.
+def corrupt(name: str, image: GreyImage, severity: int, rng: np.random.Generator) -> GreyImage:
+    """Corrupt one image.
 
     Args:
         name: One of `CORRUPTIONS`.
-        picture: uint8 [H, W].
-        severity: 1 … 5; 0 leaves the picture as it is.
+        image: uint8 [H, W].
+        severity: 1 … 5; 0 leaves the image as it is.
         rng: Decides direction, place and noise; the same state at another severity draws the same, only stronger.
 
     Returns:
         uint8 [H, W], a new array.
     """
     if severity == 0:
-        return picture.copy()
+        return image.copy()
     corruption = CORRUPTIONS[name]
-    return corruption.effect(picture, corruption.levels[severity - 1], rng)
+    return corruption.effect(image, corruption.levels[severity - 1], rng)
 
 
 def draw_of(name: str, seed: int, number: int) -> np.random.Generator:
-    """What decides how picture ``number`` is corrupted: no other corruption, picture or severity has a part in it."""
+    """What decides how image ``number`` is corrupted: no other corruption, image or severity has a part in it."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), number])

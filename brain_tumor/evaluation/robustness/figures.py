@@ -49,15 +49,15 @@ def robustness_curves(document: dict[str, Any]) -> Figure:
     return figure
 
 
-def corruption_examples(picture: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
-    """One picture uint8 [S, S] under every corruption: a line each, severity 0 to 5 from left to right."""
+def corruption_examples(image: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
+    """One image uint8 [S, S] under every corruption: a line each, severity 0 to 5 from left to right."""
     columns = (0, *SEVERITIES)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.01, hspace=0, wspace=0)
     figure = Figure(figsize=(1.2 * len(columns) + 1.2, 1.2 * len(CORRUPTIONS) + 0.3), layout=layout)
     grid = figure.subplots(len(CORRUPTIONS), len(columns))
     for line, name in zip(grid, CORRUPTIONS, strict=True):
         for axes, severity in zip(line, columns, strict=True):
-            axes.imshow(corrupt(name, picture, severity, draw_of(name, seed, 0)), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(corrupt(name, image, severity, draw_of(name, seed, 0)), cmap="gray", vmin=0, vmax=255)
             axes.set_xticks([])
             axes.set_yticks([])
         line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")

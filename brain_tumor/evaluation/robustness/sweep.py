@@ -1,4 +1,4 @@
-"""How performance falls as pictures get worse: every corruption at every severity."""
+"""How performance falls as images get worse: every corruption at every severity."""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
 from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores, stratified
@@ -15,7 +15,7 @@ from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, di
 
 def robustness(
     classify: Classify,
-    pictures: Pictures,
+    images: Images,
     labels: Rows,
     classes: Sequence[str],
     groups: Rows,
@@ -25,7 +25,7 @@ def robustness(
     resamples: int = 1000,
     batch_size: int = 64,
 ) -> dict[str, Any]:
-    """Scores of corrupted pictures beside those of the pictures as they are; 56 classifications an image.
+    """Scores of corrupted images beside those of the images as they are; 56 classifications an image.
 
     A corruption is told by its five scores, by its worst, and by the area under its curve from severity 0 to 5
     (trapezoids, in [0, 1]); the mean of the areas is the mean corruption score, as in Hendrycks & Dietterich 2019 but
@@ -33,7 +33,7 @@ def robustness(
 
     Args:
         classify: Grey squares → probabilities.
-        pictures: uint8 [N, S, S], read a batch at a time.
+        images: uint8 [N, S, S], read a batch at a time.
         labels: int64 [N].
         classes: C names.
         groups: int64 [N], which an interval draws whole.
@@ -49,7 +49,7 @@ def robustness(
     """
     start = time.perf_counter()
     rows = stratified(labels, limit, seed)
-    clean, corrupted = _probabilities(classify, pictures, rows, len(classes), seed, batch_size)
+    clean, corrupted = _probabilities(classify, images, rows, len(classes), seed, batch_size)
     truth = labels[rows]
     base = scores(truth, clean, classes)
     told = {name: _curve(truth, corrupted[name], classes, base) for name in CORRUPTIONS}
@@ -70,20 +70,20 @@ def robustness(
 
 
 def _probabilities(
-    classify: Classify, pictures: Pictures, rows: Rows, classes: int, seed: int, batch_size: int
+    classify: Classify, images: Images, rows: Rows, classes: int, seed: int, batch_size: int
 ) -> tuple[Floats, dict[str, npt.NDArray[np.float64]]]:
-    """Of the clean pictures [n, C], and of each corruption [5, n, C]; each picture is read once."""
+    """Of the clean images [n, C], and of each corruption [5, n, C]; each image is read once."""
     clean = np.empty((len(rows), classes))
     corrupted = {name: np.empty((len(SEVERITIES), len(rows), classes)) for name in CORRUPTIONS}
-    for first in progress(range(0, len(rows), batch_size), "Corrupting pictures"):
+    for first in progress(range(0, len(rows), batch_size), "Corrupting images"):
         part = slice(first, first + batch_size)
-        batch = pictures[rows[part]]
+        batch = images[rows[part]]
         clean[part] = classify(batch)
         for name, found in corrupted.items():
             for severity in SEVERITIES:
                 worse = [
-                    corrupt(name, picture, severity, draw_of(name, seed, int(row)))
-                    for picture, row in zip(batch, rows[part], strict=True)
+                    corrupt(name, image, severity, draw_of(name, seed, int(row)))
+                    for image, row in zip(batch, rows[part], strict=True)
                 ]
                 found[severity - 1, part] = classify(np.stack(worse))
     return clean, corrupted

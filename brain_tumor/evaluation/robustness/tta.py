@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean answer over views of a picture, and whether the views agree."""
+"""Test-time augmentation: the mean answer over views of an image, and whether the views agree."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.data.images import Pictures
+from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores, stratified
 
@@ -23,7 +23,7 @@ VIEWS = {
 
 
 def view(squares: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
-    """One of `VIEWS` of pictures uint8 [B, S, S]; what comes in from outside is black."""
+    """One of `VIEWS` of images uint8 [B, S, S]; what comes in from outside is black."""
     mirrored, degrees, right, down = VIEWS[name]
     seen = np.ascontiguousarray(squares[..., ::-1] if mirrored else squares)
     if not (degrees or right or down):
@@ -35,13 +35,13 @@ def view(squares: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
 
 
 def view_probabilities(classify: Classify, squares: npt.NDArray[np.uint8]) -> Floats:
-    """Probabilities of all `VIEWS` of pictures uint8 [B, S, S]: float64 [views, B, C], those as they are first."""
+    """Probabilities of all `VIEWS` of images uint8 [B, S, S]: float64 [views, B, C], those as they are first."""
     return np.stack([classify(view(squares, name)) for name in VIEWS])
 
 
 def augmented(
     classify: Classify,
-    pictures: Pictures,
+    images: Images,
     labels: Rows,
     classes: Sequence[str],
     groups: Rows,
@@ -51,14 +51,14 @@ def augmented(
     resamples: int = 1000,
     batch_size: int = 64,
 ) -> dict[str, Any]:
-    """Scores of the mean over views beside those of the pictures alone; six classifications an image.
+    """Scores of the mean over views beside those of the images alone; six classifications an image.
 
     An image is unstable if its most probable class is not the same in all views. If the unstable ones are much more
     often wrong than the others, disagreement says when not to trust an answer.
 
     Args:
         classify: Grey squares → probabilities.
-        pictures: uint8 [N, S, S], read a batch at a time.
+        images: uint8 [N, S, S], read a batch at a time.
         labels: int64 [N].
         classes: C names.
         groups: int64 [N], which intervals draw whole.
@@ -74,7 +74,7 @@ def augmented(
     rows = stratified(labels, limit, seed)
     parts = [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
     by_view = np.concatenate(
-        [view_probabilities(classify, pictures[part]) for part in progress(parts, "Looking from several sides")],
+        [view_probabilities(classify, images[part]) for part in progress(parts, "Looking from several sides")],
         axis=1,
     )
     truth, before, after = labels[rows], by_view[0], by_view.mean(axis=0)

@@ -17,17 +17,17 @@ from brain_tumor.errors import BundleError, require
 from brain_tumor.serving.bundle import Bundle
 
 Pixels = npt.NDArray[np.uint8]
-"""Grey pictures uint8 [B, 1, S, S] of the bundle's image size."""
+"""Grey images uint8 [B, 1, S, S] of the bundle's image size."""
 Floats = npt.NDArray[np.float32]
 
 
 class Outputs(NamedTuple):
-    """What a network makes of B pictures."""
+    """What a network makes of B images."""
 
     logits: Floats
     """float32 [B, classes]."""
     features: Floats | None = None
-    """float32 [B, D], of all stages; None where the bundle has no gate, which is what they are for."""
+    """float32 [B, D], of all stages; None where the bundle has no detector, which is what they are for."""
 
 
 Engine = Callable[[Pixels], Outputs]

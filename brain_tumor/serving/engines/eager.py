@@ -52,7 +52,7 @@ def network_of(bundle: Bundle) -> FromPixels:
         raise BundleError(
             f"{bundle.folder / WEIGHTS} does not hold the weights of this architecture; copy the whole bundle again."
         ) from error
-    return FromPixels(network, Normalize(bundle.mean, bundle.std), features=bundle.gate is not None).eval()
+    return FromPixels(network, Normalize(bundle.mean, bundle.std), features=bundle.ood_detector is not None).eval()
 
 
 def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:

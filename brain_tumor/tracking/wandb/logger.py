@@ -108,7 +108,7 @@ class DashboardLogger(WandbLogger):
         mode: "online", "offline" or "disabled" (log nothing); None is as the environment says, else online.
         offline: The same as ``mode="offline"``.
         id: Of an earlier run to go on with; None makes a new one.
-        images: Also log pictures of patients: those of the table of errors.
+        images: Also log images of patients: those of the table of errors.
         log_model: Also log the best checkpoint.
         settings: Of ``wandb.Settings``.
 

@@ -17,7 +17,7 @@ _COLUMNS = ["sample_id", "class", "prediction", "probability", "group"]
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """The run's own figures, which hold nobody's picture."""
+    """The run's own figures, which hold nobody's image."""
     import wandb
 
     return {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))}
@@ -67,11 +67,11 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
     if not images or wrong.empty:
         return wandb.Table(columns=_COLUMNS, data=rows)
     places = datamodule.samples["sample_id"].tolist()
-    pictures = datamodule.images[[places.index(name) for name in wrong["sample_id"]]]
+    grey = datamodule.images[[places.index(name) for name in wrong["sample_id"]]]
     found = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
-    heats = heat_maps(classifier.network, datamodule.normalize, pictures, found)
+    heats = heat_maps(classifier.network, datamodule.normalize, grey, found)
     shown = [
-        [*row, wandb.Image(picture), wandb.Image(overlay(picture, heat))]
-        for row, picture, heat in zip(rows, pictures, heats, strict=True)
+        [*row, wandb.Image(image), wandb.Image(overlay(image, heat))]
+        for row, image, heat in zip(rows, grey, heats, strict=True)
     ]
     return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=shown)

@@ -23,9 +23,9 @@ from brain_tumor.training.distributed.world import World
 
 _GRACE = 10.0
 """Seconds that this process has to fail by itself once another one died, before it is ended."""
-_LAST_WORDS = 3.0
+_EXIT_SECONDS = 3.0
 """Seconds that a process whose connection broke may take to end."""
-_FAREWELL = 20.0
+_JOIN_SECONDS = 20.0
 """Seconds that the others have to end by themselves after the last step."""
 _NO_ANSWER = ("Timed out", "timed out", "Timeout", "Connection closed by peer", "Connection reset")
 """What gloo and NCCL say of a process that is gone or hangs."""
@@ -70,11 +70,11 @@ class Ranks:
     def dead(self, patience: float = 0) -> str | None:
         """What became of a process that ended before its time, or None if none does within some seconds."""
         deadline = time.monotonic() + patience
-        while not (reason := self._obituary()) and time.monotonic() < deadline:
+        while not (reason := self._first_failure()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return reason
 
-    def _obituary(self) -> str | None:
+    def _first_failure(self) -> str | None:
         for rank, process in self._processes.items():
             code = process.poll()
             if code:
@@ -123,12 +123,12 @@ def other_ranks(world: World, run_dir: Path, on_death: Callable[[str], None]) ->
             watch.start()
         try:
             yield ranks
-            ranks.end(_FAREWELL)
+            ranks.end(_JOIN_SECONDS)
         except BrainTumorError:  # all ranks raise it, and this one tells
-            ranks.end(_FAREWELL)
+            ranks.end(_JOIN_SECONDS)
             raise
         except Exception as error:
-            if ours and (reason := ranks.dead(_LAST_WORDS if _no_answer(error) else 0) or _no_answer(error)):
+            if ours and (reason := ranks.dead(_EXIT_SECONDS if _no_answer(error) else 0) or _no_answer(error)):
                 raise RankError(reason) from error
             raise
         finally:

@@ -13,10 +13,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.errors import BrainTumorError
-from brain_tumor.training.distributed.world import settle_world
+from brain_tumor.training.distributed.world import resolve_world
 
 
-def take_part(cfg: DictConfig) -> None:
+def train_as_worker(cfg: DictConfig) -> None:
     """Build the training that ``cfg`` says and fit along.
 
     Args:
@@ -27,17 +27,17 @@ def take_part(cfg: DictConfig) -> None:
     from brain_tumor.run_dir.resume import checkpoint_to_resume
     from brain_tumor.training import build as assemble
     from brain_tumor.training.fit import fit
-    from brain_tumor.training.known_warnings import without_noise
-    from brain_tumor.training.precision import settle_precision
+    from brain_tumor.training.known_warnings import ignore_known_warnings
+    from brain_tumor.training.precision import resolve_precision
     from brain_tumor.training.signals import stop_signals
 
-    world = settle_world(cfg)
-    with without_noise():
+    world = resolve_world(cfg)
+    with ignore_known_warnings():
         seed_everything(cfg.seed, workers=True, verbose=False)
         datamodule = assemble.build_datamodule(cfg)
         datamodule.load()
         classifier = assemble.build_classifier(cfg, datamodule)
-        settle_precision(cfg, classifier, world)
+        resolve_precision(cfg, classifier, world)
         with stop_signals() as stop, stop.deferred():
             checkpoint = checkpoint_to_resume(Path(cfg.paths.run_dir), cfg.resume)
             fit(assemble.build_trainer(cfg, [], stop), classifier, datamodule, checkpoint)
@@ -53,7 +53,7 @@ def main() -> None:
     if not document:  # rank 0 ended before it came to training
         return
     try:
-        take_part(DictConfig(OmegaConf.create(document)))
+        train_as_worker(DictConfig(OmegaConf.create(document)))
     except BrainTumorError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

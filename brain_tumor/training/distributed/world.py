@@ -74,7 +74,7 @@ def find_world(trainer: DictConfig) -> World:
     return World(size, rank, local_size, launcher)
 
 
-def settle_world(cfg: DictConfig) -> World:
+def resolve_world(cfg: DictConfig) -> World:
     """`find_world`, written into ``trainer.devices`` and ``trainer.num_nodes`` of a composed configuration.
 
     Raises:

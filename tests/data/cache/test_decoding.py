@@ -10,8 +10,8 @@ from brain_tumor.data.cache.decoding import decode, fit_square
 
 def test_facts_say_how_the_file_stores_its_picture(tmp_path):
     path = tmp_path / "scan.jpg"
-    picture = np.pad(draw("glioma", 0)[:30], 4, constant_values=200)
-    Image.fromarray(picture).convert("RGB").save(path, quality=95)
+    image = np.pad(draw("glioma", 0)[:30], 4, constant_values=200)
+    Image.fromarray(image).convert("RGB").save(path, quality=95)
 
     facts = next(decode([str(path)], 32)).facts
 

@@ -15,8 +15,8 @@ def scene(seed, side=256):
     return (np.hypot(x / 0.8, y / 0.9) < 1) * np.clip(120 + 900 * detail, 30, 250)
 
 
-def small(picture, moved=(0.0, 0.0), stretch=(1.0, 1.0)):
-    side = len(picture)
+def small(image, moved=(0.0, 0.0), stretch=(1.0, 1.0)):
+    side = len(image)
     centre = side / 2
     matrix = np.array(
         [
@@ -24,7 +24,7 @@ def small(picture, moved=(0.0, 0.0), stretch=(1.0, 1.0)):
             [0, stretch[1], centre * (1 - stretch[1]) + moved[1] * side],
         ]
     )
-    warped = cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
     return cv2.resize(warped, (64, 64), interpolation=cv2.INTER_AREA).astype(np.uint8)[None]
 
 
@@ -35,14 +35,14 @@ def small(picture, moved=(0.0, 0.0), stretch=(1.0, 1.0)):
     st.tuples(st.floats(0.95, 1.05), st.floats(0.95, 1.05)),
 )
 def test_moved_and_stretched_copies_are_laid_over_their_original(seed, moved, stretch):
-    picture = scene(seed)
+    image = scene(seed)
 
-    assert aligned_similarity(small(picture), small(picture, moved, stretch))[0] > 0.98
+    assert aligned_similarity(small(image), small(image, moved, stretch))[0] > 0.98
 
 
 def test_it_is_much_better_than_without_alignment():
-    picture = scene(0)
-    one, other = small(picture), small(picture, (0.04, -0.03))
+    image = scene(0)
+    one, other = small(image), small(image, (0.04, -0.03))
 
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] < 0.9
     assert aligned_similarity(one, other)[0] > 0.99

@@ -78,7 +78,7 @@ def test_the_veto_says_counts_and_ways_out():
         veto(leakage(TABLE, PAIRS))
 
     message = str(caught.value)
-    assert "2 of 4 test images show a patient or picture of train (2 are copies)" in message
+    assert "2 of 4 test images show a patient or image of train (2 are copies)" in message
     assert "1 of 1 val images" in message
     assert "split=grouped" in message
     assert "split.allow_leakage=true" in message

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from brain_tumor.data.duplicates.pairs import distinct_pictures, link
+from brain_tumor.data.duplicates.pairs import distinct_images, link
 from brain_tumor.data.samples import samples_table
 
 
@@ -31,4 +31,4 @@ def test_distinct_pictures_count_copies_once():
     samples = samples_table(pd.DataFrame({"sample_id": [*"abcd"], "label": "x"}))
     pairs = pd.DataFrame({"left": [0, 1, 2], "right": [1, 2, 3], "kind": ["exact", "near", "related"]})
 
-    assert distinct_pictures(samples, pairs) == 2
+    assert distinct_images(samples, pairs) == 2

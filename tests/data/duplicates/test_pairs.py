@@ -8,28 +8,28 @@ from PIL import Image
 
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.duplicates import pairs as pairs_module
-from brain_tumor.data.duplicates.pairs import find_pairs, picture_pairs
+from brain_tumor.data.duplicates.pairs import find_pairs, image_pairs
 from brain_tumor.data.phantom import draw_patients, render
 
 SIZE = 128
 
 
-def cropped(picture):
-    return picture[2:-2, 2:-2]
+def cropped(image):
+    return image[2:-2, 2:-2]
 
 
-def shifted(picture):
-    return np.pad(picture, ((2, 0), (2, 0)))[:-2, :-2]
+def shifted(image):
+    return np.pad(image, ((2, 0), (2, 0)))[:-2, :-2]
 
 
 COPIES = {
-    "half.png": lambda picture: cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA),
-    "bright.png": lambda picture: np.clip(picture * 1.15, 0, 255).astype(np.uint8),
-    "dark.png": lambda picture: (picture * 0.85).astype(np.uint8),
+    "half.png": lambda image: cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA),
+    "bright.png": lambda image: np.clip(image * 1.15, 0, 255).astype(np.uint8),
+    "dark.png": lambda image: (image * 0.85).astype(np.uint8),
     "crop.png": cropped,
     "shift.png": shifted,
-    "mirror.png": lambda picture: picture[:, ::-1],
-    "upside.png": lambda picture: picture[::-1],
+    "mirror.png": lambda image: image[:, ::-1],
+    "upside.png": lambda image: image[::-1],
 }
 
 
@@ -42,8 +42,8 @@ def originals():
 def found(originals, tmp_path_factory):
     """Pairs among 30 patients, and copies of the first, by file name."""
     folder = tmp_path_factory.mktemp("planted")
-    for number, picture in enumerate(originals):
-        Image.fromarray(picture).save(folder / f"{number:02d}.png")
+    for number, image in enumerate(originals):
+        Image.fromarray(image).save(folder / f"{number:02d}.png")
     for name, copy in COPIES.items():
         Image.fromarray(np.ascontiguousarray(copy(originals[0]))).save(folder / name)
     Image.fromarray(originals[0]).save(folder / "jpeg40.jpg", quality=40)
@@ -51,10 +51,10 @@ def found(originals, tmp_path_factory):
     (folder / "exact.png").write_bytes((folder / "00.png").read_bytes())
     for name in ("blank1.png", "blank2.png"):
         Image.new("L", (SIZE, SIZE)).save(folder / name)
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     paths = sorted(folder.iterdir())
     cache = cached_images([str(path) for path in paths], SIZE, folder / "cache")
-    table = picture_pairs(cache)
+    table = image_pairs(cache)
     names = np.array([path.name for path in paths], object)
     return table.assign(left=names[table["left"]], right=names[table["right"]]), cache
 
@@ -79,7 +79,7 @@ def test_same_bytes_and_same_pixels_are_told_apart(found):
 
 
 def test_nothing_else_is_a_pair(found):
-    """Not other patients, not blank pictures, not what cannot be read."""
+    """Not other patients, not blank images, not what cannot be read."""
     copies = {"00.png", "exact.png", "pixels.bmp", "jpeg40.jpg", *COPIES}
     table = found[0]
 
@@ -92,7 +92,7 @@ def test_they_are_found_once_and_read_afterwards(found, monkeypatch):
     table, cache = found
     monkeypatch.setattr(pairs_module, "find_pairs", lambda *_: pytest.fail("searched again"))
 
-    assert len(picture_pairs(cache)) == len(table)
+    assert len(image_pairs(cache)) == len(table)
 
 
 def test_large_clusters_list_what_holds_them_together(originals, monkeypatch):
@@ -113,7 +113,7 @@ def test_neighbouring_slices_are_related_not_near(originals):
 
     noise = cv2.GaussianBlur(np.random.default_rng(0).normal(size=(SIZE, SIZE)), (0, 0), 3)
     neighbour = np.clip(originals[1] + 240 * noise * (originals[1] > 20), 0, 255).astype(np.uint8)
-    views = np.stack([fingerprint(picture) for picture in (*originals, neighbour)])
+    views = np.stack([fingerprint(image) for image in (*originals, neighbour)])
     facts = pd.DataFrame({"sha256": [*map(str, range(31))], "pixels": [*map(str, range(31))]})
 
     table = find_pairs(facts, views)

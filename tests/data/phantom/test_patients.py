@@ -31,16 +31,16 @@ def test_labels_are_balanced_and_told_by_nothing_else():
 def test_a_slice_depends_on_seed_patient_and_number_alone(seed, number, index):
     patient = draw_patients(40, seed)[number]
 
-    picture, mask = render(patient, index, 40)
+    image, mask = render(patient, index, 40)
     render(draw_patients(40, seed + 1)[number], index, 40)
     again, mask_again = render(draw_patients(40, seed)[number], index, 40)
 
-    assert picture.dtype == np.uint8
-    assert picture.shape == mask.shape == (40, 40)
-    np.testing.assert_array_equal(picture, again)
+    assert image.dtype == np.uint8
+    assert image.shape == mask.shape == (40, 40)
+    np.testing.assert_array_equal(image, again)
     np.testing.assert_array_equal(mask, mask_again)
-    assert not np.array_equal(picture, render(patient, index + 1, 40)[0])
-    assert not np.array_equal(picture, render(draw_patients(40, seed + 1)[number], index, 40)[0])
+    assert not np.array_equal(image, render(patient, index + 1, 40)[0])
+    assert not np.array_equal(image, render(draw_patients(40, seed + 1)[number], index, 40)[0])
 
 
 @pytest.mark.parametrize("label", KINDS)
@@ -103,17 +103,17 @@ class TestScanner:
     def test_noise_is_ricians(self):
         """Without signal Rice's is Rayleigh's distribution: mean / standard deviation = √(π / (4 − π))."""
         scanner = Scanner(noise=0.05, bias=0.0, gamma=1.0, zoom=1.0)
-        picture = scan(np.zeros((256, 256), np.float32), scanner, np.random.default_rng(0)).astype(float)
+        image = scan(np.zeros((256, 256), np.float32), scanner, np.random.default_rng(0)).astype(float)
 
-        assert picture.mean() / picture.std() == pytest.approx(np.sqrt(np.pi / (4 - np.pi)), rel=0.03)
+        assert image.mean() / image.std() == pytest.approx(np.sqrt(np.pi / (4 - np.pi)), rel=0.03)
 
     def test_bias_field_is_smooth_and_grows_with_its_strength(self):
         def spread(bias):
             scanner = Scanner(noise=0.0, bias=bias, gamma=1.0, zoom=1.0)
             flat = np.full((64, 64), 0.5, np.float32)
-            pictures = [scan(flat, scanner, np.random.default_rng(seed)).astype(float) for seed in range(8)]
-            assert all(np.abs(np.diff(picture)).max() < 8 for picture in pictures)
-            return np.mean([picture.std() / picture.mean() for picture in pictures])
+            images = [scan(flat, scanner, np.random.default_rng(seed)).astype(float) for seed in range(8)]
+            assert all(np.abs(np.diff(image)).max() < 8 for image in images)
+            return np.mean([image.std() / image.mean() for image in images])
 
         assert spread(0.0) < 0.01 < spread(0.1) < spread(0.3)
 

@@ -37,8 +37,8 @@ def test_samples_say_all_that_is_known(tmp_path):
     assert (table[["source", "plane"]] != "").all(axis=None)
     assert ((table["mask_path"] == "") == (table["label"] == "no_tumor")).all()
     for row in table.itertuples():
-        with Image.open(row.path) as picture:
-            assert (picture.mode, picture.size) == ("L", (32, 32))
+        with Image.open(row.path) as image:
+            assert (image.mode, image.size) == ("L", (32, 32))
         if row.mask_path:
             with Image.open(row.mask_path) as mask:
                 assert mask.mode == "1"

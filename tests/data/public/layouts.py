@@ -38,14 +38,14 @@ def write(name: str, root: Path, train: int = 12, test: int = 4) -> Path:
     return root
 
 
-def write_mat(path: Path, label: int, pid: str, picture: np.ndarray, mask: np.ndarray | None = None) -> Path:
+def write_mat(path: Path, label: int, pid: str, image: np.ndarray, mask: np.ndarray | None = None) -> Path:
     """A file as MATLAB -v7.3 writes it: arrays transposed, text as uint16 codes, a user block of 512 bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=512) as file:
         data = file.create_group("cjdata")
         data["label"] = np.array([[float(label)]])
         data["PID"] = np.array([[ord(sign)] for sign in pid], np.uint16)
-        data["image"] = picture.T.astype(np.int16)
+        data["image"] = image.T.astype(np.int16)
         data["tumorBorder"] = np.array([[1.0, 2.0, 3.0, 4.0]])
         if mask is not None:
             data["tumorMask"] = mask.T.astype(np.uint8)
@@ -86,6 +86,6 @@ def _cheng(home: Path, count: int) -> None:
     for label, name in cheng.LABELS.items():
         for number in range(count):
             pid = f"MR{label}{number // 2:05d}" + ("B" if number % 2 else "")  # two examinations of each patient
-            picture = draw(name, number).astype(np.int16) * 8
-            write_mat(home / f"{label * 100 + number}.mat", label, pid, picture, picture > 1200)
-    (home / "cvind.mat").write_bytes(b"no picture")
+            image = draw(name, number).astype(np.int16) * 8
+            write_mat(home / f"{label * 100 + number}.mat", label, pid, image, image > 1200)
+    (home / "cvind.mat").write_bytes(b"no image")

@@ -67,8 +67,8 @@ def write_nifti(path: Path, values: np.ndarray, orientation: str = "RAS", voxel:
     return path
 
 
-def picture(path: Path, name: str = "") -> np.ndarray:
-    return next(dicom.read(path, [name])).picture
+def image(path: Path, name: str = "") -> np.ndarray:
+    return next(dicom.read(path, [name])).image
 
 
 def outcome(path: Path, name: str = "") -> tuple[Reading | None, DataError | None]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pydicom
 import pytest
-from data.readers.clinical import RAMP, SHIPPED, assert_one_sentence, dataset, outcome, picture, write_dicom
+from data.readers.clinical import RAMP, SHIPPED, assert_one_sentence, dataset, image, outcome, write_dicom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.pixels import apply_voi_lut, apply_windowing
@@ -20,9 +20,9 @@ def test_every_file_of_pydicom_is_a_picture_or_one_sentence(path, caplog, capfd)
     for name in ("", "0"):
         reading, error = outcome(path, name)
         if reading:
-            assert reading.picture.dtype == np.uint8
-            assert reading.picture.ndim == 2
-            assert reading.picture.max() > 0
+            assert reading.image.dtype == np.uint8
+            assert reading.image.ndim == 2
+            assert reading.image.max() > 0
             assert reading.format == "DICOM"
         else:
             assert_one_sentence(error, path)
@@ -34,8 +34,8 @@ def test_every_file_of_pydicom_is_a_picture_or_one_sentence(path, caplog, capfd)
     ("name", "sentence"),
     [
         ("JPGExtended.dcm", "compressed as JPEG Extended, for which no decoder is installed; export it uncompressed"),
-        ("rtplan.dcm", r"holds no picture \(RT Plan Storage\); remove it"),
-        ("dicomdirtests/DICOMDIR", r"holds no picture \(Media Storage Directory Storage\)"),
+        ("rtplan.dcm", r"holds no image \(RT Plan Storage\); remove it"),
+        ("dicomdirtests/DICOMDIR", r"holds no image \(Media Storage Directory Storage\)"),
         ("MR_truncated.dcm", "cannot be decoded: it is damaged, cut short"),
         ("README.txt", "is not DICOM, whatever its name says"),
         ("SC_rgb_rle_2frame.dcm", "holds 2 frames; name one, from #0 to #1"),
@@ -43,14 +43,14 @@ def test_every_file_of_pydicom_is_a_picture_or_one_sentence(path, caplog, capfd)
 )
 def test_what_cannot_be_read_says_why(name, sentence):
     with pytest.raises(DataError, match=sentence):
-        picture(SHIPPED / name)
+        image(SHIPPED / name)
 
 
 @pytest.mark.parametrize("name", ["RLE", "jp2klossless", "jpeg_ls_lossless", "bigendian", "implicit", "padded"])
 def test_compressed_files_equal_their_plain_twin(name):
     plain, twin = SHIPPED / "MR_small.dcm", SHIPPED / f"MR_small_{name}.dcm"
 
-    np.testing.assert_array_equal(picture(twin), picture(plain))
+    np.testing.assert_array_equal(image(twin), image(plain))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_compressed_files_equal_their_plain_twin(name):
     ],
 )
 def test_colour_compressions_agree(name, twin, most):
-    assert np.abs(picture(SHIPPED / name).astype(int) - picture(SHIPPED / twin)).mean() <= most
+    assert np.abs(image(SHIPPED / name).astype(int) - image(SHIPPED / twin)).mean() <= most
 
 
 def test_signed_inverted_rescaled_and_windowed(tmp_path):
@@ -81,7 +81,7 @@ def test_signed_inverted_rescaled_and_windowed(tmp_path):
     )
 
     black = (RAMP * 2.0 + 100 - (100 - 1000)) / 2000  # share of the way from -900 to 1100
-    np.testing.assert_array_equal(picture(path), np.rint((1 - black.clip(0, 1)) * 255))
+    np.testing.assert_array_equal(image(path), np.rint((1 - black.clip(0, 1)) * 255))
     assert next(read(path, [""])).mode == "int16"
 
 
@@ -91,18 +91,18 @@ def test_twelve_bits_ignore_what_stands_above_them(tmp_path):
     clean = write_dicom(tmp_path / "clean.dcm", values, **window)
     overlay = write_dicom(tmp_path / "overlay.dcm", values | 0xF000, **window)
 
-    np.testing.assert_array_equal(picture(clean), np.rint(values / 4095 * 255))
-    np.testing.assert_array_equal(picture(overlay), picture(clean))
+    np.testing.assert_array_equal(image(clean), np.rint(values / 4095 * 255))
+    np.testing.assert_array_equal(image(overlay), image(clean))
 
 
 def test_without_window_the_range_is_stretched_and_eight_bits_stay(tmp_path):
     values = np.arange(10_000, dtype=np.uint16).reshape(100, 100)
-    wide = picture(write_dicom(tmp_path / "wide.dcm", values))
+    wide = image(write_dicom(tmp_path / "wide.dcm", values))
     low, high = np.percentile(values, 0.5), np.percentile(values[values > 0], 99.5)
     np.testing.assert_array_equal(wide, np.rint(np.clip((values - low) / (high - low), 0, 1) * 255))
 
     small = np.arange(50, 90, dtype=np.uint8).reshape(5, 8)
-    np.testing.assert_array_equal(picture(write_dicom(tmp_path / "small.dcm", small)), small)
+    np.testing.assert_array_equal(image(write_dicom(tmp_path / "small.dcm", small)), small)
 
 
 def test_a_window_that_shows_nothing_is_left_aside(tmp_path):
@@ -110,8 +110,8 @@ def test_a_window_that_shows_nothing_is_left_aside(tmp_path):
     broken = write_dicom(tmp_path / "broken.dcm", RAMP, WindowCenter=0, WindowWidth=0)
     none = write_dicom(tmp_path / "none.dcm", RAMP)
 
-    np.testing.assert_array_equal(picture(away), picture(none))
-    np.testing.assert_array_equal(picture(broken), picture(none))
+    np.testing.assert_array_equal(image(away), image(none))
+    np.testing.assert_array_equal(image(broken), image(none))
 
 
 def test_padding_is_black_even_where_black_is_white(tmp_path):
@@ -122,7 +122,7 @@ def test_padding_is_black_even_where_black_is_white(tmp_path):
     data.add_new("PixelPaddingValue", "US", 63536)  # -2000, written unsigned as some scanners do
     data.save_as(path)
 
-    grey = picture(path)
+    grey = image(path)
 
     assert grey[0, :3].tolist() == [0, 0, 0]
     assert grey[0, 3] == 255
@@ -135,7 +135,7 @@ def test_lookup_tables_are_followed(tmp_path):
     voi = dataset(LUTDescriptor=[24, 10, 8], LUTData=bytes(range(1, 22)) + b"\x80\xc0\xff")
     path = write_dicom(tmp_path / "scan.dcm", stored, ModalityLUTSequence=[modality], VOILUTSequence=[voi])
 
-    assert picture(path).tolist() == [[1, 1, 11, 21]]  # 10, 10, 20, 30 after the first
+    assert image(path).tolist() == [[1, 1, 11, 21]]  # 10, 10, 20, 30 after the first
 
 
 @settings(deadline=None)
@@ -169,18 +169,18 @@ def test_tables_equal_pydicoms(tmp_path):
 def test_colour_becomes_luma_and_palettes_are_looked_up(tmp_path):
     rgb = np.full((4, 5, 3), (200, 100, 50), np.uint8)
 
-    grey = picture(write_dicom(tmp_path / "colour.dcm", rgb))
+    grey = image(write_dicom(tmp_path / "colour.dcm", rgb))
 
     assert grey.shape == (4, 5)
     assert grey[0, 0] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    assert picture(SHIPPED / "examples_palette.dcm").std() > 10
+    assert image(SHIPPED / "examples_palette.dcm").std() > 10
 
 
 def test_pixels_become_square(tmp_path):
     values = np.tile(np.arange(8, dtype=np.uint8) * 30, (6, 1))
 
-    tall = picture(write_dicom(tmp_path / "tall.dcm", values, PixelSpacing=[3, 1]))
-    wide = picture(write_dicom(tmp_path / "wide.dcm", values, PixelAspectRatio=[1, 2]))
+    tall = image(write_dicom(tmp_path / "tall.dcm", values, PixelSpacing=[3, 1]))
+    wide = image(write_dicom(tmp_path / "wide.dcm", values, PixelAspectRatio=[1, 2]))
 
     assert tall.shape == (18, 8)
     assert wide.shape == (6, 16)
@@ -198,18 +198,18 @@ def test_frames_are_named_and_have_their_own_transformation(tmp_path):
         tmp_path / "scan.dcm", frames, PerFrameFunctionalGroupsSequence=items, SharedFunctionalGroupsSequence=[shared]
     )
 
-    first, second, again = (reading.picture for reading in read(path, ["0", "1", "0"]))
+    first, second, again = (reading.image for reading in read(path, ["0", "1", "0"]))
 
     np.testing.assert_array_equal(first, np.rint((RAMP + 1000.0) / 2000 * 255))
     np.testing.assert_array_equal(second, np.rint((1000.0 - RAMP - 5) / 2000 * 255))
     np.testing.assert_array_equal(first, again)
     for name in ("3", "-1", "x", "1.0"):
         with pytest.raises(DataError, match=r"has no frame .*; it holds 3, counted from 0"):
-            picture(path, name)
+            image(path, name)
 
 
 def test_frames_of_a_shipped_file_differ():
-    frames = [reading.picture for reading in read(SHIPPED / "examples_ybr_color.dcm", [str(i) for i in range(30)])]
+    frames = [reading.image for reading in read(SHIPPED / "examples_ybr_color.dcm", [str(i) for i in range(30)])]
 
     assert len({frame.tobytes() for frame in frames}) > 20
 

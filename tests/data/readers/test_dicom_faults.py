@@ -3,7 +3,7 @@ import logging
 import numpy as np
 import pydicom
 import pytest
-from data.readers.clinical import NAME, NUMBER, RAMP, SHIPPED, assert_one_sentence, outcome, picture, write_dicom
+from data.readers.clinical import NAME, NUMBER, RAMP, SHIPPED, assert_one_sentence, image, outcome, write_dicom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, generate_frames
@@ -23,7 +23,7 @@ def test_cut_frames_are_no_pictures(tmp_path, name, kept):
     data.save_as(tmp_path / "cut.dcm")
 
     with pytest.raises(DataError, match="is damaged, cut short"):
-        picture(tmp_path / "cut.dcm")
+        image(tmp_path / "cut.dcm")
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "examples_palette.dcm"])
@@ -57,7 +57,7 @@ def test_films_and_unnamed_compressions(tmp_path):
         data["PixelData"].is_undefined_length = True
         data.save_as(path)
         with pytest.raises(DataError, match=sentence):
-            picture(path)
+            image(path)
 
 
 def test_no_patient_in_messages_and_logs(tmp_path, caplog):
@@ -76,7 +76,7 @@ def test_no_patient_in_messages_and_logs(tmp_path, caplog):
     assert "erika" in str(pydicom.dcmread(odd)).lower()
     for path in (odd, wrong, rle):
         with pytest.raises(DataError) as caught:
-            picture(path)
+            image(path)
         assert "erika" not in str(caught.value).lower()
         assert NUMBER not in str(caught.value)
     assert not caplog.records
@@ -92,7 +92,7 @@ def test_files_without_preamble_and_meta_are_read(tmp_path, syntax):
     pydicom.dcmwrite(tmp_path / "bare.dcm", pydicom.Dataset(data), implicit_vr=implicit, little_endian=little)
 
     assert (tmp_path / "bare.dcm").read_bytes()[128:132] != b"DICM"
-    np.testing.assert_array_equal(picture(tmp_path / "bare.dcm"), picture(path))
+    np.testing.assert_array_equal(image(tmp_path / "bare.dcm"), image(path))
 
 
 def test_compression_that_is_not_named(tmp_path):
@@ -101,8 +101,8 @@ def test_compression_that_is_not_named(tmp_path):
     (tmp_path / "bare.dcm").write_bytes(content[start:])
 
     with pytest.raises(DataError, match="does not say how its pixel data are compressed"):
-        picture(tmp_path / "bare.dcm")
+        image(tmp_path / "bare.dcm")
 
 
 def test_a_frame_of_padding_is_black(tmp_path):
-    assert picture(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0
+    assert image(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0

@@ -19,17 +19,17 @@ def file(tmp_path):
 
 
 def test_picture_and_mask_are_upright(file):
-    picture, mask = read(file, ["", "mask"])
+    image, mask = read(file, ["", "mask"])
 
-    assert picture.picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture.picture, np.rint(PICTURE / PICTURE.max() * 255))
-    np.testing.assert_array_equal(mask.picture, MASK * 255)
-    assert (picture.format, picture.mode) == ("MATLAB", "int16")
+    assert image.image.dtype == np.uint8
+    np.testing.assert_array_equal(image.image, np.rint(PICTURE / PICTURE.max() * 255))
+    np.testing.assert_array_equal(mask.image, MASK * 255)
+    assert (image.format, image.mode) == ("MATLAB", "int16")
 
 
 def test_references_name_the_mask(file):
     np.testing.assert_array_equal(read_grey(f"{file}#mask"), MASK * 255)
-    assert [reading.picture.max() for reading in read_references([str(file), f"{file}#mask"])] == [255, 255]
+    assert [reading.image.max() for reading in read_references([str(file), f"{file}#mask"])] == [255, 255]
 
 
 def test_what_the_file_says(file, tmp_path):
@@ -53,7 +53,7 @@ def _empty(path):
         (lambda path: path.write_bytes(b""), "cannot be read as a MATLAB v7.3 file"),
         (lambda path: path.write_bytes(path.read_bytes()[:2000]), "cannot be read as a MATLAB v7.3 file"),
         (_empty, "is not laid out as the figshare files"),
-        (lambda path: write_mat(path, 1, "1", np.zeros((0, 3))), "cjdata.image is no picture"),
+        (lambda path: write_mat(path, 1, "1", np.zeros((0, 3))), "cjdata.image is no image"),
     ],
 )
 def test_other_files_end_in_one_sentence(file, make, sentence):
@@ -65,7 +65,7 @@ def test_other_files_end_in_one_sentence(file, make, sentence):
 
 
 def test_slices_that_are_not_there(file, tmp_path):
-    with pytest.raises(DataError, match="has no slice 'axial:3'; it has the picture itself and 'mask'"):
+    with pytest.raises(DataError, match="has no slice 'axial:3'; it has the image itself and 'mask'"):
         read_grey(f"{file}#axial:3")
     with pytest.raises(DataError, match="lacks a field of cjdata"):
         read_grey(f"{write_mat(tmp_path / '9.mat', 1, '1', PICTURE)}#mask")

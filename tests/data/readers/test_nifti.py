@@ -19,8 +19,8 @@ NO_VOLUMES = {path.name for path in FILES if path.suffix in (".hdr", ".mgz", ".m
 CODES = ["".join(code) for axes in permutations(("RL", "AP", "SI")) for code in product(*axes)]  # all 48
 
 
-def picture(path, name=""):
-    return next(read(path, [name])).picture
+def image(path, name=""):
+    return next(read(path, [name])).image
 
 
 def landmarks() -> np.ndarray:
@@ -43,21 +43,21 @@ def test_every_file_of_nibabel_is_a_picture_or_one_sentence(path, caplog):
         shape = layout(path).shape
         names = [f"{plane}:{n // 2}" for plane, n in zip(("sagittal", "coronal", "axial"), shape, strict=True)]
         readings = list(read(path, names))
-        assert all(r.picture.dtype == np.uint8 and r.picture.ndim == 2 and r.format == "NIFTI" for r in readings)
-        assert any(reading.picture.max() > 0 for reading in readings)
+        assert all(r.image.dtype == np.uint8 and r.image.ndim == 2 and r.format == "NIFTI" for r in readings)
+        assert any(reading.image.max() > 0 for reading in readings)
     assert not caplog.records
 
 
 def test_the_radiological_convention(tmp_path):
     path = write_nifti(tmp_path / "scan.nii.gz", landmarks())
 
-    axial, coronal, sagittal = (r.picture for r in read(path, ["axial:2", "coronal:4", "sagittal:3"]))
+    axial, coronal, sagittal = (r.image for r in read(path, ["axial:2", "coronal:4", "sagittal:3"]))
 
     assert (axial.shape, coronal.shape, sagittal.shape) == ((9, 7), (5, 7), (5, 9))
     low, high = robust_range(landmarks().astype(float))
     right, front, top = (round(min((value - low) / (high - low), 1) * 255) for value in (100, 150, 200))
     assert axial[:2, 3].tolist() == [front, front]
-    assert axial[4, :2].tolist() == coronal[2, :2].tolist() == [right, right]  # on the picture's left
+    assert axial[4, :2].tolist() == coronal[2, :2].tolist() == [right, right]  # on the image's left
     assert coronal[:2, 3].tolist() == sagittal[:2, 4].tolist() == [top, top]
     assert sagittal[2, :2].tolist() == [front, front]  # face to the left
 
@@ -70,25 +70,25 @@ def test_storage_order_changes_nothing(tmp_path, code):
 
     assert layout(turned) == layout(plain)
     for one, other in zip(read(turned, names), read(plain, names), strict=True):
-        np.testing.assert_array_equal(one.picture, other.picture)
+        np.testing.assert_array_equal(one.image, other.image)
 
 
 def test_pixels_become_square(tmp_path):
     path = write_nifti(tmp_path / "scan.nii", landmarks(), voxel=(1.0, 1.0, 4.0))
 
-    assert picture(path, "axial:2").shape == (9, 7)
-    assert picture(path, "coronal:4").shape == (20, 7)
-    assert picture(path, "sagittal:3").shape == (20, 9)
+    assert image(path, "axial:2").shape == (9, 7)
+    assert image(path, "coronal:4").shape == (20, 7)
+    assert image(path, "sagittal:3").shape == (20, 9)
     flat = write_nifti(tmp_path / "flat.nii", landmarks(), voxel=(1.0, 1.0, 50.0))
-    with pytest.raises(DataError, match="pixels of 50 × 1 mm, too long for a picture"):
-        picture(flat, "coronal:4")
+    with pytest.raises(DataError, match="pixels of 50 × 1 mm, too long for an image"):
+        image(flat, "coronal:4")
 
 
 def test_grey_is_scaled_over_the_whole_volume(tmp_path):
     values = np.zeros((10, 10, 4), np.float32)
     values[2:8, 2:8, 1], values[2:8, 2:8, 2] = 50, 100
 
-    half, full = (r.picture.max() for r in read(write_nifti(tmp_path / "a.nii", values), ["axial:1", "axial:2"]))
+    half, full = (r.image.max() for r in read(write_nifti(tmp_path / "a.nii", values), ["axial:1", "axial:2"]))
 
     assert (half, full) == (128, 255)
 
@@ -98,8 +98,8 @@ def test_grey_is_scaled_over_the_whole_volume(tmp_path):
 def test_units_change_nothing(tmp_path_factory, slope, offset):
     values = np.random.default_rng(0).normal(size=(6, 6, 6))
     folder = tmp_path_factory.getbasetemp()
-    plain = picture(write_nifti(folder / "plain.nii", values), "axial:3")
-    other = picture(write_nifti(folder / "other.nii", values * slope + offset), "axial:3")
+    plain = image(write_nifti(folder / "plain.nii", values), "axial:3")
+    other = image(write_nifti(folder / "other.nii", values * slope + offset), "axial:3")
 
     assert np.abs(plain.astype(int) - other).max() <= 1
 
@@ -110,7 +110,7 @@ def test_scaled_storage_is_undone(tmp_path):
     nib.save(image, tmp_path / "scaled.nii")
     plain = write_nifti(tmp_path / "plain.nii", landmarks())
 
-    assert np.abs(picture(tmp_path / "scaled.nii", "axial:2").astype(int) - picture(plain, "axial:2")).max() <= 1
+    assert np.abs(image(tmp_path / "scaled.nii", "axial:2").astype(int) - image(plain, "axial:2")).max() <= 1
     assert next(read(tmp_path / "scaled.nii", ["axial:2"])).mode == "int16"
 
 
@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_black(tmp_path):
     values = landmarks().astype(np.float32) + 10
     values[:3], values[4, 4, 2] = np.nan, np.inf
 
-    axial = picture(write_nifti(tmp_path / "nan.nii", values), "axial:2")
+    axial = image(write_nifti(tmp_path / "nan.nii", values), "axial:2")
 
     assert axial[:, 4:].max() == 0
     assert axial[4, 2] == 0
@@ -131,19 +131,19 @@ def test_a_single_slice_needs_no_name(tmp_path, orientation):
     volume = write_nifti(tmp_path / "volume.nii", landmarks()[:, :, 2:3].repeat(2, 2))
 
     assert layout(single).single == "axial"
-    np.testing.assert_array_equal(picture(single), picture(volume, "axial:0"))
-    np.testing.assert_array_equal(picture(single), read_grey(f"{single}#axial:0"))
+    np.testing.assert_array_equal(image(single), image(volume, "axial:0"))
+    np.testing.assert_array_equal(image(single), read_grey(f"{single}#axial:0"))
 
 
 def test_flat_files_and_series(tmp_path):
     nib.save(nib.Nifti1Image(landmarks()[:, :, 2], np.eye(4)), tmp_path / "flat.nii")
     nib.save(nib.Nifti1Image(np.stack([landmarks(), landmarks()[::-1]], -1), np.eye(4)), tmp_path / "series.nii.gz")
 
-    assert picture(tmp_path / "flat.nii").shape == (9, 7)
-    first, named, second = (r.picture for r in read(tmp_path / "series.nii.gz", ["axial:2", "axial:2:0", "axial:2:1"]))
+    assert image(tmp_path / "flat.nii").shape == (9, 7)
+    first, named, second = (r.image for r in read(tmp_path / "series.nii.gz", ["axial:2", "axial:2:0", "axial:2:1"]))
     np.testing.assert_array_equal(first, named)
     np.testing.assert_array_equal(first, second[:, ::-1])
-    np.testing.assert_array_equal(first, picture(write_nifti(tmp_path / "one.nii", landmarks()), "axial:2"))
+    np.testing.assert_array_equal(first, image(write_nifti(tmp_path / "one.nii", landmarks()), "axial:2"))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_flat_files_and_series(tmp_path):
 )
 def test_slices_that_are_not_there(tmp_path, name, sentence):
     with pytest.raises(DataError, match=sentence):
-        picture(write_nifti(tmp_path / "scan.nii", landmarks()), name)
+        image(write_nifti(tmp_path / "scan.nii", landmarks()), name)
 
 
 def test_faults_are_one_sentence(tmp_path):
@@ -194,12 +194,12 @@ def test_faults_are_one_sentence(tmp_path):
         "lost.nii": "how it lies in space",
     }.items():
         with pytest.raises(DataError, match=sentence) as caught:
-            picture(tmp_path / name, "axial:0")
+            image(tmp_path / name, "axial:0")
         assert "\n" not in str(caught.value)
 
 
 def test_a_black_volume_stays_black(tmp_path):
-    assert picture(write_nifti(tmp_path / "black.nii", np.zeros((4, 4, 4), np.int16)), "axial:1").max() == 0
+    assert image(write_nifti(tmp_path / "black.nii", np.zeros((4, 4, 4), np.int16)), "axial:1").max() == 0
 
 
 def test_areas_count_tissue(tmp_path):

@@ -23,12 +23,12 @@ def test_every_format_yields_the_same_grey(tmp_path, suffix, mode):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "YCbCr", "HSV", "CMYK"])
 def test_modes_keep_the_picture(tmp_path, mode):
-    picture = np.where(GRADIENT > 128, 255, 0).astype(np.uint8)
+    image = np.where(GRADIENT > 128, 255, 0).astype(np.uint8)
     path = tmp_path / ("scan.tif" if mode in ("CMYK", "YCbCr") else "scan.png")
-    image = Image.fromarray(picture).convert("RGB").convert(mode)
+    image = Image.fromarray(image).convert("RGB").convert(mode)
     (image.convert("RGB") if mode == "HSV" else image).save(path)
 
-    assert np.abs(read_grey(path).astype(int) - picture).max() <= 2
+    assert np.abs(read_grey(path).astype(int) - image).max() <= 2
 
 
 def test_cmyk_jpeg_is_not_inverted(tmp_path):
@@ -88,7 +88,7 @@ def test_faults_are_one_sentence_with_the_file_named(tmp_path):
     good = tmp_path / "good.jpg"
     Image.fromarray(GRADIENT).save(good)
     (tmp_path / "half.jpg").write_bytes(good.read_bytes()[:-200])
-    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.png").write_bytes(b"")
     Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(tmp_path / "nan.tif")
 

@@ -105,5 +105,5 @@ def test_rare_classes_weigh_as_much_as_common_ones():
 
 
 def test_too_few_groups_are_refused():
-    with pytest.raises(DataError, match="'b' has 2 separate patients or pictures; x needs 3 at least"):
+    with pytest.raises(DataError, match="'b' has 2 separate patients or images; x needs 3 at least"):
         allot(table(["a"] * 9 + ["b"] * 4, [*range(9), 9, 9, 10, 10]), SHARES[0], 0, "x")

@@ -23,7 +23,7 @@ def test_seeds_of_a_recipe_are_one_candidate():
     found = candidates([run("a0", "cnn"), run("b0", "vit"), run("a1", "cnn", "1"), run("a2", "cnn", "2")])
 
     assert [(one.name, one.runs, len(one.tables), one.folds) for one in found] == [
-        ("model=cnn", ("a0", "a1", "a2"), 3, 1),
+        ("model=small_cnn", ("a0", "a1", "a2"), 3, 1),
         ("b0", ("b0",), 1, 1),
     ]
 

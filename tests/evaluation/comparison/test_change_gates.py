@@ -15,8 +15,8 @@ def judge(new, old=None, rules=None, leaks=CLEAN):
     rivals = field(old=old or table(LABELS, 0.9), new=new)
     (change,) = changes(compare(rivals, resamples=300), "old", rules or Rules(), leaks)
     assert (change["champion"], change["candidate"]) == ("old", "new")
-    assert change["passed"] == all(gate["passed"] for gate in change["gates"])
-    return {gate["name"]: gate["passed"] for gate in change["gates"]}, change
+    assert change["passed"] == all(criterion["passed"] for criterion in change["criteria"])
+    return {criterion["name"]: criterion["passed"] for criterion in change["criteria"]}, change
 
 
 def altered(change):

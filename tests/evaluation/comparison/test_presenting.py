@@ -9,7 +9,7 @@ from rivals import field, table, truth
 
 from brain_tumor.evaluation.comparison.acceptance import Rules, change_record, changes
 from brain_tumor.evaluation.comparison.ranking import comparison_document
-from brain_tumor.evaluation.comparison.report import forest, gates_table, ranking_table, write_page
+from brain_tumor.evaluation.comparison.report import criteria_table, forest, ranking_table, write_page
 from brain_tumor.evaluation.comparison.resampling import compare
 from brain_tumor.evaluation.report.format import format_difference, format_p, format_share, format_signed
 from brain_tumor.evaluation.report.plots import save_figure
@@ -49,12 +49,14 @@ def printed(renderable):
 
 
 def test_terminal(document, judged):
-    text = printed(ranking_table(document)) + printed(gates_table(judged))
+    text = printed(ranking_table(document)) + printed(criteria_table(judged))
 
     assert "model=resnet18 [x]" in text
     assert "3 seeds" in text
     assert "not a medical device" in text
-    assert text.count("FAIL") == sum(not gate["passed"] for change in judged for gate in change["gates"]) > 0
+    assert (
+        text.count("FAIL") == sum(not criterion["passed"] for change in judged for criterion in change["criteria"]) > 0
+    )
 
 
 def test_forest_marks_each_candidate(document, tmp_path):

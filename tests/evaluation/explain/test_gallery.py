@@ -55,9 +55,9 @@ def test_failures_are_told_with_their_nearest(table, samples):
 
 def test_a_line_shows_picture_evidence_and_neighbours(table, samples):
     rows = with_nearest(failures(table), samples, np.array([[1, 0], [2, 1]]), np.array([[0.98, 0.5], [0.7, 0.6]]))
-    pictures, heats = drawn(2)
+    images, heats = drawn(2)
 
-    figure = failures_figure(rows, pictures, heats, np.stack([pictures, pictures], axis=1))
+    figure = failures_figure(rows, images, heats, np.stack([images, images], axis=1))
 
     assert len(figure.axes) == 2 * 5
     assert sum(bool(axes.images) for axes in figure.axes) == 8
@@ -71,20 +71,20 @@ def test_a_line_shows_picture_evidence_and_neighbours(table, samples):
 
 
 def test_without_neighbours_or_errors_there_is_less_to_show(table):
-    pictures, heats = drawn(2)
+    images, heats = drawn(2)
 
-    assert len(failures_figure(failures(table), pictures, heats).axes) == 2 * 3
-    assert failures_figure([], pictures[:0], heats[:0]) is None
+    assert len(failures_figure(failures(table), images, heats).axes) == 2 * 3
+    assert failures_figure([], images[:0], heats[:0]) is None
 
 
 def test_examples_are_drawn_of_every_class_and_outlined(table):
     rows = example_rows(table, per_class=2)
     assert table.labels[rows].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    pictures, heats = drawn(8)
+    images, heats = drawn(8)
     masks = np.zeros((8, 16, 16), bool)
     masks[5, 4:9, 4:9] = True
 
-    figure = examples_figure(table, rows, pictures, heats, masks)
+    figure = examples_figure(table, rows, images, heats, masks)
 
     assert [text for text in texts(figure) if text] == list(table.classes)
     shown = [axes for axes in figure.axes if axes.images]
@@ -98,9 +98,9 @@ def test_examples_are_drawn_of_every_class_and_outlined(table):
 def test_classes_may_have_fewer_examples_or_none():
     few = predictions(np.array([0, 0, 2]), np.eye(4)[[0, 0, 2]])
     rows = example_rows(few, per_class=3)
-    pictures, heats = drawn(3)
+    images, heats = drawn(3)
 
-    figure = examples_figure(few, rows, pictures, heats)
+    figure = examples_figure(few, rows, images, heats)
 
     assert len(rows) == 3
     assert sum(bool(axes.images) for axes in figure.axes) == 6

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from brain_tumor.evaluation.explain.saliency import overlay, saliency
-from brain_tumor.models.reference_cnn import SeedCNN
+from brain_tumor.models.reference_cnn import ReferenceCNN
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.models.timm_backbone import timm_backbone
 
@@ -26,7 +26,7 @@ def planted(count, seed):
 
 @pytest.fixture(scope="module")
 def finder():
-    """A network that has learnt to tell pictures with a square from those without."""
+    """A network that has learnt to tell images with a square from those without."""
     torch.manual_seed(0)
     network = SmallCNN(2, widths=(8, 16, 16), dropout=0.0)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
@@ -59,7 +59,7 @@ def test_it_points_at_what_decides(finder):
 
 
 def test_it_depends_on_the_weights(finder):
-    """Adebayo et al. 2018: a map that stays when the weights are random shows the picture, not the network."""
+    """Adebayo et al. 2018: a map that stays when the weights are random shows the image, not the network."""
     torch.manual_seed(5)
     stranger = SmallCNN(2, widths=(8, 16, 16), dropout=0.0)
     images, classes, _ = planted(20, 3)
@@ -89,14 +89,14 @@ def test_it_depends_on_the_class(finder):
     "network",
     [
         lambda: SmallCNN(3),
-        lambda: SeedCNN(3, SIZE),
+        lambda: ReferenceCNN(3, SIZE),
         lambda: timm_backbone("resnet18", 3, SIZE, pretrained=False),
         lambda: timm_backbone("efficientnet_b0", 3, SIZE, pretrained=False),
         lambda: timm_backbone("convnext_atto", 3, SIZE, pretrained=False),
         lambda: timm_backbone("swin_tiny_patch4_window7_224", 3, 64, pretrained=False),
         lambda: timm_backbone("vit_tiny_patch16_224", 3, SIZE, pretrained=False),
     ],
-    ids=["cnn", "seed_cnn", "resnet", "efficientnet", "convnext", "swin", "vit"],
+    ids=["cnn", "reference_cnn", "resnet", "efficientnet", "convnext", "swin", "vit"],
 )
 def test_every_kind_of_network_has_maps(network):
     model = network().train()
@@ -135,12 +135,12 @@ def test_evidence_adds_up_to_the_logit():
 
 
 def test_overlay_keeps_grey_where_nothing_speaks():
-    picture = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
     heat = np.zeros((8, 8), np.float32)
     heat[2, 3] = 1
 
-    mixed = overlay(picture, heat)
+    mixed = overlay(image, heat)
 
     assert (mixed.shape, mixed.dtype) == ((8, 8, 3), np.uint8)
-    changed = (mixed != picture[..., None]).any(axis=2)
+    changed = (mixed != image[..., None]).any(axis=2)
     assert np.argwhere(changed).tolist() == [[2, 3]]

@@ -20,12 +20,12 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (6, 64, 64), np.uint8)
 
 
-def test_maps_that_never_change_fail(network, pictures):
-    document = sanity(network, lambda _: pictures.astype(np.float32))
+def test_maps_that_never_change_fail(network, images):
+    document = sanity(network, lambda _: images.astype(np.float32))
     constant = sanity(network, lambda _: np.ones((6, 64, 64), np.float32))
 
     assert not document["passed"]
@@ -35,10 +35,10 @@ def test_maps_that_never_change_fail(network, pictures):
 
 
 @pytest.mark.parametrize("method", ["hirescam", "gradcam", "gradient"])
-def test_maps_of_the_network_pass(method, network, pictures):
+def test_maps_of_the_network_pass(method, network, images):
     classes = np.arange(6) % 3
 
-    document = sanity(network, lambda other: heat_maps(other, Normalize(), pictures, classes, method))
+    document = sanity(network, lambda other: heat_maps(other, Normalize(), images, classes, method))
 
     assert document["passed"]
     assert document["steps"][-1]["similarity"] < 0.5

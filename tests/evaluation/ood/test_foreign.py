@@ -1,9 +1,9 @@
-"""Foreign pictures: what they are said to be, and the same each time."""
+"""OOD images: what they are said to be, and the same each time."""
 
 import numpy as np
 import pytest
 
-from brain_tumor.evaluation.ood.test_sets import ANATOMY, anatomy, foreign_sets
+from brain_tumor.evaluation.ood.test_sets import ANATOMY, anatomy, ood_sets
 
 SIZE = 50
 
@@ -15,20 +15,20 @@ def scans():
 
 @pytest.fixture(scope="module")
 def sets(scans):
-    return foreign_sets(SIZE, count=10, seed=1, scans=scans)
+    return ood_sets(SIZE, count=10, seed=1, scans=scans)
 
 
 def test_all_are_grey_squares(sets):
     assert list(sets) == ["photos", "anatomy", "generated body", "noise", "blank", "text", "inverted", "shuffled"]
-    for name, pictures in sets.items():
-        assert pictures.dtype == np.uint8
-        assert pictures.shape[1:] == (SIZE, SIZE)
-        assert len(pictures) == (7 if name in ("inverted", "shuffled") else 10)
-        assert len(np.unique(pictures, axis=0)) == len(pictures)
+    for name, images in sets.items():
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (SIZE, SIZE)
+        assert len(images) == (7 if name in ("inverted", "shuffled") else 10)
+        assert len(np.unique(images, axis=0)) == len(images)
 
 
 def test_same_seed_same_pictures(sets, scans):
-    again, other = (foreign_sets(SIZE, count=10, seed=seed, scans=scans) for seed in (1, 2))
+    again, other = (ood_sets(SIZE, count=10, seed=seed, scans=scans) for seed in (1, 2))
 
     for name in sets:
         np.testing.assert_array_equal(sets[name], again[name])
@@ -36,19 +36,19 @@ def test_same_seed_same_pictures(sets, scans):
 
 
 def test_a_set_does_not_depend_on_the_others(sets):
-    without = foreign_sets(SIZE, count=10, seed=1)
+    without = ood_sets(SIZE, count=10, seed=1)
 
     assert set(sets) - set(without) == {"inverted", "shuffled"}
-    for name, pictures in without.items():
-        np.testing.assert_array_equal(pictures, sets[name])
+    for name, images in without.items():
+        np.testing.assert_array_equal(images, sets[name])
 
 
 def test_those_made_of_scans_hold_what_scans_hold(sets, scans):
     histograms = {tuple(np.bincount(scan.ravel(), minlength=256)) for scan in scans}
 
-    assert {tuple(np.bincount(picture.ravel(), minlength=256)) for picture in sets["shuffled"]} == histograms
-    assert {tuple(np.bincount(255 - picture.ravel(), minlength=256)) for picture in sets["inverted"]} == histograms
-    assert {(255 - picture).tobytes() for picture in sets["inverted"]} == {scan.tobytes() for scan in scans}
+    assert {tuple(np.bincount(image.ravel(), minlength=256)) for image in sets["shuffled"]} == histograms
+    assert {tuple(np.bincount(255 - image.ravel(), minlength=256)) for image in sets["inverted"]} == histograms
+    assert {(255 - image).tobytes() for image in sets["inverted"]} == {scan.tobytes() for scan in scans}
 
 
 def test_blank_is_blank_and_from_black_to_white(sets):

@@ -1,4 +1,4 @@
-"""The gate against independent references, and what must hold whatever it is fitted on."""
+"""The detector against independent references, and what must hold whatever it is fitted on."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.detector import Gate, energy
-from brain_tumor.evaluation.ood.fit import fit_gate, normal_of, shares_turned_away
+from brain_tumor.evaluation.ood.detector import OODDetector, energy
+from brain_tumor.evaluation.ood.fit import fit_ood_detector, normal_of, rejected_shares
 
 CLASSES = 3
 
@@ -24,8 +24,8 @@ def scans(count, width=20, seed=0):
     return features, logits, np.arange(count) // 2
 
 
-def fit(count=300, width=20, turned_away=0.05):
-    return fit_gate(*scans(count, width), turned_away=turned_away)
+def fit(count=300, width=20, reject_share=0.05):
+    return fit_ood_detector(*scans(count, width), reject_share=reject_share)
 
 
 def scikit_learns(features, asked):
@@ -83,10 +83,10 @@ class TestGate:
     @pytest.mark.parametrize("share", [0.05, 0.2])
     @pytest.mark.parametrize("width", [20, 100])
     def test_turns_the_stated_share_of_new_scans_away(self, share, width):
-        gate = fit(800, width, share).gate
+        detector = fit(800, width, share).detector
         features, logits, _ = scans(4000, width, seed=5)
 
-        found = (gate.foreignness(features, logits) > 0).mean()
+        found = (detector.ood_score(features, logits) > 0).mean()
 
         assert found == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / 800))
 
@@ -94,10 +94,10 @@ class TestGate:
         fitted = fit(400, 100)
         features, logits, _ = scans(400, 100)
 
-        own = fitted.gate.foreignness(features, logits)
+        own = fitted.detector.ood_score(features, logits)
 
-        assert (fitted.foreignness > 0).mean() == pytest.approx(0.05, abs=0.005)
-        assert (own > 0).mean() < (fitted.foreignness > 0).mean()
+        assert (fitted.ood_score > 0).mean() == pytest.approx(0.05, abs=0.005)
+        assert (own > 0).mean() < (fitted.ood_score > 0).mean()
 
     def test_does_not_know_a_scans_own_group(self):
         """All scans of a group lie far from the others: whoever knew one of them would find the others usual."""
@@ -105,59 +105,61 @@ class TestGate:
         groups = np.arange(200) // 10
         features += 3 * np.random.default_rng(1).normal(size=(20, 20)).astype(np.float32)[groups]
 
-        within, alone = (fit_gate(features, logits, g, turned_away=0.05).gate.usual for g in (groups, np.arange(200)))
+        within, alone = (
+            fit_ood_detector(features, logits, g, reject_share=0.05).detector.usual for g in (groups, np.arange(200))
+        )
 
         assert within[0, 0] > 1.2 * alone[0, 0]
 
     def test_turns_away_what_lies_far_and_what_no_class_is_named_for(self):
-        gate = fit().gate
+        detector = fit().detector
         features, logits, _ = scans(30, seed=1)
 
-        assert (gate.foreignness(features + 20, logits) > 0).all()
-        assert (gate.foreignness(features, logits - 30) > 0).all()
-        assert (gate.foreignness(features, logits) > 0).mean() < 0.3
+        assert (detector.ood_score(features + 20, logits) > 0).all()
+        assert (detector.ood_score(features, logits - 30) > 0).all()
+        assert (detector.ood_score(features, logits) > 0).mean() < 0.3
 
     def test_one_by_one_or_together(self):
-        gate = fit().gate
+        detector = fit().detector
         features, logits, _ = scans(12, seed=1)
 
-        together = gate.foreignness(features, logits)
+        together = detector.ood_score(features, logits)
 
-        alone = [gate.foreignness(features[row : row + 1], logits[row : row + 1])[0] for row in range(12)]
+        alone = [detector.ood_score(features[row : row + 1], logits[row : row + 1])[0] for row in range(12)]
         assert together == pytest.approx(alone, rel=1e-12)
 
     def test_does_not_depend_on_the_order_of_classes_or_features(self):
         features, logits, groups = scans(300)
-        other = fit_gate(features[:, ::-1], logits[:, ::-1], groups, turned_away=0.05).gate
+        other = fit_ood_detector(features[:, ::-1], logits[:, ::-1], groups, reject_share=0.05).detector
         asked, named, _ = scans(40, seed=1)
 
-        found = other.foreignness(asked[:, ::-1], named[:, ::-1])
+        found = other.ood_score(asked[:, ::-1], named[:, ::-1])
 
-        assert found == pytest.approx(fit().gate.foreignness(asked, named), abs=1e-6)
+        assert found == pytest.approx(fit().detector.ood_score(asked, named), abs=1e-6)
 
     def test_same_seed_same_gate(self):
-        assert fit().gate.to_bytes() == fit().gate.to_bytes()
+        assert fit().detector.to_bytes() == fit().detector.to_bytes()
 
     def test_is_small_however_wide_the_features(self):
-        assert len(fit(200, 2048).gate.to_bytes()) < 1.2e6
+        assert len(fit(200, 2048).detector.to_bytes()) < 1.2e6
 
 
 class TestShares:
     def test_are_those_that_fitting_found(self):
         features, logits, groups = scans(400)
-        fitted = fit_gate(features, logits, groups, turned_away=0.05)
+        fitted = fit_ood_detector(features, logits, groups, reject_share=0.05)
 
-        before, after = shares_turned_away(fitted.gate, groups, (features, logits), (features, logits))
+        before, after = rejected_shares(fitted.detector, groups, (features, logits), (features, logits))
 
-        assert before == after == (fitted.foreignness > 0).mean()
+        assert before == after == (fitted.ood_score > 0).mean()
 
     def test_rise_with_the_noise_of_another_engine(self):
         features, logits, groups = scans(400)
-        gate = fit_gate(features, logits, groups, turned_away=0.05).gate
+        detector = fit_ood_detector(features, logits, groups, reject_share=0.05).detector
         noise = np.random.default_rng(0).normal(size=features.shape)
 
         shares = [
-            shares_turned_away(gate, groups, (features, logits), (features + size * noise, logits))[1]
+            rejected_shares(detector, groups, (features, logits), (features + size * noise, logits))[1]
             for size in (0, 0.5, 3)
         ]
 
@@ -166,18 +168,18 @@ class TestShares:
     def test_of_too_few_are_refused(self):
         known = scans(20)
         with pytest.raises(DataError, match="20 validation images in 10 groups are too few"):
-            shares_turned_away(fit().gate, known[2], known[:2], known[:2])
+            rejected_shares(fit().detector, known[2], known[:2], known[:2])
 
 
 class TestFile:
     def test_round_trip(self):
-        gate = fit().gate
+        detector = fit().detector
         features, logits, _ = scans(50, seed=1)
 
-        again = Gate.from_bytes(gate.to_bytes())
+        again = OODDetector.from_bytes(detector.to_bytes())
 
-        assert again.foreignness(features, logits) == pytest.approx(gate.foreignness(features, logits), abs=1e-4)
-        assert (again.turned_away, again.images) == (0.05, 300)
+        assert again.ood_score(features, logits) == pytest.approx(detector.ood_score(features, logits), abs=1e-4)
+        assert (again.reject_share, again.images) == (0.05, 300)
 
     @pytest.mark.parametrize(
         ("change", "sentence"),
@@ -194,15 +196,15 @@ class TestFile:
         ],
     )
     def test_that_is_spoilt(self, change, sentence):
-        arrays = load(fit().gate.to_bytes())
+        arrays = load(fit().detector.to_bytes())
         change(arrays)
 
         with pytest.raises(ValueError, match=sentence):
-            Gate.from_bytes(save(arrays))
+            OODDetector.from_bytes(save(arrays))
 
     def test_that_is_none(self):
         with pytest.raises(ValueError, match="cannot be read"):
-            Gate.from_bytes(b"no gate")
+            OODDetector.from_bytes(b"no detector")
 
 
 class TestTooSmall:
@@ -214,12 +216,12 @@ class TestTooSmall:
 
     def test_a_smaller_share_takes_more(self):
         with pytest.raises(DataError, match="it takes 200 in 5"):
-            fit(150, turned_away=0.01)
+            fit(150, reject_share=0.01)
 
     def test_too_few_groups(self):
         features, logits, groups = scans(90)
         with pytest.raises(DataError, match="90 validation images in 4 groups are too few"):
-            fit_gate(features, logits, groups % 4, turned_away=0.05)
+            fit_ood_detector(features, logits, groups % 4, reject_share=0.05)
 
     def test_just_enough(self):
-        assert fit(40).gate.images == 40
+        assert fit(40).detector.images == 40

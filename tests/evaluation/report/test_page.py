@@ -20,9 +20,9 @@ def splits():
 
 @pytest.fixture(scope="module")
 def results(splits):
-    floor = {"name": "1-NN", **{split: {"f1_macro": 0.4321, "accuracy": 0.5} for split in ("val", "test")}}
+    baseline = {"name": "1-NN", **{split: {"f1_macro": 0.4321, "accuracy": 0.5} for split in ("val", "test")}}
     attributes = splits["test"].frame.assign(plane=["axial", "coronal"] * 40)[["plane"]]
-    return {**evidence(splits, FAST, attributes=attributes), "floor": floor}
+    return {**evidence(splits, FAST, attributes=attributes), "baseline": baseline}
 
 
 def page(path, **changes):
@@ -66,7 +66,7 @@ def test_a_table_of_predictions_alone_is_shown_too(tmp_path, splits):
     text = page(tmp_path, tiles=tiles(results), sections=sections(results, {}))
 
     assert "Calibration" not in text
-    assert "of the floor" not in text
+    assert "of the baseline" not in text
     assert results_table(results).columns[-1].header == "test (n = 80)"
 
 
@@ -95,6 +95,6 @@ def test_table_fits_a_terminal(results):
 
     shown = console.export_text()
     assert "…" not in shown
-    assert "1-NN floor" in shown
+    assert "1-NN baseline" in shown
     assert f"{results['test']['detection/auroc']['value']:.3f}" in shown
     console.file.close()

@@ -19,8 +19,8 @@ def test_it_grows_with_severity_and_starts_small(name, slices):
     def distance(severity):
         return np.mean(
             [
-                np.abs(corrupt(name, picture, severity, draw_of(name, 0, n)).astype(float) - picture).mean()
-                for n, picture in enumerate(slices)
+                np.abs(corrupt(name, image, severity, draw_of(name, 0, n)).astype(float) - image).mean()
+                for n, image in enumerate(slices)
             ]
         )
 
@@ -33,15 +33,15 @@ def test_it_grows_with_severity_and_starts_small(name, slices):
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_it_is_decided_by_its_draw_and_leaves_the_original_alone(name, slices):
-    picture = slices[0]
-    before = picture.copy()
+    image = slices[0]
+    before = image.copy()
 
-    one, again, other = (corrupt(name, picture, 3, draw_of(name, 0, number)) for number in (4, 4, 5))
+    one, again, other = (corrupt(name, image, 3, draw_of(name, 0, number)) for number in (4, 4, 5))
 
     np.testing.assert_array_equal(one, again)
-    np.testing.assert_array_equal(picture, before)
+    np.testing.assert_array_equal(image, before)
     assert name in ("Gaussian blur", "JPEG", "downsampling", "gamma", "brightness", "rotation") or (one != other).any()
-    assert not np.shares_memory(corrupt(name, picture, 0, draw_of(name, 0, 0)), picture)
+    assert not np.shares_memory(corrupt(name, image, 0, draw_of(name, 0, 0)), image)
 
 
 @settings(deadline=None, max_examples=40)
@@ -54,10 +54,10 @@ def test_it_is_decided_by_its_draw_and_leaves_the_original_alone(name, slices):
 )
 def test_any_picture_keeps_shape_and_type(name, severity, height, width, grey):
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (height, width), np.uint8)
-    picture = picture if grey is None else np.full_like(picture, grey)
+    image = rng.integers(0, 256, (height, width), np.uint8)
+    image = image if grey is None else np.full_like(image, grey)
 
-    worse = corrupt(name, picture, severity, rng)
+    worse = corrupt(name, image, severity, rng)
 
     assert (worse.shape, worse.dtype) == ((height, width), np.uint8)
 
@@ -78,10 +78,10 @@ def test_k_space_gives_back_what_was_not_changed(slices):
 
 
 def test_a_ghost_of_every_second_line_stands_half_a_picture_away():
-    picture = np.zeros((64, 64), np.uint8)
-    picture[8:16, 8:16] = 200
+    image = np.zeros((64, 64), np.uint8)
+    image[8:16, 8:16] = 200
     seeds = (np.random.default_rng(seed) for seed in range(40))
-    ghosts = [effects.ghosting(picture, 0.5, rng) for rng in seeds]
+    ghosts = [effects.ghosting(image, 0.5, rng) for rng in seeds]
 
     assert any(ghost[40:48, 8:16].mean() > 30 and ghost[24:32, 8:16].mean() < 5 for ghost in ghosts)
     assert any(ghost[8:16, 40:48].mean() > 30 and ghost[8:16, 24:32].mean() < 5 for ghost in ghosts)

@@ -14,7 +14,7 @@ CLASSES = ("glioma", "no_tumor")
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     """Bright squares are gliomas; the darkest of them are close to healthy."""
     rng = np.random.default_rng(0)
     grey = np.where(np.arange(60) % 3 > 0, rng.integers(120, 220, 60), rng.integers(20, 90, 60))
@@ -33,13 +33,13 @@ def by_brightness(squares):
 
 
 @pytest.fixture(scope="module")
-def document(pictures):
-    return robustness(by_brightness, pictures, LABELS, CLASSES, np.arange(60) // 2, limit=None, resamples=50)
+def document(images):
+    return robustness(by_brightness, images, LABELS, CLASSES, np.arange(60) // 2, limit=None, resamples=50)
 
 
-def test_scores_are_those_of_the_corrupted_pictures(document, pictures):
+def test_scores_are_those_of_the_corrupted_pictures(document, images):
     name, severity = "brightness", 5
-    worse = [sweep.corrupt(name, picture, severity, sweep.draw_of(name, 0, n)) for n, picture in enumerate(pictures)]
+    worse = [sweep.corrupt(name, image, severity, sweep.draw_of(name, 0, n)) for n, image in enumerate(images)]
     p = by_brightness(np.stack(worse))
 
     told = document["corruptions"][name]["scores"]
@@ -67,34 +67,34 @@ def test_worst_and_mean_follow_from_the_curves(document):
         assert told["worst"]["scores"]["f1_macro"] == min(curves[name])
 
 
-def test_it_is_plain_json_and_the_same_again(document, pictures):
-    again = robustness(by_brightness, pictures, LABELS, CLASSES, np.arange(60) // 2, limit=None, resamples=50)
+def test_it_is_plain_json_and_the_same_again(document, images):
+    again = robustness(by_brightness, images, LABELS, CLASSES, np.arange(60) // 2, limit=None, resamples=50)
 
     assert json.loads(json.dumps(document)) | {"seconds": 0} == again | {"seconds": 0}
     assert (document["images"], document["of"]) == (60, 60)
 
 
-def test_an_image_is_corrupted_alike_whichever_others_are_drawn(document, pictures):
+def test_an_image_is_corrupted_alike_whichever_others_are_drawn(document, images):
     seen = {}
 
     def remember(squares):
-        seen.update({picture.tobytes(): True for picture in squares})
+        seen.update({image.tobytes(): True for image in squares})
         return by_brightness(squares)
 
-    few = robustness(remember, pictures, LABELS, CLASSES, np.arange(60), limit=6, resamples=5, batch_size=4)
+    few = robustness(remember, images, LABELS, CLASSES, np.arange(60), limit=6, resamples=5, batch_size=4)
     of_few = set(seen)
-    robustness(remember, pictures, LABELS, CLASSES, np.arange(60), limit=None, resamples=5)
+    robustness(remember, images, LABELS, CLASSES, np.arange(60), limit=None, resamples=5)
 
     assert (few["images"], few["of"]) == (6, 60)
     assert of_few == set(seen) & of_few
     assert len(of_few) > 6 * 40
 
 
-def test_without_a_healthy_class_or_with_one_class_alone_nothing_breaks(pictures):
+def test_without_a_healthy_class_or_with_one_class_alone_nothing_breaks(images):
     document = robustness(
-        by_brightness, pictures[:8], np.zeros(8, int), ("a", "b"), np.arange(8), limit=None, resamples=5
+        by_brightness, images[:8], np.zeros(8, int), ("a", "b"), np.arange(8), limit=None, resamples=5
     )
-    alone = robustness(by_brightness, pictures[:8], np.zeros(8, int), CLASSES, np.arange(8), limit=None, resamples=5)
+    alone = robustness(by_brightness, images[:8], np.zeros(8, int), CLASSES, np.arange(8), limit=None, resamples=5)
 
     assert set(document["clean"]) == {"f1_macro", "accuracy"}
     assert alone["clean"]["detection/auroc"] is None

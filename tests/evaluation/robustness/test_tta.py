@@ -10,7 +10,7 @@ LABELS = np.arange(40) % 2
 
 
 def dots(columns):
-    """A bright dot in each picture, in the given column."""
+    """A bright dot in each image, in the given column."""
     squares = np.zeros((len(columns), 32, 32), np.uint8)
     for square, column in zip(squares, columns, strict=True):
         square[15:18, column - 1 : column + 2] = 240

@@ -1,16 +1,16 @@
-"""Curated groups: whose pictures the public sets hold, and which of them are copies, known the moment a set is read.
+"""Curated groups: whose images the public sets hold, and which of them are copies, known the moment a set is read.
 
-What took the field years to notice ships with the package. Published splits of these sets put copies of one picture,
-and pictures of one patient, on both sides; `apply_groups` fills the samples table with the groups that must stay
+What took the field years to notice ships with the package. Published splits of these sets put copies of one image,
+and images of one patient, on both sides; `apply_groups` fills the samples table with the groups that must stay
 together and, where a whole set is recognised, with leak-free folds.
 
 How they were made:
 
-- Near copies are pictures whose 64 × 64 grey thumbnails correlate ≥ 0.99 in one of four mirror orientations, or ≥ 0.98
+- Near copies are images whose 64 × 64 grey thumbnails correlate ≥ 0.99 in one of four mirror orientations, or ≥ 0.98
   on the box around the head. On the 3,064 distinct slices of cheng this finds no false pair.
-- Pictures that are near copies of a slice of cheng are of its patient (``cheng_patient_group``: ids with a trailing
+- Images that are near copies of a slice of cheng are of its patient (``cheng_patient_group``: ids with a trailing
   letter, as MR040240B, are the same patient's).
-- ``leak_group`` links all pictures with a correlation ≥ 0.96 and all of one such patient. Group numbers are common to
+- ``leak_group`` links all images with a correlation ≥ 0.96 and all of one such patient. Group numbers are common to
   the sets, so that sets may be joined.
 - ``fold5`` is scikit-learn's ``StratifiedGroupKFold(5)`` on ``leak_group`` within one set, seed 0. Folds of two sets do
   not agree, so joined sets get groups but no folds.
@@ -20,8 +20,9 @@ proof; ``brain-tumor audit`` verifies them.
 
 The tables, one ``tables/SET.csv.xz`` per set and made by ``python -m brain_tumor.data.public.groups``, hold no image
 and no address: only the first 16 hexadecimal digits of each original file's sha256, group, fold, and the pseudonyms
-that cheng publishes (J. Cheng, figshare 1512427, CC BY 4.0). These 64 bits are different for all 11,882 files (the chance
-of a collision was 4 in 10¹²); one of a million other pictures is taken for one of them with a chance below 1 in 10⁹.
+that cheng publishes (J. Cheng, figshare 1512427, CC BY 4.0). These 64 bits are different for all 11,882 files
+(the chance of a collision was 4 in 10¹²); one of a million other images
+is taken for one of them with a chance below 1 in 10⁹.
 
 A ``groups.csv`` beside the data goes before the shipped tables; see `brain_tumor.data.public.groups.from_file`.
 

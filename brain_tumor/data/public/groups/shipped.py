@@ -14,7 +14,7 @@ from brain_tumor import __version__
 
 HOW = (
     "Near copies (64×64 grey thumbnails that correlate at least 0.99 in one of four mirror orientations, or 0.98 on "
-    "the head's box) of Cheng's slices were traced to his patients, groups link pictures that correlate at least 0.96 "
+    "the head's box) of Cheng's slices were traced to his patients, groups link images that correlate at least 0.96 "
     "or share a patient, and folds are StratifiedGroupKFold(5) on these groups, seed 0; they over-group rather than "
     "under-group."
 )

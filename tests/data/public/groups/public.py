@@ -28,7 +28,7 @@ def groups_csv(place, header, *rows):
 
 
 def six(pattern):
-    """One row for each of `pictures`, ``{n}`` its number and ``{path}`` its path."""
+    """One row for each of `images`, ``{n}`` its number and ``{path}`` its path."""
     return [pattern.format(n=n, path=f"{('yes', 'no')[n % 2]}/{n}.jpg") for n in range(6)]
 
 

@@ -10,7 +10,7 @@ from brain_tumor.errors import DataError
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """Six files (empty: only their names count here) and where they lie, two folders below the root."""
     for number in range(6):
         path = tmp_path / "archive" / "set" / ("yes", "no")[number % 2] / f"{number}.jpg"
@@ -20,12 +20,12 @@ def pictures(tmp_path):
 
 
 @pytest.mark.parametrize("wrappers", ["", "archive", "archive/set"])
-def test_beside_the_data(pictures, wrappers):
+def test_beside_the_data(images, wrappers):
     below = "archive/set".removeprefix(wrappers).strip("/")
     rows = six(f"{below + '/' if below else ''}{{path}},g{{n}},{{n}}.0,p{{n}}")
-    groups_csv(pictures / wrappers, "path,group,fold,patient_id", *rows)
+    groups_csv(images / wrappers, "path,group,fold,patient_id", *rows)
 
-    filled, facts = apply_groups(folder(pictures), pictures)
+    filled, facts = apply_groups(folder(images), images)
 
     number = filled["path"].str.extract(r"(\d)\.jpg")[0]
     assert filled["group"].tolist() == ("curated-g" + number).tolist()
@@ -36,43 +36,43 @@ def test_beside_the_data(pictures, wrappers):
     assert "does not tell" in facts["how"]
 
 
-def test_the_topmost_counts_and_none_is_looked_for_without_a_root(pictures):
-    groups_csv(pictures, "path,group", *six("archive/set/{path},top"))
-    groups_csv(pictures / "archive", "path,group", *six("set/{path},inner"))
-    samples = folder(pictures)
+def test_the_topmost_counts_and_none_is_looked_for_without_a_root(images):
+    groups_csv(images, "path,group", *six("archive/set/{path},top"))
+    groups_csv(images / "archive", "path,group", *six("set/{path},inner"))
+    samples = folder(images)
 
-    assert set(apply_groups(samples, str(pictures))[0]["group"]) == {"curated-top"}
+    assert set(apply_groups(samples, str(images))[0]["group"]) == {"curated-top"}
     assert apply_groups(samples)[1] == {}
 
 
-def test_published_column_names_go_first(pictures):
-    groups_csv(pictures / "archive/set", "path,group,leak_group,fold,fold5", *six("{path},no,{n},9,{n}"))
+def test_published_column_names_go_first(images):
+    groups_csv(images / "archive/set", "path,group,leak_group,fold,fold5", *six("{path},no,{n},9,{n}"))
 
-    filled, facts = apply_groups(folder(pictures), pictures)
+    filled, facts = apply_groups(folder(images), images)
 
     assert "curated-no" not in set(filled["group"])
     assert facts["folds"] == 6
 
 
-def test_encoded_anew(pictures):
+def test_encoded_anew(images):
     """Exact path first, then the path without its last suffix; slices of a volume go by their file."""
     rows = six("{path},g{n}")
     rows[0] = "yes/0,g0"
-    groups_csv(pictures / "archive/set", "path,group", *rows, "yes/2,wrong", "yes/scan.nii,v", "yes/4.jpg.png,wrong")
-    samples = folder(pictures)
-    volume = {"sample_id": "v", "path": str(pictures / "archive/set/yes/scan.nii.gz#axial:5"), "label": "yes"}
+    groups_csv(images / "archive/set", "path,group", *rows, "yes/2,wrong", "yes/scan.nii,v", "yes/4.jpg.png,wrong")
+    samples = folder(images)
+    volume = {"sample_id": "v", "path": str(images / "archive/set/yes/scan.nii.gz#axial:5"), "label": "yes"}
     samples = samples_table([*samples.to_dict("records"), volume])
 
-    groups = apply_groups(samples, pictures)[0]["group"]
+    groups = apply_groups(samples, images)[0]["group"]
 
     assert sorted(groups) == [*(f"curated-g{n}" for n in range(6)), "curated-v"]
 
 
-def test_files_without_a_row_and_rows_without_a_file(pictures, caplog):
-    groups_csv(pictures / "archive/set", "path,group,fold", *six("{path},{n},{n}")[1:], "yes/gone.jpg,1,1")
+def test_files_without_a_row_and_rows_without_a_file(images, caplog):
+    groups_csv(images / "archive/set", "path,group,fold", *six("{path},{n},{n}")[1:], "yes/gone.jpg,1,1")
 
     with caplog.at_level(logging.INFO):
-        filled, facts = apply_groups(folder(pictures), pictures)
+        filled, facts = apply_groups(folder(images), images)
 
     assert (facts["matched"], facts["folds"]) == (5, 0)
     assert (filled["group"] == "").sum() == 1
@@ -82,18 +82,18 @@ def test_files_without_a_row_and_rows_without_a_file(pictures, caplog):
 
 
 @pytest.mark.parametrize("folds", ["010101", "012016"])
-def test_folds_that_cannot_be_used(pictures, folds):
+def test_folds_that_cannot_be_used(images, folds):
     """Two are too few to test, validate and train; of seven, three have no image."""
-    groups_csv(pictures / "archive/set", "path,group,fold", *[row + folds[n] for n, row in enumerate(six("{path},,"))])
+    groups_csv(images / "archive/set", "path,group,fold", *[row + folds[n] for n, row in enumerate(six("{path},,"))])
 
-    filled, facts = apply_groups(folder(pictures), pictures)
+    filled, facts = apply_groups(folder(images), images)
 
     assert facts["folds"] == 0
     assert (filled["fold"] == "").all()
 
 
-def test_beside_a_manifest(pictures):
-    home = pictures / "lists"
+def test_beside_a_manifest(images):
+    home = images / "lists"
     home.mkdir()
     (home / "samples.csv").write_text("\n".join(["path,label", *six("../archive/set/{path},{n}")]), encoding="utf-8")
     groups_csv(home, "path,group", *six("../archive/set/./{path},{n}"))
@@ -102,10 +102,10 @@ def test_beside_a_manifest(pictures):
         assert apply_groups(manifest(home / "samples.csv"), root)[1]["matched"] == 6
 
 
-def test_a_manifest_may_itself_be_named_so(pictures):
-    groups_csv(pictures, "path,label", *six("archive/set/{path},{n}"))
+def test_a_manifest_may_itself_be_named_so(images):
+    groups_csv(images, "path,label", *six("archive/set/{path},{n}"))
 
-    assert apply_groups(manifest(pictures / "groups.csv"), pictures / "groups.csv")[1] == {}
+    assert apply_groups(manifest(images / "groups.csv"), images / "groups.csv")[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_a_manifest_may_itself_be_named_so(pictures):
         ("path,group", ["elsewhere.jpg,1"], r"names 1 files, but none of the 6 images"),
     ],
 )
-def test_errors(pictures, header, rows, message):
-    groups_csv(pictures / "archive/set", header, *rows)
+def test_errors(images, header, rows, message):
+    groups_csv(images / "archive/set", header, *rows)
 
     with pytest.raises(DataError, match=message) as caught:
-        apply_groups(folder(pictures), pictures)
+        apply_groups(folder(images), images)
     assert "groups.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -135,7 +135,7 @@ def test_joined_sets_have_groups_but_no_folds():
     assert facts["matched"] == 3064 + 6726
     assert facts["folds"] == 0
     assert (filled["fold"] == "").all()
-    assert filled.groupby("patient_id")["group"].nunique().drop("").max() == 1  # whichever set a picture comes from
+    assert filled.groupby("patient_id")["group"].nunique().drop("").max() == 1  # whichever set an image comes from
 
 
 def test_files_of_two_sets_are_of_the_one_named_as_source():
