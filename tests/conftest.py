@@ -101,7 +101,7 @@ def trained(flat_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its copy, exported at fp32 for each engine. Read only."""
+    """Its copy, exported at fp32. Read only."""
     from brain_tumor.export import export
 
     copy = shutil.copytree(trained, tmp_path_factory.mktemp("exported") / "run")
@@ -114,7 +114,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run directory of a training with enough scans to fit an OOD detector, exported at fp32 for each engine. Read only."""
+    """Run directory of a training with enough scans to fit an OOD detector, exported at fp32. Read only."""
     from factories import SHORT
 
     from brain_tumor.export import export
