@@ -62,4 +62,4 @@ def require(good: bool, found: str, expected: str) -> None:
         ConfigError: It is not good.
     """
     if not good:
-        raise ConfigError(f"{found} is not possible; expected {expected}.")
+        raise ConfigError(f"Invalid {found}: expected {expected}.")

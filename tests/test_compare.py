@@ -73,12 +73,12 @@ def test_seeds_in_a_folder_are_one_candidate(tmp_path):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["metric=f2"], "metric=f2 is not possible; expected loss"),
-        (["eval_split=train"], "eval_split=train is not possible; expected val or test"),
-        (["level=1.5"], "level=1.5 is not possible"),
-        (["resamples=0"], "resamples=0 is not possible"),
-        (["acceptance.ece=-1"], "acceptance.ece=-1 is not possible; expected a number from 0, or null"),
-        (["acceptance.f1_macro=much"], "acceptance.f1_macro=much is not possible"),
+        (["metric=f2"], "Invalid metric=f2: expected loss"),
+        (["eval_split=train"], "Invalid eval_split=train: expected val or test"),
+        (["level=1.5"], "Invalid level=1.5"),
+        (["resamples=0"], "Invalid resamples=0"),
+        (["acceptance.ece=-1"], "Invalid acceptance.ece=-1: expected a number from 0, or null"),
+        (["acceptance.f1_macro=much"], "Invalid acceptance.f1_macro=much"),
         (["eval_split=val"], "neither predictions/val.csv nor finished runs"),
     ],
 )

@@ -95,10 +95,10 @@ class TestTables:
         (["predictions=/no/such.csv"], "was not found"),
         (["predictions=a", "data=folder", "data.root=b"], "goes with model"),
         (["model=a", "val=b"], "goes with predictions"),
-        (["model=a", "overlap=maybe"], "overlap=maybe is not possible; expected refuse or leave_out or allow"),
+        (["model=a", "overlap=maybe"], "Invalid overlap=maybe: expected refuse or leave_out or allow"),
         (
             ["predictions=a", "evaluation.prevalence=2"],
-            "prevalence=2 is not possible; expected between 0 and 1",
+            "Invalid evaluation.prevalence=2: expected between 0 and 1",
         ),
     ],
 )
@@ -108,5 +108,5 @@ def test_mistakes_end_with_one_sentence(options, words, tmp_path):
 
 
 def test_class_map_without_other_data(trained, tmp_path):
-    with pytest.raises(ConfigError, match="class_map=binary without data=… is not possible"):
+    with pytest.raises(ConfigError, match="Invalid class_map=binary without data=…"):
         evaluate([f"model={trained}", "class_map=binary"], tmp_path)

@@ -80,7 +80,7 @@ def _refuse_words(factory: Callable[..., Any], what: str) -> None:
     for name, value in getattr(factory, "keywords", {}).items():
         parameter = inspect.signature(factory.func).parameters.get(name)  # type: ignore[attr-defined]
         if isinstance(value, str) and parameter and parameter.annotation in (int, float):
-            raise ConfigError(f"{what}.{name}={value} is not possible; expected a number.")
+            raise ConfigError(f"Invalid {what}.{name}={value}: expected a number.")
 
 
 def _own(error: BaseException | None) -> BrainTumorError | None:

@@ -86,7 +86,7 @@ def folder(
 
     Raises:
         DataError: The folder is missing, holds no images, or a class folder is empty.
-        ConfigError: ``slices`` or ``plane`` is not possible.
+        ConfigError: Invalid ``slices`` or ``plane``.
     """
     slicing = Slicing.parse(slices, plane, cache_dir)
     top = _unwrap(_existing_folder(root))
@@ -117,7 +117,7 @@ def manifest(
     Raises:
         DataError: The CSV is missing or empty, lacks a column or a label, names a split that is none of
             train, val, test, or names files that do not exist.
-        ConfigError: ``slices`` or ``plane`` is not possible.
+        ConfigError: Invalid ``slices`` or ``plane``.
     """
     slicing = Slicing.parse(slices, plane, cache_dir)
     table = read_table(manifest)

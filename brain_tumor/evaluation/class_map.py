@@ -38,7 +38,7 @@ def class_mapping(
             )
         mapping = {name: given.get(name, name) for name in names}
     else:
-        raise ConfigError(f"class_map={asked} is not possible; expected binary, or '{{class: name, …}}', or null.")
+        raise ConfigError(f"Invalid class_map={asked}: expected binary, or '{{class: name, …}}', or null.")
     known = {mapping[name] for name in classes}
     if strange := [name for name in labels if mapping[name] not in known]:
         raise DataError(

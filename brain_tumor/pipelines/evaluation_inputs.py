@@ -126,8 +126,8 @@ def _own_test(cfg: DictConfig) -> Subject:
     run_dir = Path(cfg.run).expanduser()
     if not (run_dir / "predictions" / "test.csv").is_file():
         raise ConfigError(
-            f"run={cfg.run} is not a finished run of brain-tumor train; expected a directory with predictions/test.csv. A "
-            "bundle needs bundle=BUNDLE and data=…."
+            f"run={cfg.run} is no finished run of brain-tumor train; expected a directory with predictions/test.csv. "
+            "A bundle needs bundle=BUNDLE and data=…."
         )
     for key in ("class_map", "published_split"):
         require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")

@@ -122,7 +122,7 @@ def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistributio
         Key, with its ``+`` where it has one, → distribution; and the fixed overrides.
 
     Raises:
-        ConfigError: A distribution is not possible, or a seed or fold is to be searched.
+        ConfigError: A distribution is invalid, or a seed or fold is among the searched keys.
     """
     last = {override.key_or_group: override for override in overrides}
     space, fixed = {}, []

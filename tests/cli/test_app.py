@@ -70,7 +70,7 @@ def test_value_of_the_wrong_kind(command, flat_folder):
 )
 def test_a_word_where_a_number_belongs(command, flat_folder, override):
     chosen = [*FAST, "callbacks=[ema]", f"data.root={flat_folder}", override]
-    refused(command(*chosen), f"{override} is not possible; expected a number.")
+    refused(command(*chosen), f"Invalid {override}: expected a number.")
 
 
 def test_missing_weights_file(command, flat_folder):

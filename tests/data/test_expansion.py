@@ -11,9 +11,9 @@ from brain_tumor.errors import ConfigError, DataError
 
 
 def test_settings_are_checked(tmp_path):
-    with pytest.raises(ConfigError, match=r"data.plane=oblique is not possible; expected one of axial"):
+    with pytest.raises(ConfigError, match=r"Invalid data.plane=oblique: expected one of axial"):
         folder(tmp_path, plane="oblique")
-    with pytest.raises(ConfigError, match=r"data.slices=many is not possible"):
+    with pytest.raises(ConfigError, match=r"Invalid data.slices=many"):
         manifest(tmp_path / "absent.csv", slices="many")
 
 

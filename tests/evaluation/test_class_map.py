@@ -40,7 +40,7 @@ def test_labels_the_model_cannot_give():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("ternary", "class_map=ternary is not possible; expected binary"),
+        ("ternary", "Invalid class_map=ternary: expected binary"),
         ({"gliom": "tumor"}, "class_map names gliom; the model has glioma"),
         (dict.fromkeys(MODEL, "all"), "a single class"),
     ],

@@ -119,7 +119,7 @@ def test_real_weights_load(shared, name):
         (lambda: SmallCNN(2, widths=3), "model.widths=3"),
         (lambda: SmallCNN(2, widths=(4, 8)), "a list of numbers from 8"),
         (lambda: SmallCNN(2, depth=0), "model.depth=0"),
-        (lambda: ReferenceCNN(2, image_size=45), "data.image_size=45 is not possible; expected 46"),
+        (lambda: ReferenceCNN(2, image_size=45), "Invalid data.image_size=45: expected 46"),
     ],
 )
 def test_networks_that_cannot_be(build, sentence):

@@ -148,14 +148,14 @@ class TestLoading:
         [
             (
                 {"engine": "tensorrt"},
-                "engine=tensorrt is not possible; expected auto or onnxruntime or openvino or torch",
+                "Invalid engine=tensorrt: expected auto or onnxruntime or openvino or torch",
             ),
             (
                 {"engine": "torch", "precision": "int8"},
-                "precision=int8 with engine=torch is not possible; expected fp32",
+                "Invalid precision=int8 with engine=torch: expected fp32",
             ),
-            ({"precision": "fp7"}, "precision=fp7 is not possible; expected bf16 or fp32 or int8"),
-            ({"threads": 0}, "threads=0 is not possible; expected a whole number from 1"),
+            ({"precision": "fp7"}, "Invalid precision=fp7: expected bf16 or fp32 or int8"),
+            ({"threads": 0}, "Invalid threads=0: expected a whole number from 1"),
         ],
     )
     def test_what_is_not_possible(self, trained, options, sentence):

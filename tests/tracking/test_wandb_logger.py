@@ -26,9 +26,9 @@ class TestArguments:
         [
             (
                 "logger.wandb.mode=dryrun",
-                "mode=dryrun is not possible; expected online, offline, disabled",
+                "Invalid mode=dryrun: expected online, offline, disabled",
             ),
-            ("logger.wandb.mode=online", "with offline=true is not possible"),
+            ("logger.wandb.mode=online", "Invalid .*with offline=true"),
             ("+logger.wandb.colour=red", "takes no colour"),
             ("+logger.wandb.settings.colour=red", "logger.wandb cannot be built.*colour"),
         ],

@@ -72,7 +72,7 @@ class Slicing:
         """Read the settings.
 
         Raises:
-            ConfigError: One of them is not possible.
+            ConfigError: One of them is invalid.
         """
         require(plane in PLANES, f"data.plane={plane}", "one of " + ", ".join(PLANES))
         return Slicing(slice_policy(slices), plane, Path(cache_dir).expanduser() if cache_dir else None)

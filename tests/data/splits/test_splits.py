@@ -157,5 +157,5 @@ def test_faults(split, samples, sentence):
 
 
 def test_repeats_count_from_0():
-    with pytest.raises(ConfigError, match=r"split\.repeat=-1 is not possible; expected a number from 0"):
+    with pytest.raises(ConfigError, match=r"Invalid split\.repeat=-1: expected a number from 0"):
         KFold(repeat=-1)(table(["a", "b"] * 9))

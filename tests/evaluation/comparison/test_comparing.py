@@ -137,7 +137,7 @@ def test_one_candidate_of_several_seeds():
 
 
 def test_a_metric_that_does_not_exist(candidates):
-    with pytest.raises(ConfigError, match=r"metric=f2 is not possible; expected .*f1_macro"):
+    with pytest.raises(ConfigError, match=r"Invalid metric=f2: expected .*f1_macro"):
         compare(candidates, "f2")
 
 
