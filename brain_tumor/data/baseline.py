@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.fingerprint import WHOLE, unit
-from brain_tumor.data.images import Images, Rows
+from brain_tumor.data.images import Images
 from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.types import Rows
 
 BASELINE = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from brain_tumor.data.images import GreyImage, Images
+from brain_tumor.data.images import Images
+from brain_tumor.types import GreyImage, Rows
 
-Rows = npt.NDArray[np.int64]
 Draw = tuple[int, int]
 """A row of the dataset and the seed of its augmentation."""
 Batch = tuple[Tensor, Tensor, Tensor]

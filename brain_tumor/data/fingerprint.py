@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from brain_tumor.types import GreyImage
+
 FINGERPRINT_VERSION = 1
 """Part of every cache key: raise it when the same image would yield other views."""
 SIDE = 64
@@ -16,8 +18,6 @@ _DARK, _BRIGHT = 10, 30
 
 _SMALLEST = 16
 """A box with a shorter side, in pixels, shows nothing."""
-
-GreyImage = npt.NDArray[np.uint8]
 
 
 def fingerprint(image: GreyImage) -> GreyImage:

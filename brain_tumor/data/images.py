@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from brain_tumor.errors import DataError
-
-GreyImage = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
+from brain_tumor.types import GreyImage, Rows
 
 
 class Images(Protocol):

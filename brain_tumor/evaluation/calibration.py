@@ -8,9 +8,9 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from brain_tumor.evaluation.metrics import probability
-from brain_tumor.evaluation.metrics.bootstrap import Floats
 from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 RANGE = (0.1, 10.0)
 _LOG_RANGE = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))

@@ -15,6 +15,7 @@ import pandas as pd
 from brain_tumor.data.labels import HEALTHY, normalise_label
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
+from brain_tumor.types import Floats
 
 _PROBABILITY = "p_"
 _SUM_TOLERANCE = 1e-3
@@ -175,9 +176,6 @@ def by_patient(predictions: Predictions) -> ByPatient | None:
     mean = total[single] / shown[single].sum(axis=1, keepdims=True)
     table = predictions_frame(samples, predictions.classes, mean)
     return ByPatient(Predictions.from_frame(table), int((~single).sum()))
-
-
-Floats = npt.NDArray[np.float64]
 
 
 def with_ood_scores(table: pd.DataFrame, ood_score: Floats | None) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from brain_tumor.evaluation.metrics import confusion
-from brain_tumor.evaluation.metrics.bootstrap import Floats
 from brain_tumor.evaluation.metrics.estimates import estimates
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 FEWEST = 10
 """Images of which a part must have that many, else its figures say nothing."""

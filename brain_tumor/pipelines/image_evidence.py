@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -36,9 +35,8 @@ from brain_tumor.evaluation.robustness.tta import augmented
 from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.inference import assess_all
 from brain_tumor.serving.predictor import Predictor
+from brain_tumor.types import GreyImage, Rows
 
-GreyImage = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
 _CHECKED = 32
 """Images that the weight-randomisation check looks at: it asks for a map of each for every stage of the network."""
 _NEAREST = 3

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from brain_tumor.data.cache.decoding import fit_square
@@ -15,8 +14,8 @@ from brain_tumor.data.readers.raster import CORRUPT, grey_image
 from brain_tumor.data.readers.reading import read, read_grey
 from brain_tumor.errors import DataError
 from brain_tumor.serving.engines import cores
+from brain_tumor.types import GreyImage
 
-GreyImage = npt.NDArray[np.uint8]
 ImageLike = str | Path | GreyImage | Image.Image
 """A path (or ``FILE#SLICE``), an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image of any mode."""
 

@@ -14,8 +14,9 @@ from brain_tumor.data.readers.volumes import Slicing, scan_rows
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
-from brain_tumor.serving.images import GreyImage, ahead, squares_of_file
+from brain_tumor.serving.images import ahead, squares_of_file
 from brain_tumor.serving.predictor import Assessment, Predictor
+from brain_tumor.types import GreyImage
 
 
 def find_images(place: str, slicing: Slicing) -> pd.DataFrame:

@@ -22,9 +22,8 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
-from brain_tumor.serving.images import GreyImage, ImageLike, ahead, square
-
-Floats = npt.NDArray[np.float64]
+from brain_tumor.serving.images import ImageLike, ahead, square
+from brain_tumor.types import Floats, GreyImage
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def export_table(exported: Exported, engine: str, precision: str) -> Table:
     table.add_row("largest difference of a probability", "", f"{checks['max_difference']:.1e}")
     table.add_row("macro-F1", f"{checks['f1_macro_before']:.4f}", f"{checks['f1_macro_after']:.4f}")
     if "rejected_after" in checks:
-        shares = (f"{checks[f'turned_away_{when}']:.1%}" for when in ("before", "after"))
+        shares = (f"{checks[f'rejected_{when}']:.1%}" for when in ("before", "after"))
         table.add_row("scans rejected as foreign", *shares)
     table.add_row("latency, median", _milliseconds(before.median), _milliseconds(latency.median))
     table.add_row("latency, 95th percentile", _milliseconds(before.p95), _milliseconds(latency.p95))

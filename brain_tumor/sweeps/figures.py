@@ -5,11 +5,12 @@ import io
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
+
+from brain_tumor.types import Floats
 
 _FAR = 8.0
 """Ratio of the largest to the smallest of positive values from which an axis is logarithmic."""
@@ -17,8 +18,6 @@ _FAR = 8.0
 _MOST_MARKS = 6
 _CLOSEST = 0.05
 """Height between labels that can both be read."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best: int | None) -> str:

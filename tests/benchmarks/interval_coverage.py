@@ -18,9 +18,10 @@ from charts import chart
 
 from brain_tumor.evaluation.decisions import conformal
 from brain_tumor.evaluation.metrics import confusion
-from brain_tumor.evaluation.metrics.bootstrap import Floats, intervals
+from brain_tumor.evaluation.metrics.bootstrap import intervals
 from brain_tumor.evaluation.metrics.probability import auroc
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 SETS, RESAMPLES = 500, 1000
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")

@@ -55,5 +55,5 @@ def test_focal_gradient_is_finite_where_nothing_is_left_to_learn():
 
 @pytest.mark.parametrize("build", [lambda: CrossEntropy(smoothing=1.0), lambda: Focal(gamma=-1.0)])
 def test_losses_out_of_range(build):
-    with pytest.raises(ConfigError, match="Invalid .*: expected"):
+    with pytest.raises(ConfigError, match=r"Invalid .*: expected"):
         build()

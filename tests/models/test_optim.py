@@ -118,13 +118,13 @@ def test_constant_stays():
 
 @pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"head_lr": -1.0}, {"layer_decay": 0.0}, {"layer_decay": 1.5}])
 def test_rates_out_of_range(wrong):
-    with pytest.raises(ConfigError, match="Invalid .*: expected"):
+    with pytest.raises(ConfigError, match=r"Invalid .*: expected"):
         adamw(SmallCNN(2, widths=(8, 8)), **{"lr": 0.1, "weight_decay": 0.0} | wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"warmup": 0.0}, {"start": 0.0}])
 def test_one_cycles_out_of_range(wrong):
-    with pytest.raises(ConfigError, match="Invalid .*: expected a share"):
+    with pytest.raises(ConfigError, match=r"Invalid .*: expected a share"):
         one_cycle(
             sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0), total_steps=9, monitor="", mode="", **wrong
         )

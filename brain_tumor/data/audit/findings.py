@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.baseline import (
@@ -24,11 +23,10 @@ from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
 from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.types import Rows
 
 AUDIT_VERSION = 1
 """Part of every stored document's name: raise it when the same data would be judged otherwise."""
-
-Rows = npt.NDArray[np.int64]
 
 
 def audit_document(

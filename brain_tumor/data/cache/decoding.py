@@ -9,15 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from brain_tumor.data.fingerprint import SIDE, VIEWS, fingerprint
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.grey import Reading
 from brain_tumor.data.readers.reading import read, source_file
 from brain_tumor.errors import DataError
-
-GreyImage = npt.NDArray[np.uint8]
+from brain_tumor.types import GreyImage
 
 
 @dataclass(frozen=True)

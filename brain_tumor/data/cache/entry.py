@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.fingerprint import SIDE, VIEWS
-from brain_tumor.data.images import GreyImage, StoredArray
+from brain_tumor.data.images import StoredArray
 from brain_tumor.data.samples import read_table, write_table
 from brain_tumor.errors import DataError
+from brain_tumor.types import GreyImage
 
 _BLOCK = 256
 _ARRAYS = ("images", "views")

@@ -16,10 +16,11 @@ from brain_tumor.data.cache.digests import digests
 from brain_tumor.data.cache.entry import Damage, Entry, EntryDraft
 from brain_tumor.data.cache.eviction import evict, remove, stored
 from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
-from brain_tumor.data.images import GreyImage, Images, places
+from brain_tumor.data.images import Images, places
 from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_grey, source_file
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import one_at_a_time, published_folder
+from brain_tumor.types import GreyImage
 
 CacheMode = Literal["disk", "ram", "off"]
 log = logging.getLogger(__name__)

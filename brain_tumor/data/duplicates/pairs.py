@@ -12,6 +12,7 @@ from brain_tumor.data.duplicates.groups import components, linked_groups
 from brain_tumor.data.duplicates.search import Images, Matches, match, measure
 from brain_tumor.data.images import Images as Fingerprints
 from brain_tumor.run_dir.atomic import one_at_a_time, published_file
+from brain_tumor.types import Rows
 
 PAIRS_VERSION = 1
 """Part of the stored table's name: raise it when the same fingerprints would yield other pairs."""
@@ -20,8 +21,6 @@ KINDS = ("exact", "pixels", "near", "related")
 COPIES = KINDS[:3]
 _LISTED = 200
 """Clusters of copies up to this size are listed pair by pair; of larger ones only the pairs that hold them together."""
-
-Rows = npt.NDArray[np.int64]
 
 
 def image_pairs(cache: ImageCache) -> pd.DataFrame:

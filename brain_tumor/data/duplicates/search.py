@@ -17,6 +17,7 @@ from brain_tumor.data.duplicates.hashing import Hasher, index_of, neighbours, sh
 from brain_tumor.data.fingerprint import BOX, HEAD, ORIENTATIONS, SIDE, WHOLE, mirror
 from brain_tumor.data.images import Images as Fingerprints
 from brain_tumor.data.progress import progress
+from brain_tumor.types import Rows
 
 NEAR = {"whole": 0.99, "box": 0.98, "aligned": 0.994}
 """Correlation from which two images are the same slice: as they are, cut to their bright boxes, or aligned."""
@@ -31,7 +32,6 @@ _ATTEMPTS = 4
 _BLOCK = 2048
 
 Views = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import require
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.metrics.values import metric_values
+from brain_tumor.types import Floats
 
-Floats = npt.NDArray[np.float64]
 LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
 
 

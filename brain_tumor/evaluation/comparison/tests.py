@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, binomtest, norm, rankdata
 
-Flags = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from brain_tumor.types import Flags, Floats
+
 _FEWEST = 2
 """Positives, and negatives, that a variance needs."""
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation.metrics.bootstrap import Floats
 from brain_tumor.evaluation.metrics.confusion import accuracy, confusion, f1_macro, ratio
 from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 
 def abstention_threshold(predictions: Predictions, share: float) -> float:

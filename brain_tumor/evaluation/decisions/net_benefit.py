@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_tumor.evaluation.metrics.bootstrap import Floats
 from brain_tumor.evaluation.metrics.confusion import ratio
 from brain_tumor.evaluation.metrics.estimates import estimates
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.04), 2)
 """Probabilities of a tumour from which on one would act."""

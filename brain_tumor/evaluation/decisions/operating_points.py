@@ -4,14 +4,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from brain_tumor.evaluation.metrics.bootstrap import Floats
 from brain_tumor.evaluation.metrics.confusion import ratio
 from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Flags, Floats
 
-Flags = npt.NDArray[np.bool_]
 SENSITIVE, SPECIFIC, BALANCED = "sensitive", "specific", "balanced"
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from brain_tumor.evaluation.explain.saliency import Heat, overlay
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import GreyImage, Rows
 
 OUTLINE = "#56B4E9"
 _SIDE = 1.35  # inches
@@ -63,9 +64,6 @@ def surest_mistakes(predictions: Predictions, limit: int = 32) -> pd.DataFrame:
     return wrong.sort_values("probability", ascending=False, kind="stable", ignore_index=True).iloc[:limit]
 
 
-Rows = npt.NDArray[np.int64]
-
-
 def example_rows(predictions: Predictions, per_class: int = 3, seed: int = 0) -> Rows:
     """Rows of at most ``per_class`` images of each class, in the order of the classes; drawn, not picked."""
     mixed = np.random.default_rng(seed).permutation(len(predictions.labels))
@@ -110,7 +108,6 @@ def examples_figure(
     return figure
 
 
-GreyImage = npt.NDArray[np.uint8]
 Failure = dict[str, Any]
 """``sample_id, label, prediction, probability`` (of the prediction), ``group``, and ``nearest``: a list of
 ``{"sample_id", "label", "similarity"}``, empty where training images are not at hand."""

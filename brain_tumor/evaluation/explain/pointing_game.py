@@ -9,10 +9,8 @@ from scipy.ndimage import distance_transform_edt
 from brain_tumor.data.masks import head_mask
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Flags, Floats, Rows
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
 TOLERANCE = 15 / 224
 """How far from the mask a maximum still counts as a hit, as a share of the side: 15 pixels of 224 (Zhang 2018)."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
+from brain_tumor.types import GreyImage
 
 
 def map_layer(network: nn.Module) -> nn.Module | None:
@@ -57,7 +58,6 @@ def _last(network: nn.Module) -> dict[str, Any]:
     return dict(entries[-1])
 
 
-GreyImage = npt.NDArray[np.uint8]
 Heat = npt.NDArray[np.float32]
 Method = Literal["hirescam", "gradcam", "gradient"]
 _STRONGEST = 0.6  # share of the colour where a map is 1

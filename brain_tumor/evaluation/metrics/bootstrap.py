@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-Floats = npt.NDArray[np.float64]
+from brain_tumor.types import Floats
+
 Integers = npt.NDArray[np.int64]
 Statistics = Callable[[Floats], dict[str, Floats]]
 """Weights float64 [B, N] → name → float64 [B]; NaN where undefined."""

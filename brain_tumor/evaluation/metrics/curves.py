@@ -10,8 +10,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from brain_tumor.evaluation.metrics.probability import equal_width
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Flags
 
-Flags = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
 TUMOUR = "any tumour"
 """Name of the side that stands for detection."""

@@ -6,14 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
 from brain_tumor.evaluation.metrics.bootstrap import Interval, Statistics, intervals
 from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
-
-Flags = npt.NDArray[np.bool_]
+from brain_tumor.types import Flags
 
 
 def counted(predictions: Predictions) -> dict[str, Flags]:

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from brain_tumor.evaluation.metrics.confusion import Floats, ratio
+from brain_tumor.evaluation.metrics.confusion import ratio
+from brain_tumor.types import Floats
 
 ECE_BINS = 15
 _SMALLEST = float(np.finfo(float).tiny)

@@ -8,9 +8,10 @@ compare the two.
 import numpy as np
 
 from brain_tumor.evaluation.metrics import confusion, probability
-from brain_tumor.evaluation.metrics.confusion import PER_CLASS, Floats
+from brain_tumor.evaluation.metrics.confusion import PER_CLASS
 from brain_tumor.evaluation.metrics.probability import ranking
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Floats
 
 
 def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats]:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-Floats = npt.NDArray[np.float64]
+from brain_tumor.types import Floats
+
 Numbers = npt.NDArray[np.floating[Any]]
 
 

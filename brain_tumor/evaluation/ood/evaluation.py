@@ -17,8 +17,8 @@ from brain_tumor.evaluation.metrics.confusion import ratio
 from brain_tumor.evaluation.metrics.estimates import Estimate, exact
 from brain_tumor.evaluation.metrics.probability import auroc
 from brain_tumor.evaluation.report.plots import COLOURS
+from brain_tumor.types import Floats
 
-Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
 KEPT = 0.95
 """Share of scans that FPR95 lets pass."""

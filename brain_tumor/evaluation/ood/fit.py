@@ -9,7 +9,8 @@ from scipy.linalg import eigh
 from sklearn.model_selection import GroupKFold
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.detector import Floats, Normal, Numbers, OODDetector, combined_score, energy
+from brain_tumor.evaluation.ood.detector import Normal, Numbers, OODDetector, combined_score, energy
+from brain_tumor.types import Floats
 
 FOLDS = 5
 DIRECTIONS = 128

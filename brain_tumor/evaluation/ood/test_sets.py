@@ -13,6 +13,7 @@ from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.phantom.imaging import SCANNERS, Map, Noise, ellipsoid, scan
 from brain_tumor.data.readers.raster import grey_image
 from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.types import GreyImage
 
 _FAT, _MUSCLE, _MARROW, _ORGAN, _BLOOD = 0.9, 0.35, 0.75, 0.5, 0.15
 """Brightness in a T1-weighted image."""
@@ -93,7 +94,6 @@ def _paint(tissue: Map, points: Map, centre: npt.ArrayLike, radii: npt.ArrayLike
     return np.asarray(tissue + inside * (np.float32(brightness) - tissue), np.float32)
 
 
-GreyImage = npt.NDArray[np.uint8]
 ANATOMY = {
     "examples_overlay.dcm": "MR of the belly",
     "CT_small.dcm": "CT of the spine",

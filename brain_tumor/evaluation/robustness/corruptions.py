@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-GreyImage = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
+from brain_tumor.types import Floats, GreyImage
+
 Spectrum = npt.NDArray[np.complex128]
 Generator = np.random.Generator
 

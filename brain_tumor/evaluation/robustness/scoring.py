@@ -10,8 +10,7 @@ import pandas as pd
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
-
-Rows = npt.NDArray[np.int64]
+from brain_tumor.types import Floats, Rows
 
 
 def stratified(labels: Rows, limit: int | None, seed: int = 0) -> Rows:
@@ -32,7 +31,6 @@ def stratified(labels: Rows, limit: int | None, seed: int = 0) -> Rows:
     return np.sort(mixed[np.argsort(place[mixed], kind="stable")[:limit]])
 
 
-Floats = npt.NDArray[np.float64]
 Classify = Callable[[npt.NDArray[np.uint8]], Floats]
 """Grey squares uint8 [B, S, S] → probabilities float64 [B, C]."""
 METRICS = ("f1_macro", "accuracy", "detection/auroc")

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
-from brain_tumor.evaluation.robustness.scoring import Classify, Floats, Rows, difference, scores, stratified
+from brain_tumor.evaluation.robustness.scoring import Classify, difference, scores, stratified
+from brain_tumor.types import Floats, Rows
 
 VIEWS = {
     "as it is": (False, 0.0, 0.0, 0.0),
