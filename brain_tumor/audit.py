@@ -1,4 +1,4 @@
-"""``brain-tumor audit``: what is wrong with a data set, and which of its images must stand on one side of a split.
+"""``brain-tumor audit``: find duplicates, leakage, label conflicts and shortcuts in a data set.
 
 From Python::
 
@@ -21,46 +21,27 @@ def audit(overrides: Sequence[str] = (), run_dir: str | Path = "runs/audit") -> 
     """Audit as ``brain-tumor audit`` does.
 
     Args:
-        overrides: As on the command line: ``["data=folder", "data.root=DIR"]``.
-        run_dir: Where ``audit.json``, ``audit.html``, ``pairs.csv`` and ``samples.csv`` go.
+        overrides: Overrides as on the command line: ``["data=folder", "data.root=DIR"]``.
+        run_dir: Directory for ``audit.json``, ``audit.html``, ``pairs.csv`` and ``samples.csv``.
 
     Returns:
-        The content of ``audit.json``.
+        Content of ``audit.json``.
 
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    return run(compose(overrides, run_dir, "audit"))
+    return _run(compose(overrides, run_dir, "audit"))
 
 
-def run(cfg: DictConfig) -> dict[str, Any]:
-    """Audit what a composed configuration says."""
-    from rich import get_console
+def _run(cfg: DictConfig) -> dict[str, Any]:
+    from brain_tumor.pipelines.audit import audit  # imports torch: only once the config is valid
 
-    from brain_tumor.data.audit.findings import audit_document
-    from brain_tumor.data.audit.output import audit_table, write_outputs
-    from brain_tumor.run_dir.record import command_line
-    from brain_tumor.training.data import build_split, data_name, load_data, split_name
-
-    data = load_data(cfg)
-    split = build_split(cfg)(data.samples)
-    known_as = split_name(cfg, set(data.samples["split"]))
-    document = audit_document(data, split, name=data_name(cfg), split_name=known_as, seed=cfg.seed)
-    folder = Path(cfg.paths.run_dir)
-    write_outputs(folder, document, data, split, command=command_line())
-    console = get_console()
-    console.print(audit_table(document))
-    console.print(f"Page: {folder / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)
-    return document
+    return audit(cfg)
 
 
 def main() -> None:
-    """The verb."""
-    run_app("audit", _task)
-
-
-def _task(cfg: DictConfig) -> None:
-    run(cfg)
+    """Run the verb from the command line."""
+    run_app("audit", _run)
 
 
 if __name__ == "__main__":

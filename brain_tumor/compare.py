@@ -1,4 +1,4 @@
-"""``brain-tumor compare``: several runs on the same images, compared as a statistician would.
+"""``brain-tumor compare``: rank runs on the same images, with intervals and tests.
 
 From Python::
 
@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from brain_tumor.cli.app import run_app
+from brain_tumor.cli.arguments import with_runs
 from brain_tumor.config.compose import compose
 
 
@@ -22,70 +23,33 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
     """Compare as ``brain-tumor compare`` does.
 
     Args:
-        overrides: As on the command line: ``["runs/a", "runs/b", "metric=auroc"]``.
-        run_dir: Where ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png``, ``compare.html`` and, with a
-            champion, ``change_record.md`` go.
+        overrides: Runs and overrides as on the command line: ``["runs/a", "runs/b", "metric=auroc"]``.
+        run_dir: Directory for ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png``, ``compare.html`` and,
+            with a champion, ``change_record.md``.
 
     Returns:
-        The content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
+        Content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
 
     Raises:
-        BrainTumorError: A user's mistake, in one sentence. A criterion that fails is none: see ``change``.
+        BrainTumorError: A user's mistake, in one sentence. A criterion that is not met is none: see ``change``.
     """
-    from brain_tumor.cli.arguments import with_runs
+    cfg = compose(with_runs(overrides), run_dir, "compare")
 
-    return run(compose(with_runs(overrides), run_dir, "compare"))
+    from brain_tumor.pipelines.comparison import compare as compare_runs  # only once the config is valid
+
+    return compare_runs(cfg)
 
 
-def run(cfg: DictConfig) -> dict[str, Any]:
-    """Compare what a composed configuration says."""
-    from rich import get_console
+def _run(cfg: DictConfig) -> None:
+    from brain_tumor.pipelines.comparison import compare_job
 
-    from brain_tumor.evaluation.comparison.candidates import candidates
-    from brain_tumor.evaluation.comparison.ranking import comparison_document
-    from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
-    from brain_tumor.evaluation.comparison.resampling import compare
-    from brain_tumor.pipelines.compared_runs import find_runs, read_runs
-    from brain_tumor.pipelines.comparison import change_document
-    from brain_tumor.pipelines.comparison_output import write_outputs
-    from brain_tumor.run_dir.record import command_line
-
-    runs = find_runs(cfg.runs, cfg.eval_split)
-    champion = find_runs(cfg.champion, cfg.eval_split)
-    known = read_runs([*runs, *champion], cfg.eval_split)
-    tried = candidates(list(known.values()), pool=cfg.pool)
-    comparison = compare(tried, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
-    document = comparison_document(comparison)
-    change = change_document(comparison, champion, known, cfg.acceptance) if champion else None
-    folder = Path(cfg.paths.run_dir)
-    write_outputs(folder, document, change, command=command_line())
-    console = get_console()
-    console.print(ranking_table(document))
-    if change:
-        console.print(criteria_table(change["changes"]))
-    for note in document["notes"]:
-        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
-    console.print(f"Page: {folder / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
-    return {**document, "change": change} if change else document
+    compare_job(cfg)
 
 
 def main() -> None:
-    """The verb."""
-    from brain_tumor.cli.arguments import with_runs
-
+    """Run the verb from the command line."""
     sys.argv[1:] = with_runs(sys.argv[1:])
-    run_app("compare", _task)
-
-
-def _task(cfg: DictConfig) -> None:
-    from brain_tumor.errors import AcceptanceError
-
-    document = run(cfg)
-    failed = [change["candidate"] for change in document.get("change", {}).get("changes", []) if not change["passed"]]
-    if failed and cfg.fail_if_rejected:
-        raise AcceptanceError(
-            f"Not every criterion is passed by {'; '.join(failed)}: see change_record.md in {cfg.paths.run_dir}."
-        )
+    run_app("compare", _run)
 
 
 if __name__ == "__main__":

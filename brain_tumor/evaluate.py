@@ -1,4 +1,4 @@
-"""``brain-tumor evaluate``: what a frozen model, or a table of predictions, is worth.
+"""``brain-tumor evaluate``: evaluate a frozen model, or a table of predictions.
 
 From Python::
 
@@ -22,41 +22,27 @@ def evaluate(overrides: Sequence[str] = (), run_dir: str | Path = "runs/evaluate
     """Evaluate as ``brain-tumor evaluate`` does.
 
     Args:
-        overrides: As on the command line: ``["run=RUN", "data=folder", "data.root=DIR"]``.
-        run_dir: Where ``results.json``, ``report.html``, ``figures/`` and ``predictions/`` go.
+        overrides: Overrides as on the command line: ``["run=RUN", "data=folder", "data.root=DIR"]``.
+        run_dir: Directory for ``results.json``, ``report.html``, ``figures/`` and ``predictions/``.
 
     Returns:
-        The content of ``results.json``.
+        Content of ``results.json``.
 
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    return run(compose(overrides, run_dir, "evaluate"))
+    return _run(compose(overrides, run_dir, "evaluate"))
 
 
-def run(cfg: DictConfig) -> dict[str, Any]:
-    """Evaluate what a composed configuration says."""
-    from brain_tumor.pipelines.evaluation import judge
-    from brain_tumor.pipelines.evaluation_inputs import subject
-    from brain_tumor.run_dir.record import RunRecord
+def _run(cfg: DictConfig) -> dict[str, Any]:
+    from brain_tumor.pipelines.evaluation import evaluate  # imports torch: only once the config is valid
 
-    with RunRecord(Path(cfg.paths.run_dir), overwrite=cfg.overwrite) as record:
-        record.note(seed=cfg.seed)
-        with record.stage("predict"):
-            found = subject(cfg)
-        record.note(**found.facts, notes=found.notes)
-        with record.stage("evaluate"):
-            results = judge(found, record, cfg)
-    return results
+    return evaluate(cfg)
 
 
 def main() -> None:
-    """The verb."""
-    run_app("evaluate", _task)
-
-
-def _task(cfg: DictConfig) -> None:
-    run(cfg)
+    """Run the verb from the command line."""
+    run_app("evaluate", _run)
 
 
 if __name__ == "__main__":

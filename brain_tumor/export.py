@@ -1,4 +1,4 @@
-"""``brain-tumor export``: a model for a faster engine, checked before it becomes part of its bundle.
+"""``brain-tumor export``: export a model to a faster engine, checked before it becomes part of its bundle.
 
 From Python::
 
@@ -24,46 +24,27 @@ def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -
     """Export as ``brain-tumor export`` does.
 
     Args:
-        overrides: As on the command line: ``["bundle=RUN", "engine=openvino", "precision=int8"]``.
+        overrides: Overrides as on the command line: ``["bundle=RUN", "engine=openvino", "precision=int8"]``.
         run_dir: Stands for ``hydra.run.dir``; the export itself goes into the bundle.
+
+    Returns:
+        The export with its checks and latencies.
 
     Raises:
         BrainTumorError: A user's mistake, or a check that failed, in one sentence.
     """
-    return run(compose(overrides, run_dir, "export"))
+    return _run(compose(overrides, run_dir, "export"))
 
 
-def run(cfg: DictConfig) -> "Exported":
-    """Export what a composed configuration says."""
-    from rich import get_console
+def _run(cfg: DictConfig) -> "Exported":
+    from brain_tumor.pipelines.export import export_bundle  # imports torch: only once the config is valid
 
-    from brain_tumor.data.catalog import manifest
-    from brain_tumor.serving.export import export
-    from brain_tumor.serving.packing import bundle_of
-    from brain_tumor.serving.summary import export_table
-
-    bundle = bundle_of(cfg.bundle)
-    exported = export(
-        bundle,
-        manifest(cfg.samples or bundle.folder.parent / "samples.csv"),
-        engine=cfg.engine,
-        precision=cfg.precision,
-        threads=cfg.threads,
-        calibration=cfg.calibration,
-    )
-    console = get_console()
-    console.print(export_table(exported, cfg.engine, cfg.precision))
-    console.print(f"Bundle: {exported.bundle.folder}", soft_wrap=True, highlight=False, markup=False)
-    return exported
+    return export_bundle(cfg)
 
 
 def main() -> None:
-    """The verb."""
-    run_app("export", _task)
-
-
-def _task(cfg: DictConfig) -> None:
-    run(cfg)
+    """Run the verb from the command line."""
+    run_app("export", _run)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def test_a_gate_that_fails_stops_a_pipeline(runs, command):
 
     assert code == 1
     assert "FAIL" in out
-    assert err.startswith("brain-tumor compare: Not every criterion is passed by poor: see change_record.md in ")
+    assert err.startswith("brain-tumor compare: Not every criterion is met by poor: see change_record.md in ")
     assert len(err.strip().splitlines()) == 1
     assert (runs / "out" / "change_record.md").is_file()
 

@@ -26,7 +26,7 @@ USER_MISTAKE = 2
 """Exit code."""
 
 
-def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
+def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
     """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
     # looks for Hydra's plugins, which takes a moment: not for those who only import this module
     from brain_tumor.sweeps.jobs import job_failure
@@ -39,7 +39,8 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         started = True
         hydra_cfg = HydraConfig.get()
         try:
-            return task(check(cfg, hydra_cfg.overrides.task))
+            value = task(check(cfg, hydra_cfg.overrides.task))
+            return value if isinstance(value, float) else None
         except (Exception, SystemExit) as error:
             if hydra_cfg.mode == RunMode.MULTIRUN:
                 raise job_failure(error) from None  # the sweep goes on

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from timm.models import group_parameters
 from torch import Tensor, nn
 
 STAGES = 5
@@ -65,6 +64,8 @@ def steps_below_head(network: nn.Module) -> dict[str, int]:
     Args:
         network: See `brain_tumor.models.protocol.Network`.
     """
+    from timm.models import group_parameters  # imports wandb where that is installed: not for serving
+
     head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
     depths: dict[str, int] = group_parameters(network, network.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]
     deepest = max(depth for name, depth in depths.items() if id(network.get_parameter(name)) not in head)

@@ -1,17 +1,61 @@
-"""The champion of a comparison, and the change record that it asks for."""
+"""Compare runs on the same images, and judge candidates against a champion."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from rich import get_console
 
 from brain_tumor.config.instantiate import plain
-from brain_tumor.errors import ConfigError
+from brain_tumor.errors import AcceptanceError, ConfigError
 from brain_tumor.evaluation.comparison.acceptance import Rules, changes
-from brain_tumor.evaluation.comparison.candidates import Candidate, Run
+from brain_tumor.evaluation.comparison.candidates import Candidate, Run, candidates
+from brain_tumor.evaluation.comparison.ranking import comparison_document
+from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
 from brain_tumor.evaluation.comparison.resampling import Comparison
-from brain_tumor.pipelines.compared_runs import facts, leaked
+from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
+from brain_tumor.pipelines.compared_runs import facts, find_runs, leaked, read_runs
+from brain_tumor.pipelines.comparison_output import write_outputs
+from brain_tumor.run_dir.record import command_line
+
+
+def compare(cfg: DictConfig) -> dict[str, Any]:
+    """Compare the runs that a composed configuration names; write the files and print the ranking.
+
+    Returns:
+        Content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
+    """
+    paths, champion = find_runs(cfg.runs, cfg.eval_split), find_runs(cfg.champion, cfg.eval_split)
+    runs = read_runs([*paths, *champion], cfg.eval_split)
+    pooled = candidates(list(runs.values()), pool=cfg.pool)
+    comparison = compare_candidates(pooled, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
+    document = comparison_document(comparison)
+    change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
+    run_dir = Path(cfg.paths.run_dir)
+    write_outputs(run_dir, document, change, command=command_line())
+    console = get_console()
+    console.print(ranking_table(document))
+    if change:
+        console.print(criteria_table(change["changes"]))
+    for note in document["notes"]:
+        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
+    console.print(f"Page: {run_dir / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
+    return {**document, "change": change} if change else document
+
+
+def compare_job(cfg: DictConfig) -> None:
+    """Compare for the command line.
+
+    Raises:
+        AcceptanceError: A candidate fails a criterion, and ``fail_if_rejected`` asks to stop then.
+    """
+    document = compare(cfg)
+    failed = [change["candidate"] for change in document.get("change", {}).get("changes", []) if not change["passed"]]
+    if failed and cfg.fail_if_rejected:
+        raise AcceptanceError(
+            f"Not every criterion is met by {'; '.join(failed)}: see change_record.md in {cfg.paths.run_dir}."
+        )
 
 
 def change_document(

@@ -1,10 +1,9 @@
-"""A run's OOD detector: fitted on val, asked about test, kept beside the predictions."""
+"""The OOD detector of a run: fitted on validation, applied to test."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.ood.fit import Fitted, fit_ood_detector
 from brain_tumor.evaluation.predictions import Predictions, with_ood_scores
@@ -13,15 +12,29 @@ from brain_tumor.serving.bundle import OOD_DETECTOR
 from brain_tumor.training.predict import Predicted
 
 
-def fit_run_detector(
+def add_ood_scores(
     predicted: dict[str, Predicted], run_dir: Path, reject_share: float, seed: int
-) -> tuple[Fitted | None, list[str]]:
-    """Fit the detector on val and write ``ood_detector.safetensors``.
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Fit the detector on val, write ``ood_detector.safetensors``, and add its scores to the predictions tables.
+
+    The score of a val image comes from a detector that was fitted without the image's group, so that val and test
+    scores can be compared.
 
     Returns:
-        The detector, and notes for readers: where val is too small there is none, and a note says why.
+        Split → predictions table, and notes for readers: if val is too small for a detector, a note says so.
     """
-    val = predicted["val"]
+    fitted, notes = _fit(predicted["val"], run_dir, reject_share, seed)
+    tables = {}
+    for split, outputs in predicted.items():
+        scores = None
+        if fitted:
+            in_val = split == "val"
+            scores = fitted.ood_score if in_val else fitted.detector.ood_score(outputs.features, outputs.logits)
+        tables[split] = with_ood_scores(outputs.table, scores)
+    return tables, notes
+
+
+def _fit(val: Predicted, run_dir: Path, reject_share: float, seed: int) -> tuple[Fitted | None, list[str]]:
     groups = Predictions.from_frame(val.table).groups
     try:
         fitted = fit_ood_detector(val.features, val.logits, groups, reject_share=reject_share, seed=seed)
@@ -30,20 +43,3 @@ def fit_run_detector(
     with published_file(run_dir / OOD_DETECTOR) as draft:
         draft.write_bytes(fitted.detector.to_bytes())
     return fitted, []
-
-
-def write_predictions(predicted: dict[str, Predicted], fitted: Fitted | None, folder: Path) -> dict[str, pd.DataFrame]:
-    """Write ``<folder>/<split>.csv`` with what the detector says of each image, and return these tables.
-
-    Of val it says what a detector says that was fitted without the image's group, as of any other scan.
-    """
-    folder.mkdir(exist_ok=True)
-    tables = {}
-    for split, found in predicted.items():
-        scores = None
-        if fitted:
-            own = split == "val"
-            scores = fitted.ood_score if own else fitted.detector.ood_score(found.features, found.logits)
-        tables[split] = with_ood_scores(found.table, scores)
-        write_table(tables[split], folder / f"{split}.csv")
-    return tables

@@ -1,4 +1,4 @@
-"""What ``run.json`` says of the data and the model."""
+"""Facts of the data and the model for ``run.json``, and the notes that readers of the results need."""
 
 from typing import Any
 
@@ -47,3 +47,29 @@ def model_facts(classifier: Classifier, cfg: DictConfig) -> dict[str, Any]:
         "image_size": cfg.data.image_size,
         "weights": cfg.model.get("weights") or ("hub" if cfg.model.get("pretrained") else "none"),
     }
+
+
+def _some_batches_only(trainer: DictConfig) -> bool:
+    """Return whether batches were left out; Lightning reads a whole number as batches and a fraction as their share."""
+    limits = [trainer[f"limit_{loop}_batches"] for loop in ("train", "val", "predict")]
+    all_batches = [limit is None or (isinstance(limit, float) and limit == 1) for limit in limits]
+    return bool(trainer.overfit_batches) or not all(all_batches)
+
+
+def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
+    """Return the sentences that a reader must know before the figures."""
+    notes = []
+    if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
+        notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
+    if cfg.data.random_labels:
+        notes.append("Classes are random, one per patient (data.random_labels=true): a result above chance is leakage.")
+    leaks = leak_counts(datamodule.leakage)
+    if any(leaks.values()):
+        notes.append(
+            f"This split leaks, and that was allowed (split.allow_leakage=true): {leaks['test_in_train']} test and "
+            f"{leaks['val_in_train']} val images share a patient or an image with train, {leaks['test_in_val']} test "
+            "images with val. These figures are inflated."
+        )
+    if _some_batches_only(cfg.trainer):
+        notes.append("Only some batches were run (debug): the figures mean nothing.")
+    return notes

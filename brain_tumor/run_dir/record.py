@@ -63,6 +63,7 @@ class RunRecord:
 
     def __init__(self, run_dir: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         refuse_finished(run_dir, overwrite)
+        self.run_dir = run_dir
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
             "status": "running",
@@ -129,13 +130,13 @@ class RunRecord:
             return error
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         return RunDirError(
-            f"The run directory {self._path.parent} can no longer be written ({reason}); what was "
+            f"The run directory {self.run_dir} can no longer be written ({reason}); what was "
             "saved before is whole. Make room or bring the directory back; the same command with resume=auto and this "
             "hydra.run.dir goes on."
         )
 
     def _refused(self, error: OSError) -> bool:
-        return error.errno in _NO_ROOM or str(self._path.parent) in f"{error} {error.filename}"
+        return error.errno in _NO_ROOM or str(self.run_dir) in f"{error} {error.filename}"
 
     def end(self, status: str, reason: str) -> None:
         """Write down that the run ended before its time, and why."""

@@ -149,10 +149,7 @@ PRELOADED = {
     "brain_tumor.train": (
         "lightning",
         "brain_tumor.models.timm_backbone",
-        "brain_tumor.training.build",
-        "brain_tumor.pipelines.evaluation",
-        "brain_tumor.training.fit",
-        "brain_tumor.training.predict",
+        "brain_tumor.pipelines.training",
         "faiss",
         "timm",
     )

@@ -17,40 +17,35 @@ from brain_tumor.training.distributed.world import resolve_world
 
 
 def train_as_worker(cfg: DictConfig) -> None:
-    """Build the training that ``cfg`` says and fit along.
+    """Build the training that ``cfg`` describes and fit together with the other ranks.
 
     Args:
-        cfg: Composed; what depends on the machine is settled here as on rank 0, unless that has settled it.
+        cfg: Composed configuration; what depends on the machine is resolved as on rank 0, unless rank 0 has done so.
     """
-    from lightning import seed_everything
-
     from brain_tumor.run_dir.resume import checkpoint_to_resume
-    from brain_tumor.training import build as assemble
     from brain_tumor.training.fit import fit
     from brain_tumor.training.known_warnings import ignore_known_warnings
-    from brain_tumor.training.precision import resolve_precision
+    from brain_tumor.training.prepare import load_data, prepare
     from brain_tumor.training.signals import stop_signals
 
     world = resolve_world(cfg)
     with ignore_known_warnings():
-        seed_everything(cfg.seed, workers=True, verbose=False)
-        datamodule = assemble.build_datamodule(cfg)
-        datamodule.load()
-        classifier = assemble.build_classifier(cfg, datamodule)
-        resolve_precision(cfg, classifier, world)
-        with stop_signals() as stop, stop.deferred():
-            checkpoint = checkpoint_to_resume(Path(cfg.paths.run_dir), cfg.resume)
-            fit(assemble.build_trainer(cfg, [], stop), classifier, datamodule, checkpoint)
+        datamodule = load_data(cfg)
+        with stop_signals() as stop:
+            prepared = prepare(cfg, datamodule, world, stop)
+            with stop.deferred():
+                checkpoint = checkpoint_to_resume(Path(cfg.paths.run_dir), cfg.resume)
+                fit(prepared.trainer, prepared.classifier, datamodule, checkpoint)
 
 
 def main() -> None:
-    """What rank 0 starts."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    """Run the worker process that rank 0 starts."""
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    from brain_tumor.training import build as assemble  # noqa: F401 - seconds well spent while rank 0 loads the data
+    from brain_tumor.training import prepare  # noqa: F401 - import for seconds while rank 0 loads the data
 
     document = sys.stdin.read()
-    if not document:  # rank 0 ended before it came to training
+    if not document:  # rank 0 ended before training started
         return
     try:
         train_as_worker(DictConfig(OmegaConf.create(document)))
@@ -59,8 +54,8 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _end_with(parent: int) -> None:
-    """A rank alone can do nothing but wait."""
+def _exit_with_parent(parent: int) -> None:
+    """End this process when rank 0 is gone: a worker alone can only wait."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

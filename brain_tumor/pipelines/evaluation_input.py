@@ -30,7 +30,7 @@ OVERLAP = ("refuse", "leave_out", "allow")
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationInput:
     """What is judged."""
 
     title: str
@@ -48,11 +48,13 @@ class Subject:
     """Further entries of ``results.json``."""
     shown: Shown | None = None
     """None: no model can be asked, or none is to be."""
+    epochs: pd.DataFrame | None = None
+    """``metrics.csv`` of a training; None: no training has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
     """Images that the detector should reject, uint8 [M, S, S]."""
 
 
-def subject(cfg: DictConfig) -> Subject:
+def evaluation_input(cfg: DictConfig) -> EvaluationInput:
     """What a configuration names.
 
     Raises:
@@ -92,14 +94,14 @@ def _ood_images(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
     return squares_of(paths, shown.predictor.bundle.image_size, "Reading OOD images")
 
 
-def _tables(cfg: DictConfig) -> Subject:
+def _tables(cfg: DictConfig) -> EvaluationInput:
     splits = {"val": read_predictions(cfg.val)} if cfg.val else {}
     splits["test"] = test = read_predictions(cfg.predictions)
     if cfg.val:
         _same_classes(splits["val"], test, cfg)
     given = sum(bool(group) for group in test.frame.get("group", pd.Series(dtype=str)))
     notes = [] if given else ["The table names no groups: intervals take every image for a patient of its own."]
-    return Subject(
+    return EvaluationInput(
         title=Path(cfg.predictions).name,
         splits=splits,
         chosen=None,
@@ -122,7 +124,7 @@ def _same_classes(val: Predictions, test: Predictions, cfg: DictConfig) -> None:
         )
 
 
-def _own_test(cfg: DictConfig) -> Subject:
+def _own_test(cfg: DictConfig) -> EvaluationInput:
     run_dir = Path(cfg.run).expanduser()
     if not (run_dir / "predictions" / "test.csv").is_file():
         raise ConfigError(
@@ -136,7 +138,7 @@ def _own_test(cfg: DictConfig) -> Subject:
     facts = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     before = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
     before["baseline"] = before.get("baseline") or before.get("floor")  # its name in version 0.1
-    return Subject(
+    return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
         chosen=None,
@@ -170,7 +172,7 @@ def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Prediction
     )
 
 
-def _elsewhere(cfg: DictConfig) -> Subject:
+def _elsewhere(cfg: DictConfig) -> EvaluationInput:
     predictor = Predictor.load(bundle_of(cfg.run or cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
     bundle, found = predictor.bundle, external(cfg, predictor)
     test = Predictions.from_frame(found.table)
@@ -179,7 +181,7 @@ def _elsewhere(cfg: DictConfig) -> Subject:
     else:  # added up, probabilities are calibrated already; detection stays what it was where the healthy class does
         healthy = test.healthy is not None and bundle.healthy_class is not None
         chosen = Chosen(1.0, bundle.operating_points if healthy else {}, None)
-    return Subject(
+    return EvaluationInput(
         title=f"{bundle.architecture} {bundle.version} on {data_name(cfg)}",
         splits={"test": test},
         chosen=chosen,

@@ -1,0 +1,26 @@
+"""Audit a data set: load it, find its faults, write the files, print the table."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich import get_console
+
+from brain_tumor.data.audit.findings import audit_document
+from brain_tumor.data.audit.output import audit_table, write_outputs
+from brain_tumor.run_dir.record import command_line
+from brain_tumor.training.data import build_split, data_name, load_data, split_name
+
+
+def audit(cfg: DictConfig) -> dict[str, Any]:
+    """Audit the data set that a composed configuration names; returns the content of ``audit.json``."""
+    data = load_data(cfg)
+    split = build_split(cfg)(data.samples)
+    name = split_name(cfg, set(data.samples["split"]))
+    document = audit_document(data, split, name=data_name(cfg), split_name=name, seed=cfg.seed)
+    run_dir = Path(cfg.paths.run_dir)
+    write_outputs(run_dir, document, data, split, command=command_line())
+    console = get_console()
+    console.print(audit_table(document))
+    console.print(f"Page: {run_dir / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)
+    return document

@@ -1,0 +1,30 @@
+"""Export a bundle's network to a faster engine, and report what that gains."""
+
+from omegaconf import DictConfig
+from rich import get_console
+
+from brain_tumor.data.catalog import manifest
+from brain_tumor.serving.export import Exported, export
+from brain_tumor.serving.packing import bundle_of
+from brain_tumor.serving.summary import export_table
+
+
+def export_bundle(cfg: DictConfig) -> Exported:
+    """Export the bundle that a composed configuration names.
+
+    Raises:
+        BrainTumorError: A user's mistake, or a check that failed, in one sentence.
+    """
+    bundle = bundle_of(cfg.bundle)
+    exported = export(
+        bundle,
+        manifest(cfg.samples or bundle.folder.parent / "samples.csv"),
+        engine=cfg.engine,
+        precision=cfg.precision,
+        threads=cfg.threads,
+        calibration=cfg.calibration,
+    )
+    console = get_console()
+    console.print(export_table(exported, cfg.engine, cfg.precision))
+    console.print(f"Bundle: {exported.bundle.folder}", soft_wrap=True, highlight=False, markup=False)
+    return exported

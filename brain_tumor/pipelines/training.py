@@ -1,0 +1,144 @@
+"""A training run from data to report: load, fit, predict, evaluate, bundle, report."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from brain_tumor.callbacks.stop import PreemptedError
+from brain_tumor.data.samples import write_table
+from brain_tumor.errors import BundleError, ConfigError
+from brain_tumor.pipelines.evaluation import compute_evidence, write_report
+from brain_tumor.pipelines.ood import add_ood_scores
+from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
+from brain_tumor.pipelines.training_evaluation import training_input
+from brain_tumor.run_dir.record import RunRecord, refuse_finished
+from brain_tumor.run_dir.resume import checkpoint_to_resume, facts
+from brain_tumor.serving.packing import pack
+from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
+from brain_tumor.tracking.publish import describe, publish
+from brain_tumor.training.build import fresh_trainer
+from brain_tumor.training.data import same_data
+from brain_tumor.training.distributed.launch import other_ranks
+from brain_tumor.training.distributed.worker import train_as_worker
+from brain_tumor.training.distributed.world import outer_rank, resolve_world
+from brain_tumor.training.fit import fit
+from brain_tumor.training.known_warnings import ignore_known_warnings
+from brain_tumor.training.predict import predict
+from brain_tumor.training.prepare import load_data, prepare
+from brain_tumor.training.signals import requeue, stop_signals
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training has produced."""
+
+    run_dir: Path
+    """The run directory: ``results.json``, ``report.html``, ``predictions/``, ``checkpoints/``, ``figures/``, …"""
+    results: dict[str, Any]
+    """Content of ``results.json``."""
+    monitored: float
+    """Monitored validation metric of the best weights; the value that a sweep optimises."""
+
+
+def save_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Write ``.hydra/config.yaml`` and ``.hydra/overrides.yaml``, as Hydra does for a command line.
+
+    Raises:
+        ConfigError: A finished run is in the directory and may not be replaced, or it cannot be written.
+    """
+    run_dir = Path(cfg.paths.run_dir)
+    if cfg.resume != "auto":
+        refuse_finished(run_dir, cfg.overwrite)
+    try:
+        (run_dir / ".hydra").mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, run_dir / ".hydra" / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(overrides)), run_dir / ".hydra" / "overrides.yaml")
+    except OSError as error:
+        raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); choose another.") from error
+
+
+def train_job(cfg: DictConfig) -> float | None:
+    """Train as one process of a job: rank 0 does everything, ranks that torchrun or Slurm started fit with it.
+
+    Returns:
+        The monitored validation metric on rank 0, None on other ranks.
+    """
+    if outer_rank() > 0:
+        train_as_worker(cfg)
+        return None
+    try:
+        return train_run(cfg).monitored
+    except PreemptedError:
+        if cfg.resume == "auto":  # otherwise the job would start from the beginning
+            requeue()
+        raise
+
+
+def train_run(cfg: DictConfig) -> TrainedRun:
+    """Train and evaluate what a composed configuration describes."""
+    run_dir = Path(cfg.paths.run_dir)
+    world = resolve_world(cfg)
+    if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
+        return _finished_run(run_dir)
+    checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
+    resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
+    resumed_precision = facts(run_dir).get("precision") if checkpoint else None
+    with (
+        ignore_known_warnings(),
+        stop_signals() as stop,
+        RunRecord(run_dir, overwrite=cfg.overwrite, resume=checkpoint is not None) as record,
+        open_loggers(cfg, resumed_id) as loggers,
+    ):
+        record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
+        with other_ranks(world, run_dir, partial(record.end, "failed")) as ranks:
+            with record.stage("data"):
+                datamodule = load_data(cfg)
+                if checkpoint:
+                    log.info("Resuming the run in %s.", run_dir)
+                    same_data(datamodule.samples, run_dir)
+                write_table(datamodule.samples, run_dir / "samples.csv")
+            record.note(data=data_facts(datamodule, cfg))
+            describe(loggers, record.facts, datamodule.samples, cfg)
+            with record.stage("fit"):
+                prepared = prepare(cfg, datamodule, world, stop, loggers, resumed_precision)
+                classifier = prepared.classifier
+                record.note(model=model_facts(classifier, cfg), precision=prepared.precision)
+                ranks.join(cfg)
+                with stop.deferred():
+                    best = fit(prepared.trainer, classifier, datamodule, checkpoint)
+        record.note(training=best.facts)
+        with record.stage("predict"):
+            predicted = predict(fresh_trainer(cfg), classifier, datamodule, best.checkpoint)
+            tables, ood_notes = add_ood_scores(predicted, run_dir, cfg.ood.reject_share, cfg.seed)
+        with record.stage("evaluate"):
+            notes = [*notes_for_readers(datamodule, cfg), *ood_notes]
+            inputs = training_input(tables, datamodule, record.facts, notes, cfg)
+            evidence = compute_evidence(inputs, record, cfg)
+        with record.stage("bundle"):
+            _write_bundle(run_dir)
+        with record.stage("report"):
+            write_report(inputs, evidence, record)
+            publish(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
+    return TrainedRun(run_dir, evidence.results, best.score)
+
+
+def _write_bundle(run_dir: Path) -> None:
+    """Write ``bundle/``; a run whose network no bundle can hold has none."""
+    try:
+        pack(run_dir)
+    except BundleError as error:
+        log.warning("No bundle is written: %s", error)
+
+
+def _finished_run(run_dir: Path) -> TrainedRun:
+    log.info("The run in %s is finished; there is nothing left to do.", run_dir)
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    return TrainedRun(run_dir, results, facts(run_dir)["training"]["best"])

@@ -1,0 +1,65 @@
+"""What the evaluation of a training needs: its predictions, subgroups, leakage, 1-NN baseline and OOD rejection."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from brain_tumor.data.attributes import attributes
+from brain_tumor.data.baseline import BASELINE, asked, baseline_scores, cached_nearest
+from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.duplicates.leakage import leak_counts
+from brain_tumor.evaluation.ood.evaluation import rejected_share
+from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
+from brain_tumor.pipelines.evaluation_input import EvaluationInput
+
+
+def training_input(
+    tables: dict[str, pd.DataFrame],
+    datamodule: ScanDataModule,
+    facts: dict[str, Any],
+    notes: list[str],
+    cfg: DictConfig,
+) -> EvaluationInput:
+    """Collect what is evaluated after a training.
+
+    Args:
+        tables: Split (val, test) → predictions table.
+        datamodule: Loaded data module.
+        facts: Content of ``run.json`` so far.
+        notes: Sentences that a reader must know before the figures.
+        cfg: Composed configuration.
+    """
+    splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
+    return EvaluationInput(
+        title=f"{facts['model']['name']} on {facts['data']['name']}",
+        splits=splits,
+        chosen=None,
+        facts={},
+        notes=notes,
+        attributes=attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test")),
+        extra={
+            "leakage": {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)},
+            "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},
+            **_ood_rejection(splits, cfg),
+        },
+        epochs=pd.read_csv(Path(cfg.paths.run_dir) / "metrics.csv"),
+    )
+
+
+def _ood_rejection(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
+    """Shares of scans that the OOD detector rejects, beside the share it was set to; empty without a detector."""
+    scores = {split: ood_scores_of(predictions.frame) for split, predictions in splits.items()}
+    shares = {
+        split: rejected_share(score, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+        for split, score in scores.items()
+        if score is not None
+    }
+    return {"ood_rejection": {"target": cfg.ood.reject_share, **shares}} if shares else {}
+
+
+def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:
+    training, queries = datamodule.rows("train"), asked(datamodule.rows(split))
+    nearest = cached_nearest(datamodule.entry, datamodule.views, training, queries)
+    return baseline_scores(datamodule.labels, nearest, queries)
