@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seed_recipe
+import reference_recipe
 from charts import chart
 from machine import groups_of, public_set
 
@@ -105,7 +105,7 @@ def study(root: Path, samples: pd.DataFrame, limit: float) -> list[tuple[float, 
         for sides in (("train",), ("val", "test"))
     ]
     curve = []
-    for epoch, (seconds, f1) in enumerate(seed_recipe.train(*parts), 1):
+    for epoch, (seconds, f1) in enumerate(reference_recipe.train(*parts), 1):
         curve.append((round(seconds, 1), round(f1, 4)))
         print(f"    the study's recipe, epoch {epoch}: {seconds:.0f} s, F1 {f1:.3f}", flush=True)
         if f1 >= TARGET or seconds >= limit:

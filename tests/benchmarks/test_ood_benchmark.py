@@ -1,12 +1,12 @@
 """The benchmark of the detector still runs: on a small run."""
 
-import foreign
+import ood
 import pytest
 
 
 def test_gate_of_a_run_is_measured_and_told(gated, capsys):
-    found = foreign.measure_run(gated, images=10)
-    foreign.tell({"cnn": found})
+    found = ood.measure_run(gated, images=10)
+    ood.tell({"cnn": found})
 
     assert set(found["sets"]) >= {"photos", "anatomy", "noise", "blank", "text", "inverted", "all sets"}
     assert found["sets"]["photos"]["auroc"]["n"] == 10
@@ -17,12 +17,12 @@ def test_gate_of_a_run_is_measured_and_told(gated, capsys):
 
 def test_a_run_without_a_gate_is_told(trained):
     with pytest.raises(RuntimeError, match="has no detector"):
-        foreign.measure_run(trained)
+        ood.measure_run(trained)
 
 
 def test_it_is_left_out_without_the_set(monkeypatch, capsys):
     monkeypatch.delenv("BRAIN_TUMOR_SHARED", raising=False)
 
-    foreign.tell(foreign.measure())
+    ood.tell(ood.measure())
 
     assert "left out: BRAIN_TUMOR_SHARED names no folder with data/nickparvar." in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """What a detector lets through: AUROC and FPR95 against sets of OOD images, of models trained on a public set.
 
-python tests/benchmarks/foreign.py
+python tests/benchmarks/ood.py
 
 The split is grouped, so that no patient and no image stands on two sides; the detector is fitted on validation and
 asked about test scans and about images that it never saw.
