@@ -49,7 +49,7 @@ class ResumeCheckpoint(Checkpoint):
         if batch_idx + 1 >= trainer.num_training_batches:  # validation follows, and then a checkpoint
             return
         due = self._clock() - self._saved >= self._seconds
-        if _any_rank(trainer, due or self._stop.asked is not None):
+        if _any_rank(trainer, due or self._stop.signal is not None):
             self._save(trainer)
             self._stop_if_asked(trainer)
 
@@ -63,8 +63,8 @@ class ResumeCheckpoint(Checkpoint):
         self._stop_if_asked(trainer)
 
     def _stop_if_asked(self, trainer: L.Trainer) -> None:
-        if _any_rank(trainer, self._stop.asked is not None):
-            raise PreemptedError(self._stop.asked or signal.SIGTERM)
+        if _any_rank(trainer, self._stop.signal is not None):
+            raise PreemptedError(self._stop.signal or signal.SIGTERM)
 
     def _save(self, trainer: L.Trainer) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]

@@ -10,48 +10,48 @@ from brain_tumor.errors import BrainTumorError
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 PATIENCE = 8.0
-"""Seconds that training has to come to a point where it can be saved; clusters kill some time after their warning."""
+"""Seconds that training has to reach a point where it can be saved; clusters kill a job some time after the signal."""
 
 
 class PreemptedError(BrainTumorError):
-    """A run was asked to stop; `brain_tumor.run_dir.resume` says how it goes on."""
+    """The run was asked to stop by a signal; ``resume=auto`` resumes it."""
 
     status = "preempted"
 
     def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number  # as shells tell it
+        self.exit_code = 128 + number  # a shell's convention for a process that a signal ended
         name = signal.Signals(number).name
-        super().__init__(f"Stopped by {name}; the same command with resume=auto and its hydra.run.dir goes on.")
+        super().__init__(f"Stopped by {name}; the same command with resume=auto and this hydra.run.dir resumes it.")
 
 
 class Stop:
-    """Whether a stop was asked for: raised at once, or while ``deferred`` kept for whoever looks."""
+    """A request to stop: raised at once, or, inside `deferred`, kept until `check` is called."""
 
     def __init__(self) -> None:
-        self.asked: int | None = None
-        """The signal's number."""
+        self.signal: int | None = None
+        """Number of the signal that asked to stop, or None."""
         self._deferred = False
 
     def handle(self, number: int, _: FrameType | None = None) -> None:
-        """The signal handler."""
-        self.asked = number
+        """Handle a signal."""
+        self.signal = number
         if not self._deferred:
             raise PreemptedError(number)
         signal.signal(signal.SIGALRM, self._out_of_patience)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
     def _out_of_patience(self, *_: object) -> None:
-        raise PreemptedError(self.asked or signal.SIGTERM)
+        raise PreemptedError(self.signal or signal.SIGTERM)
 
     def install(self) -> None:
-        """Take the signals; Lightning takes SIGTERM for itself when it starts to fit, and means less by it."""
+        """Install the handlers, again after Lightning has installed its own for SIGTERM at the start of fitting."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 signal.signal(number, self.handle)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, a stop waits for `check` at a good moment, though not longer than `PATIENCE`."""
+        """Keep a request for `check` inside the context, but not longer than `PATIENCE`."""
         self._deferred = True
         try:
             yield
@@ -61,10 +61,10 @@ class Stop:
         self.check()
 
     def check(self) -> None:
-        """Stop here if that was asked for.
+        """Raise if a stop was requested.
 
         Raises:
-            PreemptedError: It was.
+            PreemptedError: A stop was requested.
         """
-        if self.asked is not None:
-            raise PreemptedError(self.asked)
+        if self.signal is not None:
+            raise PreemptedError(self.signal)

@@ -24,7 +24,7 @@ from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb
 from brain_tumor.tracking.publish import describe, publish
 from brain_tumor.training.build import fresh_trainer
 from brain_tumor.training.data import same_data
-from brain_tumor.training.distributed.launch import other_ranks
+from brain_tumor.training.distributed.launch import start_workers
 from brain_tumor.training.distributed.worker import train_as_worker
 from brain_tumor.training.distributed.world import outer_rank, resolve_world
 from brain_tumor.training.fit import fit
@@ -98,7 +98,7 @@ def train_run(cfg: DictConfig) -> TrainedRun:
         open_loggers(cfg, resumed_id) as loggers,
     ):
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
-        with other_ranks(world, run_dir, partial(record.end, "failed")) as ranks:
+        with start_workers(world, run_dir, partial(record.end, "failed")) as workers:
             with record.stage("data"):
                 datamodule = load_data(cfg)
                 if checkpoint:
@@ -111,7 +111,7 @@ def train_run(cfg: DictConfig) -> TrainedRun:
                 prepared = prepare(cfg, datamodule, world, stop, loggers, resumed_precision)
                 classifier = prepared.classifier
                 record.note(model=model_facts(classifier, cfg), precision=prepared.precision)
-                ranks.join(cfg)
+                workers.join(cfg)
                 with stop.deferred():
                     best = fit(prepared.trainer, classifier, datamodule, checkpoint)
         record.note(training=best.facts)

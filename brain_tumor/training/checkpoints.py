@@ -1,4 +1,4 @@
-"""How checkpoints are written."""
+"""Write checkpoints in one step."""
 
 import io
 from pathlib import Path
@@ -11,11 +11,11 @@ from brain_tumor.run_dir.atomic import published_file
 
 
 class RunDirCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint in one step, into a run directory that is there.
+    """Write a checkpoint in one step, and only into a run directory that exists.
 
-    Lightning makes all folders above a checkpoint: a run whose directory was taken away would go on in a new one that
-    lacks what was in the old one. It also writes to the system's folder of temporary files first, and what is moved
-    from there to another disk is copied, not moved in one step.
+    Lightning creates all folders above a checkpoint: a run whose directory was removed would continue in a new one that
+    lacks the files of the old one. Lightning also writes to the system's temporary folder first, and a move from there
+    to another disk is a copy, not one step.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
@@ -25,7 +25,7 @@ class RunDirCheckpoints(TorchCheckpointIO):
             OSError: The run directory is gone, or the disk is full.
         """
         path = Path(path)
-        content = io.BytesIO()  # torch says RuntimeError of a disk that is full
+        content = io.BytesIO()  # torch raises RuntimeError, not OSError, when a disk is full
         torch.save(checkpoint, content)
         path.parent.mkdir(exist_ok=True)
         with published_file(path) as draft:

@@ -1,4 +1,4 @@
-"""From the composed configuration to data: adapter, split and what is loaded. Needs no torch."""
+"""Load data and build splits from a composed configuration. Needs no torch."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -19,12 +19,12 @@ Split = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def load_data(cfg: DictConfig) -> LoadedData:
-    """Load what ``data`` names."""
+    """Load the data that the ``data`` group names."""
     return load(**loading_arguments(cfg))
 
 
 def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
-    """Arguments of `brain_tumor.data.loading.load`."""
+    """Return the arguments of `brain_tumor.data.loading.load`."""
     place = cfg.data.get("root") or cfg.data.get("manifest")
     return {
         "adapter": partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
@@ -38,23 +38,23 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
 
 
 def build_split(cfg: DictConfig) -> Split:
-    """What fills the samples table's ``split``."""
+    """Build the function that fills the column ``split`` of a samples table."""
     recipe = plain(cfg.split)
-    recipe.pop("allow_leakage")  # the data module's
+    recipe.pop("allow_leakage")  # an argument of the data module
     return partial(call, build(recipe, "split"), "split")
 
 
 def data_name(cfg: DictConfig) -> str:
-    """The data as the command line names them."""
+    """Return the name of the data as on the command line."""
     return str(cfg.data.get("root") or cfg.data.get("manifest") or "phantom")
 
 
 def split_name(cfg: DictConfig, published: Collection[str]) -> str:
-    """The split as the command line names it; of ``auto`` what it comes to.
+    """Return the name of the split as on the command line; for ``auto``, of the split that it chooses.
 
     Args:
-        cfg: The whole configuration.
-        published: The sides that the data come with.
+        cfg: Composed configuration.
+        published: Splits that the data were published with.
     """
     if cfg.split._target_.endswith(".Auto"):
         return "official" if "test" in published else "grouped"
@@ -65,7 +65,7 @@ def split_name(cfg: DictConfig, published: Collection[str]) -> str:
 
 
 def same_data(samples: pd.DataFrame, run_dir: Path) -> None:
-    """Refuse to go on with other data, or another split, than a run began with.
+    """Refuse to resume a run with other data, or another split, than it started with.
 
     Raises:
         DataError: The tables differ.
@@ -77,6 +77,6 @@ def same_data(samples: pd.DataFrame, run_dir: Path) -> None:
     now = samples[_SAME].astype(str).reset_index(drop=True)
     if not before.equals(now):
         raise DataError(
-            f"The data or their split are not those that the run in {run_dir} began with ({len(before)} images then, "
-            f"{len(now)} now); start a new run."
+            f"The data or their split differ from those that the run in {run_dir} started with "
+            f"({len(before)} images then, {len(now)} now); start a new run."
         )

@@ -1,4 +1,4 @@
-"""From frozen weights to what they say of val and test: each image exactly once, in one pass."""
+"""Predict val and test with frozen weights: each image exactly once, in one pass."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ EVALUATED = ("val", "test")
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a network makes of N images of one split."""
+    """Outputs of a network for the N images of one split."""
 
     table: pd.DataFrame
-    """The predictions table."""
+    """Predictions table, N rows."""
     logits: npt.NDArray[np.float32]
-    """[N, classes]"""
+    """float32 [N, C]."""
     features: npt.NDArray[np.float32]
-    """[N, D], see `brain_tumor.models.protocol.features_and_logits`."""
+    """float32 [N, D], see `brain_tumor.models.protocol.features_and_logits`."""
 
 
 def predict(
@@ -34,21 +34,21 @@ def predict(
     """Predict val and test with a checkpoint's weights.
 
     Args:
-        trainer: A fresh one, on one device: one that has fitted would evaluate its raw weights, not an average of them,
-            and several ranks would repeat images to come out even.
-        classifier: Takes the checkpoint's weights.
-        datamodule: Loaded.
-        checkpoint: Loaded with ``weights_only=True``.
+        trainer: New trainer on one device. The one that has fitted would use its raw weights instead of their average,
+            and several ranks would repeat images to get equal shares.
+        classifier: Classifier that receives the checkpoint's weights.
+        datamodule: Loaded data module.
+        checkpoint: Checkpoint file, read with ``weights_only=True``.
 
     Returns:
-        Split → what was found.
+        Split → outputs.
     """
     classifier.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     outputs = trainer.predict(classifier, datamodule=datamodule)
-    found = {}
+    predicted = {}
     for split, batches in zip(EVALUATED, outputs or [], strict=True):
         rows, logits, features = (torch.cat(parts).cpu() for parts in zip(*batches, strict=True))
         probabilities = logits.double().softmax(dim=1).numpy()
         table = predictions_frame(datamodule.samples.iloc[rows.numpy()], datamodule.classes, probabilities)
-        found[split] = Predicted(table, logits.numpy(), features.numpy())
-    return found
+        predicted[split] = Predicted(table, logits.numpy(), features.numpy())
+    return predicted

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1: what a cluster sends before it takes the machine away."""
+"""Handle SIGTERM and SIGUSR1, which clusters send before they end a job."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Handle the signals within; afterwards they do what they did before."""
+    """Handle the signals inside the context; afterwards the previous handlers are restored."""
     before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
     stop = Stop()
     stop.install()
@@ -28,7 +28,7 @@ def stop_signals() -> Iterator[Stop]:
 
 
 def requeue() -> None:
-    """Put a Slurm job back into the queue; without Slurm, nothing."""
+    """Requeue the Slurm job that this process belongs to; without Slurm, do nothing."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return
@@ -36,6 +36,6 @@ def requeue() -> None:
         job = f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     try:
         subprocess.run(["scontrol", "requeue", job], check=True, timeout=30)  # noqa: S603, S607
-        log.info("Slurm job %s is queued again.", job)
+        log.info("Slurm job %s is requeued.", job)
     except (OSError, subprocess.SubprocessError) as error:
-        log.warning("Slurm job %s could not be queued again (%s); submit it once more.", job, error)
+        log.warning("Slurm job %s could not be requeued (%s); submit it again.", job, error)

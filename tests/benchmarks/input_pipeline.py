@@ -33,7 +33,7 @@ from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
 from brain_tumor.data.loaders import TrainLoader
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.phantom import draw_patients, render
-from brain_tumor.training.fit import keep_freed_memory
+from brain_tumor.training.memory import keep_freed_memory
 
 ASKED = {"seed": 10.0, "albumentations": 3.0}
 """Times as many images a second as the others."""

@@ -9,7 +9,7 @@ from brain_tumor.training import fit as memory
 STEPS = """
 import resource, sys
 import torch
-from brain_tumor.training.fit import keep_freed_memory
+from brain_tumor.training.memory import keep_freed_memory
 
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -46,7 +46,7 @@ def test_deterministic_mode_leaves_new_tensors_as_they_are():
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = True
         assert torch.empty(10_000_000).isnan().all()
-        memory.fill_no_new_memory()
+        memory.leave_new_tensors_unfilled()
         torch.ones(10_000_000)  # what its memory held before may be the NaN of the line above
         assert not torch.empty(10_000_000).isnan().any()
     finally:

@@ -1,8 +1,8 @@
-"""Start the other processes of a training on this machine, watch them, and end them whatever happens.
+"""Start the worker processes of a training on this machine, watch them, and end them in every case.
 
-Lightning would start them by running this program's command line again: under a sweep each of them would then sweep
-for itself, and under a search each would draw other settings. Here they get this job's composed configuration, and
-Lightning is told that somebody else starts the processes.
+Lightning would start them by running this program's command line again: in a sweep each of them would then run the
+sweep itself, and in a search each would draw other settings. Here they receive this job's composed configuration, and
+Lightning finds variables in the environment that say that the processes are started from outside.
 """
 
 import os
@@ -22,18 +22,18 @@ from brain_tumor.errors import BrainTumorError, RankError
 from brain_tumor.training.distributed.world import World
 
 _GRACE = 10.0
-"""Seconds that this process has to fail by itself once another one died, before it is ended."""
+"""Seconds that this process has to fail by itself after a worker died, before it is ended."""
 _EXIT_SECONDS = 3.0
-"""Seconds that a process whose connection broke may take to end."""
+"""Seconds that a worker whose connection broke may take to exit."""
 _JOIN_SECONDS = 20.0
-"""Seconds that the others have to end by themselves after the last step."""
+"""Seconds that workers have to exit by themselves after the last step."""
 _NO_ANSWER = ("Timed out", "timed out", "Timeout", "Connection closed by peer", "Connection reset")
-"""What gloo and NCCL say of a process that is gone or hangs."""
+"""Parts of the errors of gloo and NCCL when a process is gone or hangs."""
 _VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 
-class Ranks:
-    """The other processes; they wait until `join` hands them the configuration."""
+class Workers:
+    """Worker processes, ranks 1 to size − 1; they wait until `join` sends them the configuration."""
 
     def __init__(self, size: int, run_dir: Path, threads: int) -> None:
         self._run_dir, self._joined = run_dir, False
@@ -53,10 +53,10 @@ class Ranks:
         return self._run_dir / f"rank_{rank}.log"
 
     def join(self, cfg: DictConfig) -> None:
-        """Let them build the same training and take part in it.
+        """Send the configuration: the workers build the same training and fit.
 
         Raises:
-            RankError: One of them ended already.
+            RankError: A worker has ended already.
         """
         document = OmegaConf.to_yaml(cfg, resolve=True).encode()
         for process in self._processes.values():
@@ -64,11 +64,11 @@ class Ranks:
                 process.stdin.write(document)  # type: ignore[union-attr]
                 process.stdin.close()  # type: ignore[union-attr]
             except OSError as error:
-                raise RankError(self.dead() or str(error)) from error
+                raise RankError(self.failure() or str(error)) from error
         self._joined = True
 
-    def dead(self, patience: float = 0) -> str | None:
-        """What became of a process that ended before its time, or None if none does within some seconds."""
+    def failure(self, patience: float = 0) -> str | None:
+        """Wait some seconds for a worker to fail; return how it failed, or None if none does."""
         deadline = time.monotonic() + patience
         while not (reason := self._first_failure()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -85,7 +85,7 @@ class Ranks:
         return None
 
     def end(self, patience: float) -> None:
-        """Wait for all of them, then kill those that are left; empty logs go."""
+        """Wait for all workers, kill those that remain, and remove empty logs."""
         deadline = time.monotonic() + patience
         for process in self._processes.values():
             try:
@@ -101,53 +101,53 @@ class Ranks:
 
 
 @contextmanager
-def other_ranks(world: World, run_dir: Path, on_death: Callable[[str], None]) -> Iterator[Ranks]:
-    """Start ranks 1, 2, … of a `World` that is ours to start; with a single process, or another launcher, start none.
+def start_workers(world: World, run_dir: Path, on_death: Callable[[str], None]) -> Iterator[Workers]:
+    """Start ranks 1, 2, … unless there is a single process, or torchrun or Slurm start them.
 
     Args:
-        world: Says how many.
-        run_dir: Takes their logs.
-        on_death: Called with the reason before this process is ended from outside, which happens when it hangs in a
-            step that a dead process will not come to.
+        world: Processes of the training.
+        run_dir: Directory for the logs of the workers.
+        on_death: Callback that gets the reason before this process is ended, which happens when it hangs in a
+            collective operation that a dead worker will never join.
 
     Raises:
-        RankError: One died, or did not answer; instead of what this process raised because of it.
+        RankError: A worker died or did not answer; raised instead of the error that this caused here.
     """
     ours = world.launcher == "own" and world.size > 1
     size = world.size if ours else 1
     with _environment(_rendezvous(size) if ours else {}), _share_of_threads(size) as threads:
-        ranks = Ranks(size, run_dir, threads)
-        over = threading.Event()
-        watch = threading.Thread(target=_watch, args=(ranks, over, on_death), daemon=True)
+        workers = Workers(size, run_dir, threads)
+        done = threading.Event()
+        watch = threading.Thread(target=_watch, args=(workers, done, on_death), daemon=True)
         if ours:
             watch.start()
         try:
-            yield ranks
-            ranks.end(_JOIN_SECONDS)
-        except BrainTumorError:  # all ranks raise it, and this one tells
-            ranks.end(_JOIN_SECONDS)
+            yield workers
+            workers.end(_JOIN_SECONDS)
+        except BrainTumorError:  # all ranks raise it; rank 0 reports
+            workers.end(_JOIN_SECONDS)
             raise
         except Exception as error:
-            if ours and (reason := ranks.dead(_EXIT_SECONDS if _no_answer(error) else 0) or _no_answer(error)):
+            if ours and (reason := workers.failure(_EXIT_SECONDS if _no_answer(error) else 0) or _no_answer(error)):
                 raise RankError(reason) from error
             raise
         finally:
-            over.set()
-            ranks.end(0)
+            done.set()
+            workers.end(0)
             _leave_process_group()
 
 
-def _watch(ranks: Ranks, over: threading.Event, on_death: Callable[[str], None]) -> None:
-    while not over.wait(0.5):
-        if (reason := ranks.dead()) and not over.wait(_GRACE):
+def _watch(workers: Workers, done: threading.Event, on_death: Callable[[str], None]) -> None:
+    while not done.wait(0.5):
+        if (reason := workers.failure()) and not done.wait(_GRACE):
             on_death(reason)
             print(f"brain-tumor train: {reason}", file=sys.stderr, flush=True)
-            ranks.end(0)
+            workers.end(0)
             os._exit(RankError.exit_code)
 
 
 def _no_answer(error: Exception) -> str | None:
-    """An exception of the collective operations in one sentence, or None if it is another one."""
+    """Return an error of a collective operation as one sentence, or None for other errors."""
     text = str(error)
     if any(sign in text for sign in _NO_ANSWER):
         return f"A training process did not answer within trainer.timeout: {text.splitlines()[0]}"
@@ -177,7 +177,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _share_of_threads(size: int) -> Iterator[int]:
-    """Threads for each process, which this one keeps to until the others have ended: more would fight for the cores."""
+    """Limit the threads of this process to its share of the cores while workers run; yield that share."""
     import torch
 
     before = torch.get_num_threads()
@@ -190,7 +190,7 @@ def _share_of_threads(size: int) -> Iterator[int]:
 
 
 def _leave_process_group() -> None:
-    """Else the next training of this process would find itself in it."""
+    """Leave the process group, so that the next training of this process does not find itself in it."""
     distributed = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""How many processes train together, which of them this is, and who starts them."""
+"""The processes of a training: their number, the rank of this one, and what starts them."""
 
 import os
 from dataclasses import dataclass
@@ -17,26 +17,27 @@ _LAUNCHERS = {
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one training."""
+    """Processes of one training."""
 
     size: int
+    """Number of processes (world size)."""
     rank: int
-    """Of this process, in [0, size)."""
+    """Rank of this process, in [0, size)."""
     local_size: int
-    """Processes on this machine."""
+    """Number of processes on this machine."""
     launcher: str
-    """``torchrun``, ``slurm``, or ``own`` where this program starts the others."""
+    """``torchrun``, ``slurm``, or ``own`` if this program starts the workers."""
 
     @property
     def nodes(self) -> int:
-        """Machines."""
+        """Number of machines."""
         return self.size // self.local_size
 
 
 def outer_launcher() -> str | None:
-    """Who started this process as one of several, if somebody did.
+    """Return the launcher that started this process as one of several, or None.
 
-    A Slurm job script, or an interactive shell, is not a rank: only what ``srun`` starts has a step with tasks.
+    A Slurm job script or an interactive shell is not a rank: only processes of ``srun`` have a step with tasks.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return "torchrun"
@@ -45,13 +46,13 @@ def outer_launcher() -> str | None:
 
 
 def outer_rank() -> int:
-    """Rank of this process as ``torchrun`` or Slurm gave it, 0 without them."""
+    """Return the rank that torchrun or Slurm gave this process, 0 without them."""
     launcher = outer_launcher()
     return int(os.environ[_LAUNCHERS[launcher][_RANK]]) if launcher else 0
 
 
 def find_world(trainer: DictConfig) -> World:
-    """Work out the processes of a training from its ``trainer`` settings and the environment.
+    """Find the processes of a training from its ``trainer`` settings and the environment.
 
     Raises:
         ConfigError: The settings contradict each other, the machine, or the launcher.
@@ -64,37 +65,37 @@ def find_world(trainer: DictConfig) -> World:
                 f"trainer.num_nodes={trainer.num_nodes} needs a launcher on each machine: start this command with "
                 f"torchrun --nnodes={trainer.num_nodes} --nproc-per-node=GPUS -m brain_tumor.train, or with srun."
             )
-        size = _devices_here(trainer)
-        _fits(trainer, size)
+        size = _local_devices(trainer)
+        _check_strategy(trainer, size)
         return World(size, 0, size, "own")
     names = _LAUNCHERS[launcher]
     size, rank = int(os.environ[names[_SIZE]]), int(os.environ[names[_RANK]])
     local_size = int(os.environ.get(names[_ON_THIS_NODE]) or size // int(os.environ.get("SLURM_NNODES", "1")))
-    _fits(trainer, size)
+    _check_strategy(trainer, size)
     return World(size, rank, local_size, launcher)
 
 
 def resolve_world(cfg: DictConfig) -> World:
-    """`find_world`, written into ``trainer.devices`` and ``trainer.num_nodes`` of a composed configuration.
+    """Find the world, and write it into ``trainer.devices`` and ``trainer.num_nodes`` of a composed configuration.
 
     Raises:
-        ConfigError: As `find_world`.
+        ConfigError: See `find_world`.
     """
     world = find_world(cfg.trainer)
-    if world.launcher == "slurm":  # Lightning wants it said, though `srun -n` says as much
+    if world.launcher == "slurm":  # Lightning requires it, though `srun -n` implies it
         os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(world.local_size))
-    if world.launcher != "own" or isinstance(cfg.trainer.devices, int | str):  # a list names GPUs: it stays
+    if world.launcher != "own" or isinstance(cfg.trainer.devices, int | str):  # a list of GPUs stays
         cfg.trainer.devices = world.local_size
     cfg.trainer.num_nodes = world.nodes
     return world
 
 
 def local_processes(trainer: DictConfig) -> int:
-    """Processes on this machine, of settled settings."""
+    """Return the number of processes on this machine, given resolved settings."""
     return trainer.devices if isinstance(trainer.devices, int) else len(trainer.devices)
 
 
-def _fits(trainer: DictConfig, size: int) -> None:
+def _check_strategy(trainer: DictConfig, size: int) -> None:
     if size > 1 and trainer.strategy == "auto":
         raise ConfigError(f"{size} processes need a strategy: set trainer=ddp, or trainer=ddp_cpu without GPUs.")
     if trainer.strategy != "auto" and trainer.accelerator == "gpu" and not _gpus():
@@ -104,21 +105,21 @@ def _fits(trainer: DictConfig, size: int) -> None:
         )
 
 
-def _devices_here(trainer: DictConfig) -> int:
-    """How many devices ``trainer.devices`` asks for on this machine."""
-    asked = trainer.devices
-    if asked in ("auto", -1, "-1"):
-        many = trainer.strategy != "auto" and trainer.accelerator != "cpu"
-        return max(1, _gpus()) if many else 1
+def _local_devices(trainer: DictConfig) -> int:
+    """Return the number of devices that ``trainer.devices`` requests on this machine."""
+    devices = trainer.devices
+    if devices in ("auto", -1, "-1"):
+        several = trainer.strategy != "auto" and trainer.accelerator != "cpu"
+        return max(1, _gpus()) if several else 1
     try:
-        count = int(asked) if isinstance(asked, int | str) else len(asked)
+        count = int(devices) if isinstance(devices, int | str) else len(devices)
     except ValueError:
         count = 0
-    require(count > 0, f"trainer.devices={asked}", "auto, a number from 1, or a list of GPUs")
+    require(count > 0, f"trainer.devices={devices}", "auto, a number from 1, or a list of GPUs")
     return count
 
 
 def _gpus() -> int:
-    import torch  # takes seconds: not when only the outer launcher is asked for
+    import torch  # imports for seconds: not needed to find the launcher
 
     return torch.cuda.device_count()
