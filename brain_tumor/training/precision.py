@@ -1,4 +1,4 @@
-"""Which floating-point precision a training runs in, and why."""
+"""Choose the floating-point precision of a training, and state the reason."""
 
 import copy
 import hashlib
@@ -23,29 +23,29 @@ log = logging.getLogger(__name__)
 
 FULL, HALF = "32-true", "bf16-mixed"
 _CPU_FLAGS = ("avx512_bf16", "amx_bf16")
-"""Of /proc/cpuinfo: processors that multiply bfloat16 in hardware."""
+"""Flags in /proc/cpuinfo of processors that multiply bfloat16 in hardware."""
 _BATCH = 8
-_TURNS = 3
-_WORTH = 1.3
-"""Speed-up from which half precision is chosen on a CPU: well above what a measurement may be off by."""
-_LEAST = 0.02
-"""Seconds of a step below which nothing is gained that a user would notice."""
+_REPEATS = 3
+_MIN_SPEED_UP = 1.3
+"""Speed-up from which half precision is chosen on a CPU: well above the error of the measurement."""
+_MIN_STEP_SECONDS = 0.02
+"""Seconds of a step below which a user would not notice any gain."""
 
 
 def resolve_precision(cfg: DictConfig, classifier: Classifier, world: World, before: str | None = None) -> str:
-    """Replace ``trainer.precision=auto`` in a composed configuration, and log why.
+    """Replace ``trainer.precision=auto`` in a composed configuration, and log the reason.
 
-    GPUs from Ampere on get bf16. A CPU that has bf16 in hardware gets it where a step of this network was measured to
-    be clearly faster; what was measured once is kept in the cache, so that the same training is the same tomorrow.
+    GPUs from Ampere on get bf16. A CPU with bf16 in hardware gets it if a training step of this network was measured to
+    be clearly faster; the measurement is kept in the cache, so that the same training gives the same result later.
 
     Args:
-        cfg: With ``trainer``, ``model``, ``data`` and ``paths``.
-        classifier: What is to be trained; it is not changed.
-        world: The processes, which must all come to the same.
-        before: What a run that is gone on with chose.
+        cfg: Configuration with ``trainer``, ``model``, ``data`` and ``paths``.
+        classifier: Classifier to be trained; it is not changed.
+        world: Processes of the training, which all need the same precision.
+        before: Return value of this function in the run that is resumed, or None.
 
     Returns:
-        The precision with its reason, for the record.
+        The precision with its reason, for ``run.json``.
     """
     if cfg.trainer.precision != "auto":
         return f"{cfg.trainer.precision} (trainer.precision)"
@@ -54,7 +54,7 @@ def resolve_precision(cfg: DictConfig, classifier: Classifier, world: World, bef
     elif cfg.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         chosen, reason = _of_gpu(*torch.cuda.get_device_capability())
     elif world.launcher != "own":
-        chosen, reason = FULL, "(on CPUs of several machines nothing is measured)"
+        chosen, reason = FULL, "(not measured on CPUs of several machines)"
     else:
         chosen, reason = _of_cpu(cfg, classifier.network, len(classifier.hparams["mean"]))
     cfg.trainer.precision = chosen
@@ -72,16 +72,16 @@ def _of_cpu(cfg: DictConfig, network: nn.Module, channels: int) -> tuple[str, st
     has = [flag for flag in _CPU_FLAGS if flag in cpu_flags()]
     if not has:
         return FULL, "(this CPU has no bf16)"
-    known = _Remembered(cfg)
-    if known.speed_up is None:
-        known.keep(_speed_up(network, channels, cfg.data.image_size))
-    chosen = HALF if known.speed_up and known.speed_up >= _WORTH else FULL
-    measured = f"measured {known.speed_up:.1f} × as fast" if known.speed_up else "a step is too short to matter"
-    return chosen, f"({has[-1]}: bf16 {measured})"
+    cached = _CachedSpeedUp(cfg)
+    if cached.speed_up is None:
+        cached.store(_speed_up(network, channels, cfg.data.image_size))
+    chosen = HALF if cached.speed_up and cached.speed_up >= _MIN_SPEED_UP else FULL
+    measurement = f"measured {cached.speed_up:.1f} × as fast" if cached.speed_up else "a step is too short to matter"
+    return chosen, f"({has[-1]}: bf16 {measurement})"
 
 
 def cpu_flags() -> set[str]:
-    """What the processor can do, where Linux tells; else nothing."""
+    """Return the processor's flags on Linux, an empty set elsewhere."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("flags"):
@@ -89,20 +89,20 @@ def cpu_flags() -> set[str]:
     return set()
 
 
-class _Remembered:
-    """The speed-up of one network on this machine, from the cache."""
+class _CachedSpeedUp:
+    """Speed-up of one network on this machine, stored in the cache."""
 
     def __init__(self, cfg: DictConfig) -> None:
-        about: list[Any] = [plain(cfg.model), cfg.data.image_size, torch.__version__, torch.get_num_threads()]
-        about += [platform.processor(), sorted(cpu_flags())]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+        key: list[Any] = [plain(cfg.model), cfg.data.image_size, torch.__version__, torch.get_num_threads()]
+        key += [platform.processor(), sorted(cpu_flags())]
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         self._path = Path(cfg.paths.cache_dir).expanduser() / f"bf16-{digest}.json"
         self.speed_up: float | None = None
-        """0 where a step is too short to be measured, None where nothing is known."""
+        """0 if a step is too short to be measured, None if nothing was measured yet."""
         with suppress(OSError, ValueError, KeyError):
             self.speed_up = float(json.loads(self._path.read_text(encoding="utf-8"))["speed_up"])
 
-    def keep(self, speed_up: float) -> None:
+    def store(self, speed_up: float) -> None:
         self.speed_up = speed_up
         with suppress(OSError):  # the cache may be read-only
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +111,16 @@ class _Remembered:
 
 
 def _speed_up(network: nn.Module, channels: int, size: int) -> float:
-    """Seconds of a training step in full precision, divided by those in half; the best of some turns each."""
+    """Measure seconds of a training step in full precision over those in half precision, the best of some repeats."""
     network = copy.deepcopy(network).train()
     with torch.random.fork_rng(devices=[]):
         images = torch.randn(_BATCH, channels, size, size).to(memory_format=torch.channels_last)
         _step(network, images, half=False)
-        if _step(network, images, half=False) < _LEAST:
+        if _step(network, images, half=False) < _MIN_STEP_SECONDS:
             return 0.0
         _step(network, images, half=True)
-        turns = [[_step(network, images, half=half) for half in (False, True)] for _ in range(_TURNS)]
-    full, half = (min(seconds) for seconds in zip(*turns, strict=True))
+        repeats = [[_step(network, images, half=half) for half in (False, True)] for _ in range(_REPEATS)]
+    full, half = (min(seconds) for seconds in zip(*repeats, strict=True))
     return float(round(full / half, 2))
 
 
