@@ -15,7 +15,7 @@ from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
-from brain_tumor.pipelines.compared_runs import facts, find_runs, leaked, read_runs
+from brain_tumor.pipelines.compared_runs import find_runs, leaked, read_runs, run_facts
 from brain_tumor.pipelines.comparison_output import write_outputs
 from brain_tumor.run_dir.record import command_line
 
@@ -79,7 +79,7 @@ def change_document(
     leaks = {candidate.name: _most_leaked(candidate, runs) for candidate in comparison.candidates}
     return {
         "changes": changes(comparison, holder, Rules(**plain(criteria)), leaks),
-        "runs": {run.name: facts(path) for path, run in runs.items()},
+        "runs": {run.name: run_facts(path) for path, run in runs.items()},
     }
 
 

@@ -35,9 +35,9 @@ def test_nothing_named():
 def test_places_without_predictions(tmp_path):
     write_run(tmp_path / "runs" / "a", status="failed")
 
-    with pytest.raises(ConfigError, match=r"nowhere was not found; name run directories"):
+    with pytest.raises(ConfigError, match=r"nowhere does not exist; give run directories"):
         find_runs([str(tmp_path / "nowhere")], "test")
-    with pytest.raises(ConfigError, match=r"holds neither predictions/test.csv nor finished runs"):
+    with pytest.raises(ConfigError, match=r"has neither predictions/test.csv nor finished runs"):
         find_runs([str(tmp_path / "runs")], "test")
     with pytest.raises(ConfigError, match=r"predictions/val.csv"):
         find_runs([str(tmp_path / "runs" / "a")], "val")

@@ -3,7 +3,7 @@ from paper_runs import write_run
 
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.comparison.candidates import candidates
-from brain_tumor.pipelines.compared_runs import facts, leaked, read_runs
+from brain_tumor.pipelines.compared_runs import leaked, read_runs, run_facts
 
 
 def grouped(*paths, pool=True):
@@ -56,13 +56,13 @@ def test_tables_from_elsewhere_stand_for_themselves(tmp_path):
 
     assert list(grouped(run, table)) == ["a", "a/predictions/test.csv"]
     assert leaked(table) is None
-    assert facts(table) == {}
+    assert run_facts(table) == {}
 
 
 def test_each_run_once_and_two_at_least(tmp_path):
     run = write_run(tmp_path / "a")
 
-    with pytest.raises(ConfigError, match="One run is no comparison; name two"):
+    with pytest.raises(ConfigError, match="Found one run; name two"):
         read_runs([run, run], "test")
 
 
@@ -70,6 +70,6 @@ def test_what_is_known_of_a_run(tmp_path):
     run = write_run(tmp_path / "a", leaks=7)
 
     assert leaked(run) == 7
-    assert facts(run) == {
+    assert run_facts(run) == {
         "seed": "0", "commit": "abc", "brain-tumor": "0.1", "model": "cnn", "data": "folder", "data digest": "d" * 12,
     }  # fmt: skip
