@@ -8,11 +8,11 @@ from brain_tumor import CAUTION, __version__
 
 VERBS = {
     "train": "train a classifier and evaluate its best weights",
-    "evaluate": "say what a frozen model or a predictions table is worth",
-    "audit": "find copies, leaks, label conflicts and shortcuts in a data set",
-    "export": "bring a model to a faster engine, checked",
+    "evaluate": "evaluate a frozen model or a predictions table",
+    "audit": "find duplicates, leakage, label conflicts and shortcuts in a data set",
+    "export": "export a model to a faster engine, with checks",
     "predict": "classify images with a trained model",
-    "compare": "rank runs with intervals and tests, and judge a change",
+    "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
 }
 
@@ -25,17 +25,18 @@ verbs:
 {chr(10).join(f"  {verb:<10} {what}" for verb, what in VERBS.items())}
 
 examples:
-  brain-tumor train                                        small CNN on generated phantoms
-  brain-tumor train data=folder data.root=DIR              your folder of class folders
-  brain-tumor train data=manifest data.manifest=CSV        your CSV with path and label columns
-  brain-tumor train --help                                 all choices and keys
-  brain-tumor evaluate run=RUN data=folder data.root=DIR a frozen model on images from elsewhere
-  brain-tumor evaluate predictions=FILE                    a predictions table of any framework
-  brain-tumor audit data=folder data.root=DIR              what is wrong with a data set
-  brain-tumor predict bundle=RUN input=FOLDER              classify images with a trained model
-  brain-tumor export bundle=RUN precision=int8             the same model, smaller and faster
-  brain-tumor compare RUN RUN                              which is better, and is it more than luck?
-  brain-tumor data list                                    public data sets, their licences and known leaks
+  brain-tumor train                                          small CNN on generated phantoms
+  brain-tumor train data=folder data.root=DIR                a folder of class folders
+  brain-tumor train data=manifest data.manifest=CSV          a CSV with path and label columns
+  brain-tumor train --help                                   all groups and keys
+  brain-tumor evaluate run=RUN                               a run on its own test
+  brain-tumor evaluate run=RUN data=folder data.root=DIR     a frozen model on other images
+  brain-tumor evaluate predictions=FILE                      a predictions table of any framework
+  brain-tumor audit data=folder data.root=DIR                faults of a data set
+  brain-tumor predict bundle=RUN input=FOLDER                classify images with a trained model
+  brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
+  brain-tumor compare RUN RUN                                which is better, and is the difference significant?
+  brain-tumor data list                                      public data sets, licences, known leakage
 """
 
 

@@ -1,0 +1,73 @@
+"""Commands in the README and in help texts: each composes as it is written."""
+
+import re
+import shlex
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from brain_tumor.__main__ import HELP, VERBS
+from brain_tumor.cli.arguments import with_runs
+from brain_tumor.cli.data import main as data_verb
+from brain_tumor.config.compose import CONF_DIR, compose
+
+ROOT = Path(__file__).parents[1]
+COMMAND = re.compile(rf"brain-tumor ({'|'.join(VERBS)})(?=[ `\n])[^\n]*")
+
+
+def commands(text):
+    """Commands in a text, without comments and without explanations that follow two spaces."""
+    joined = text.replace("\\\n", " ")
+    for found in COMMAND.finditer(joined):
+        line = re.split(r"\s#|`|  +(?=\S)(?![a-z_.]+=)", found[0])[0].strip()
+        if (
+            len(line.split()) > 2
+            and "…" not in line
+            and "--" not in line.removesuffix("--help").replace("--multirun", "")
+        ):
+            yield line
+
+
+def texts():
+    yield "README.md", (ROOT / "README.md").read_text(encoding="utf-8")
+    yield "help", HELP
+    for path in sorted((CONF_DIR / "hydra").glob("*.yaml")):
+        yield path.name, path.read_text(encoding="utf-8")
+
+
+CASES = list(dict.fromkeys(line for _, text in texts() for line in commands(text)))
+
+
+def jobs(overrides):
+    """Overrides of each job of a sweep: every combination of the listed values."""
+    choices = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        listed = value.split(",") if "," in value and not value.startswith(("[", "{", "'", '"')) else [value]
+        choices.append([f"{key}={each}" for each in listed])
+    return product(*choices)
+
+
+def test_there_are_commands():
+    assert len(CASES) > 40
+    assert {line.split()[1] for line in CASES} == set(VERBS)
+
+
+@pytest.mark.parametrize("line", CASES)
+def test_command_composes(line, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, verb, *arguments = shlex.split(line)
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    if verb == "data":
+        with pytest.raises(SystemExit) as stop:
+            data_verb([*arguments, "--help"])
+        assert stop.value.code == 0
+        return
+    if "--help" in arguments:
+        return  # tests/test_package.py reads them
+    if verb == "compare":
+        overrides = with_runs(overrides)
+    own = [override for override in overrides if not override.startswith(("hydra.", "resume=", "launcher="))]
+    for job in jobs(own):
+        compose(list(job), tmp_path / "run", verb)
