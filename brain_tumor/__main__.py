@@ -1,4 +1,4 @@
-"""The command line: ``brain-tumor <verb>``; each verb is a module or package, imported only when it is called."""
+"""The command line: ``brain-tumor <verb>``; each verb is a module that is imported only when it is called."""
 
 import importlib
 import os
@@ -15,6 +15,9 @@ VERBS = {
     "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
 }
+
+_MODULES = {"data": "brain_tumor.cli.data"}
+"""Verb → module, where it is not ``brain_tumor.<verb>``: that name is a room's."""
 
 HELP = f"""brain-tumor {__version__}: honest brain tumour detection and classification on MRI slices.
 {CAUTION}
@@ -57,10 +60,7 @@ def main() -> None:
 
 def _call(verb: str) -> None:
     try:
-        module = importlib.import_module(f"brain_tumor.{verb}")
-        if hasattr(module, "__path__"):  # a package keeps its verb where `python -m` looks for it
-            module = importlib.import_module(f"brain_tumor.{verb}.__main__")
-        module.main()
+        importlib.import_module(_MODULES.get(verb, f"brain_tumor.{verb}")).main()
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
