@@ -55,7 +55,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     rows = np.flatnonzero(~is_known(data.samples))
     if cfg.published_split is not None:
         rows = _part(data.samples, rows, cfg.published_split)
-    kept, overlap = _without_overlap(data, rows, known, bundle.seen, cfg.overlap)
+    kept, overlap = _without_overlap(data, rows, known, bundle.training_digests, cfg.overlap)
     asked = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
     mapping = class_mapping(asked, bundle.classes, data.samples["label"].iloc[kept])
     samples = data.samples.iloc[kept].reset_index(drop=True)
