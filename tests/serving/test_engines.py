@@ -190,7 +190,7 @@ class TestOpening:
 
     def test_without_an_export(self, trained):
         with pytest.raises(
-            BundleError, match=r"not exported for openvino at int8; export it first: brain-tumor export"
+            BundleError, match=r"not exported for openvino at int8; export it first: brain-tumor"
         ):
             Predictor.load(trained, "openvino", "int8")
         with pytest.raises(BundleError, match="was not exported at int8 for any installed engine; export it first"):

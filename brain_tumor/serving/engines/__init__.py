@@ -1,7 +1,7 @@
 """Engines that run a bundle's network on grey uint8 images.
 
-All except torch run models that ``brain-tumor export`` made and checked. An engine opens the content of a model file, so
-that an export can be checked before it becomes part of a bundle.
+All except torch run models that ``brain-tumor export`` made and checked. An engine opens the content of a model file:
+an export can be checked before it becomes part of a bundle.
 """
 
 import importlib
