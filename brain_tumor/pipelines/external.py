@@ -19,7 +19,7 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.calibration import scaled
-from brain_tumor.evaluation.class_map import class_mapping, merged
+from brain_tumor.evaluation.class_map import class_mapping, merge_classes
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data import loading_arguments
@@ -63,7 +63,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     images = ImageRows(data.images, kept)
     given = _probabilities(predictor, images, cfg.batch_size)
     as_trained = given if asked else scaled(given, 1 / bundle.temperature)  # what is added up must be calibrated first
-    probabilities, classes = merged(as_trained, bundle.classes, mapping)
+    probabilities, classes = merge_classes(as_trained, bundle.classes, mapping)
     return External(
         table=predictions_frame(samples, classes, probabilities),
         samples=samples,

@@ -189,9 +189,7 @@ class TestOpening:
         assert opened == ["onnxruntime", "openvino"]
 
     def test_without_an_export(self, trained):
-        with pytest.raises(
-            BundleError, match=r"not exported for openvino at int8; export it first: brain-tumor"
-        ):
+        with pytest.raises(BundleError, match=r"not exported for openvino at int8; export it first: brain-tumor"):
             Predictor.load(trained, "openvino", "int8")
         with pytest.raises(BundleError, match="was not exported at int8 for any installed engine; export it first"):
             Predictor.load(trained, precision="int8")
