@@ -6,7 +6,7 @@ import pandas as pd
 
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.fit import Fitted, fit_ood_detector
+from brain_tumor.evaluation.ood.fit import FittedDetector, fit_ood_detector
 from brain_tumor.evaluation.predictions import Predictions, with_ood_scores
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import OOD_DETECTOR
@@ -15,7 +15,7 @@ from brain_tumor.training.predict import Predicted
 
 def fit_run_detector(
     predicted: dict[str, Predicted], run_dir: Path, reject_share: float, seed: int
-) -> tuple[Fitted | None, list[str]]:
+) -> tuple[FittedDetector | None, list[str]]:
     """Fit the detector on val and write ``ood_detector.safetensors``.
 
     Returns:
@@ -32,7 +32,9 @@ def fit_run_detector(
     return fitted, []
 
 
-def write_predictions(predicted: dict[str, Predicted], fitted: Fitted | None, folder: Path) -> dict[str, pd.DataFrame]:
+def write_predictions(
+    predicted: dict[str, Predicted], fitted: FittedDetector | None, folder: Path
+) -> dict[str, pd.DataFrame]:
     """Write ``<folder>/<split>.csv`` with what the detector says of each image, and return these tables.
 
     Of val it says what a detector says that was fitted without the image's group, as of any other scan.

@@ -98,7 +98,7 @@ def _hit(saliency_map: npt.NDArray[np.floating], distance: npt.NDArray[Any], rad
 def _iou(saliency_map: npt.NDArray[np.floating], mask: Flags) -> float:
     highest = np.argsort(-saliency_map, axis=None, kind="stable")[: int(mask.sum())]
     selected = np.zeros(mask.shape, np.bool_)
-    selected.ravel()[highest] = saliency_map.ravel()[highest] > 0
+    selected.flat[highest] = saliency_map.ravel()[highest] > 0
     return float((selected & mask).sum() / (selected | mask).sum())
 
 
