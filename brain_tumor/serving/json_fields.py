@@ -49,12 +49,13 @@ class Fields:
         return str(value)
 
     def texts(self, key: str, at_least: int) -> tuple[str, ...]:
-        """Return at least ``at_least`` distinct strings."""
+        """Return a list of distinct strings, ``at_least`` (1 or more) of them."""
         values = self.mapping.get(key)
-        valid = isinstance(values, list) and all(isinstance(value, str) and value for value in values)
-        valid = valid and len(set(values)) == len(values) >= at_least
+        strings = values if isinstance(values, list) else []
+        valid = all(isinstance(value, str) and value for value in strings)
+        valid = valid and len(set(strings)) == len(strings) >= at_least
         self.require(valid, key, f"a list of {at_least} or more distinct strings")
-        return tuple(values or ())
+        return tuple(strings)
 
     def number(self, key: str, *, at_least: float = -math.inf, above: float = -math.inf) -> float:
         """Return a finite number."""
