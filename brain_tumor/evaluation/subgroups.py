@@ -1,4 +1,4 @@
-"""The same metrics in parts of the data: a mean can hide a scanner, a plane or a source on which the model fails."""
+"""Metrics of subgroups: an average can hide a scanner, plane or source on which the model fails."""
 
 from functools import partial
 from typing import Any
@@ -11,43 +11,45 @@ from brain_tumor.evaluation.metrics.estimates import estimates
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Floats
 
-FEWEST = 10
-"""Images of which a part must have that many, else its figures say nothing."""
+MIN_IMAGES = 10
+"""Smallest number of images of a subgroup; metrics of fewer images are not informative."""
 
 
-def subgroups(predictions: Predictions, attributes: pd.DataFrame, **options: Any) -> list[dict[str, Any]]:
-    """Accuracy and macro-F1 of each part.
+def evaluate_subgroups(predictions: Predictions, attributes: pd.DataFrame, **options: Any) -> list[dict[str, Any]]:
+    """Compute accuracy and macro-F1 of each subgroup.
 
     Args:
-        predictions: N images.
-        attributes: N rows of text; each column cuts the images into parts, empty cells (unknown) into none.
-        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
+        predictions: Predictions of N images.
+        attributes: N rows of text; images with the same value in a column form a subgroup, those with an empty value
+            (unknown) none.
+        options: Options of `brain_tumor.evaluation.metrics.estimates.estimates`.
 
     Returns:
-        One entry a part of at least `FEWEST` images, in columns that have two such parts: ``attribute, value, images,
-        groups, accuracy, f1_macro``, and ``worst`` where the part's accuracy is the lowest of its column.
+        One entry per subgroup of at least `MIN_IMAGES` images, of columns with two or more such subgroups:
+        ``attribute, value, images, groups, accuracy, f1_macro``, and ``worst``: whether its accuracy is the lowest of
+        the column.
     """
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for name in attributes.columns:
         column = attributes[name].astype(str)
         counts = column[column != ""].value_counts()
-        values = sorted(counts[counts >= FEWEST].index)
+        values = sorted(counts[counts >= MIN_IMAGES].index)
         if len(values) > 1:
-            parts = [_part(predictions.take((column == value).to_numpy()), **options) for value in values]
-            lowest = min(part["accuracy"]["value"] for part in parts)
-            found += [
-                {"attribute": name, "value": value, **part, "worst": part["accuracy"]["value"] == lowest}
-                for value, part in zip(values, parts, strict=True)
+            metrics = [_evaluate(predictions.take((column == value).to_numpy()), **options) for value in values]
+            lowest = min(subgroup["accuracy"]["value"] for subgroup in metrics)
+            entries += [
+                {"attribute": name, "value": value, **subgroup, "worst": subgroup["accuracy"]["value"] == lowest}
+                for value, subgroup in zip(values, metrics, strict=True)
             ]
-    return found
+    return entries
 
 
-def _part(predictions: Predictions, **options: Any) -> dict[str, Any]:
+def _evaluate(predictions: Predictions, **options: Any) -> dict[str, Any]:
     shares = {"accuracy": np.ones(len(predictions.labels), bool)}
-    found = estimates(partial(_values, predictions), predictions, shares, **options)
-    return {"images": len(predictions.labels), "groups": int(predictions.groups.max()) + 1, **found}
+    metrics = estimates(partial(_statistics, predictions), predictions, shares, **options)
+    return {"images": len(predictions.labels), "groups": int(predictions.groups.max()) + 1, **metrics}
 
 
-def _values(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
+def _statistics(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
     matrix = confusion.confusion(predictions.labels, predictions.found, len(predictions.classes), weights)
     return {"accuracy": confusion.accuracy(matrix), "f1_macro": confusion.f1_macro(matrix)}

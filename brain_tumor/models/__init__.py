@@ -1,1 +1,1 @@
-"""From batches to logits: backbones, losses, optimisation and the LightningModule."""
+"""Networks, losses, optimizers, schedules and the LightningModule that trains them; no files, no splits."""

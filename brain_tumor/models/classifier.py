@@ -1,41 +1,43 @@
-"""The LightningModule: trains any `Network` and yields its logits; what the numbers mean is `evaluation`'s."""
+"""The LightningModule that trains a network, and the metrics that it logs on validation data."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_auroc, multiclass_f1_score
+from torchmetrics.utilities import dim_zero_cat
 
 from brain_tumor.errors import BrainTumorError
 from brain_tumor.models.protocol import features_and_logits
-from brain_tumor.models.validation_scores import ValidationScores
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Images float [B, C, H, W], classes int64 [B], rows of the samples table int64 [B]."""
+"""Images float [B, C, H, W], labels int64 [B], row numbers in the samples table int64 [B]."""
 
 
 class Classifier(L.LightningModule):
-    """Wraps a network with its loss, optimizer and schedule.
+    """A network with its loss, optimizer and learning-rate schedule.
 
     Args:
-        network: See `brain_tumor.models.protocol.Network`.
-        classes: Their names, in the order of the logits.
-        loss: (logits [B, C], target int64 [B] or float [B, C]) → scalar.
-        optimizer: Network → optimizer.
-        scheduler: As the functions in `brain_tumor.models.schedules`.
-        mixing: (images, labels) → (images, targets), on training batches.
-        monitor: Metric that tells the best epoch, and ``mode`` "max" or "min": for schedules that watch it.
-        mode: See ``monitor``.
-        compile_mode: Of ``torch.compile`` for training and validation steps; None compiles nothing. `forward` and
-            predictions never are: they see other sizes, and people look into them.
-        recipe: Plain Python (no tensors, no config objects) that tells how ``network`` was built; kept in checkpoints
-            as ``hyper_parameters``, so that they load with ``torch.load(weights_only=True)``.
+        network: Network that follows `brain_tumor.models.protocol.Network`.
+        classes: Class names, in the order of the logits.
+        loss: Function (logits [B, C], target int64 [B] or float [B, C]) → scalar.
+        optimizer: Function network → optimizer.
+        scheduler: Function like those in `brain_tumor.models.schedules`.
+        mixing: Function (images, labels) → (images, targets), applied to training batches.
+        monitor: Metric that schedules and checkpoints watch.
+        mode: "max" or "min": direction in which ``monitor`` improves.
+        compile_mode: Mode of ``torch.compile`` for training and validation steps; None compiles nothing. `forward` and
+            `predict_step` are never compiled: they run on other image sizes, and saliency maps need their layers.
+        recipe: Plain Python values (no tensors, no config objects) that describe how ``network`` was built. They are
+            stored as ``hyper_parameters`` of checkpoints, which load with ``torch.load(weights_only=True)``.
     """
 
     def __init__(
@@ -52,48 +54,48 @@ class Classifier(L.LightningModule):
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        # not for loggers: those have the whole configuration, of which this would overwrite parts
+        # not logged here: loggers receive the whole configuration, and this would overwrite parts of it
         self.save_hyperparameters({"classes": list(classes), **(recipe or {})}, logger=False)
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self._monitor, self._mode = monitor, mode
-        self._fast = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
-        self.train_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
+        self._step_forward = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
+        self.train_loss = MeanMetric(nan_strategy="disable")  # the other strategies ignore NaN
         self.val_scores = ValidationScores(len(classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images float [B, C, H, W] → logits float [B, classes]."""
+        """Compute logits float [B, classes] of normalised images float [B, C, H, W]."""
         logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
         return logits
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Loss of one (perhaps mixed) batch."""
+        """Compute the loss of one batch, after mixup or cutmix."""
         images, targets = self._mixing(batch[0], batch[1])
-        loss = self.loss(self._fast(images), targets)
+        loss = self.loss(self._step_forward(images), targets)
         self.train_loss.update(loss.detach(), len(images))
-        if self.train_loss.update_count == 1:  # Lightning keeps the metric itself; telling it at each step takes time
+        if self.train_loss.update_count == 1:  # Lightning keeps the metric object: logging it at every step costs time
             self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the epoch's mean training loss has come to, over all ranks, for a run that is resumed within it."""
-        so_far = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
-        if self.trainer.is_last_batch:  # the epoch is over: the next one starts from nothing
-            so_far = torch.zeros_like(so_far)
-        checkpoint["train_loss"] = self.trainer.strategy.reduce(so_far.clone(), reduce_op="sum").tolist()
+        """Store the sum and weight of the epoch's training loss over all ranks, for a run resumed within the epoch."""
+        state = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
+        if self.trainer.is_last_batch:  # the epoch is complete: the next one starts at zero
+            state = torch.zeros_like(state)
+        checkpoint["train_loss"] = self.trainer.strategy.reduce(state.clone(), reduce_op="sum").tolist()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it back: on rank 0, so that it counts once."""
+        """Restore the training loss on rank 0 only, so that it counts once."""
         if self.trainer.is_global_zero:
             state = zip(("mean_value", "weight"), checkpoint["train_loss"], strict=True)
             for name, value in state:
                 setattr(self.train_loss, name, torch.tensor(value, device=self.train_loss.device))
 
     def validation_step(self, batch: Batch) -> None:
-        """Collect loss and metrics."""
+        """Update the validation metrics with one batch."""
         images, labels, rows = batch
-        self.val_scores.update(rows, labels, self._fast(images))
+        self.val_scores.update(rows, labels, self._step_forward(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained.
@@ -108,11 +110,11 @@ class Classifier(L.LightningModule):
                 f"The validation loss became {scores['loss'].item()} in epoch {self.current_epoch}: training diverged. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
-        for name, score in scores.items():  # the same on all ranks by now
+        for name, score in scores.items():  # equal on all ranks: `compute` has gathered them
             self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self._monitor)
 
     def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
+        """Compute row numbers int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
         images, _, rows = batch
         features, logits = features_and_logits(self.network, images.contiguous(memory_format=torch.channels_last))
         return rows, logits.float(), features.float()
@@ -120,18 +122,71 @@ class Classifier(L.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clip the norm of all gradients; Lightning refuses to with fused optimizers, and under FSDP."""
+        """Clip the norm of all gradients, which Lightning itself refuses with fused optimizers and under FSDP."""
         if not gradient_clip_val:
             return
-        if of_shards := getattr(self.trainer.strategy.model, "clip_grad_norm_", None):  # FSDP's: norm over all ranks
-            of_shards(gradient_clip_val)
+        clip_sharded = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)
+        if clip_sharded:  # FSDP computes the norm over the shards of all ranks
+            clip_sharded(gradient_clip_val)
         else:
             trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
             clip_grad_norm_(trained, gradient_clip_val)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build optimizer and schedule for the length of this training."""
+        """Build the optimizer, and the schedule for the length of this training."""
         optimizer = self._optimizer(self.network)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         schedule = self._scheduler(optimizer, total_steps=steps, monitor=self._monitor, mode=self._mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[return-value]
+
+
+class ValidationScores(Metric):
+    """Validation metrics over all images and ranks, bit-identical for every distribution of the images over ranks.
+
+    Predictions are stored with their row number in the samples table; a row that several ranks predicted counts once.
+
+    Args:
+        num_classes: Number of classes.
+    """
+
+    full_state_update = False
+    rows: list[Tensor]
+    labels: list[Tensor]
+    losses: list[Tensor]
+    probabilities: list[Tensor]
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self._num_classes = num_classes
+        for name in ("rows", "labels", "losses", "probabilities"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, rows: Tensor, labels: Tensor, logits: Tensor) -> None:
+        """Add predictions.
+
+        Args:
+            rows: Row numbers in the samples table, int64 [B].
+            labels: Class indices, int64 [B].
+            logits: Logits [B, C].
+        """
+        logits = logits.float()
+        self.rows.append(rows)
+        self.labels.append(labels)
+        self.losses.append(torch.nn.functional.cross_entropy(logits, labels, reduction="none"))
+        self.probabilities.append(logits.softmax(dim=1))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Compute scalars: ``loss`` (mean cross-entropy), ``f1_macro accuracy balanced_accuracy auroc``, in [0, 1]."""
+        rows, labels, losses, probabilities = (
+            dim_zero_cat(state) for state in (self.rows, self.labels, self.losses, self.probabilities)
+        )
+        first = torch.as_tensor(np.unique(rows.cpu().numpy(), return_index=True)[1], device=rows.device)
+        labels, losses, probabilities = labels[first], losses[first], probabilities[first]
+        n = self._num_classes
+        return {
+            "loss": losses.double().mean().float(),
+            "f1_macro": multiclass_f1_score(probabilities, labels, n, average="macro"),
+            "accuracy": multiclass_accuracy(probabilities, labels, n, average="micro"),
+            "balanced_accuracy": multiclass_accuracy(probabilities, labels, n, average="macro"),
+            "auroc": multiclass_auroc(probabilities, labels, n, average="macro"),
+        }

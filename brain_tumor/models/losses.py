@@ -1,4 +1,4 @@
-"""Losses that take class indices or, after mixup, class probabilities."""
+"""Losses of logits against class indices or, after mixup and cutmix, class probabilities."""
 
 from collections.abc import Sequence
 
@@ -13,31 +13,36 @@ class CrossEntropy(nn.Module):
     """Cross-entropy in nats, with label smoothing and class weights.
 
     Args:
-        smoothing: Share of the target spread over all classes, in [0, 1).
-        class_weights: One per class, or None.
+        smoothing: Fraction of the target probability spread evenly over all classes, in [0, 1).
+        class_weights: Weight of each class, or None for equal weights.
     """
 
     weight: Tensor | None
 
     def __init__(self, smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
-        require(0 <= smoothing < 1, f"loss.smoothing={smoothing}", "a share from 0, below 1")
+        require(0 <= smoothing < 1, f"loss.smoothing={smoothing}", "a number from 0 to less than 1")
         self.smoothing = smoothing
         self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits [B, C] and target, int64 [B] or probabilities [B, C] → mean loss, a scalar."""
+        """Compute the mean loss, a scalar.
+
+        Args:
+            logits: Logits [B, C].
+            target: Class indices int64 [B], or class probabilities float [B, C].
+        """
         return F.cross_entropy(logits, target, self.weight, label_smoothing=self.smoothing)
 
 
 class Focal(nn.Module):
-    """Focal loss: cross-entropy of each class times (1 − p)^gamma, which turns to the hard examples (Lin 2017).
+    """Focal loss: the cross-entropy of each class times (1 − p)^gamma, which emphasises hard examples (Lin 2017).
 
     With gamma 0 it is the weighted sum of cross-entropies over the batch, divided by the batch size.
 
     Args:
-        gamma: Focus, from 0.
-        class_weights: One per class, or None.
+        gamma: Exponent of (1 − p), at least 0.
+        class_weights: Weight of each class, or None for equal weights.
     """
 
     weight: Tensor | None
@@ -49,9 +54,15 @@ class Focal(nn.Module):
         self.register_buffer("weight", None if class_weights is None else torch.tensor(class_weights), persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits [B, C] and target, int64 [B] or probabilities [B, C] → mean loss, a scalar."""
-        share = target if target.is_floating_point() else F.one_hot(target, logits.shape[1]).to(logits.dtype)
+        """Compute the mean loss, a scalar.
+
+        Args:
+            logits: Logits [B, C].
+            target: Class indices int64 [B], or class probabilities float [B, C].
+        """
+        if not target.is_floating_point():
+            target = F.one_hot(target, logits.shape[1]).to(logits.dtype)
         log_p = F.log_softmax(logits, dim=1)
-        missed = (1 - log_p.exp()).clamp_min(1e-6)  # 0 has no finite gradient below gamma 1
-        loss = -share * missed**self.gamma * log_p
+        complement = (1 - log_p.exp()).clamp_min(1e-6)  # at 0 the gradient is infinite for gamma below 1
+        loss = -target * complement**self.gamma * log_p
         return (loss if self.weight is None else loss * self.weight).sum(dim=1).mean()

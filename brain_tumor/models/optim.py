@@ -1,7 +1,7 @@
-"""Optimizers whose parameter groups carry their own learning rate and weight decay.
+"""Optimizers with one parameter group per learning rate and weight decay.
 
-``fused``: one pass over all parameters, on CPUs too; not with a gradient scaler (16-mixed), which would leave gradients
-to be clipped as they are scaled.
+``fused`` updates all parameters in one kernel, on CPUs too. It cannot be combined with a gradient scaler
+(``trainer.precision=16-mixed``), since gradients would then be clipped before they are unscaled.
 """
 
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from brain_tumor.models.protocol import steps_below_head
 def parameter_groups(
     network: nn.Module, lr: float, weight_decay: float, head_lr: float | None = None, layer_decay: float | None = None
 ) -> list[dict[str, object]]:
-    """Sort trainable parameters into groups by learning rate and weight decay.
+    """Group trainable parameters by learning rate and weight decay.
 
     Norms and biases (parameters of one dimension) are not decayed. Layer-wise decay (Bao 2021) multiplies the learning
-    rate of each stage below the head by ``layer_decay`` once more; it is written into ``lr`` itself, so that every
-    scheduler keeps the ratio.
+    rate by ``layer_decay`` once for each stage below the head. It is part of the group's ``lr``, so that every schedule
+    keeps the ratio.
 
     Args:
-        network: See `brain_tumor.models.protocol.Network`.
+        network: Network that follows `brain_tumor.models.protocol.Network`.
         lr: Learning rate of the backbone.
-        weight_decay: Of all parameters with two dimensions or more.
-        head_lr: Learning rate of the head; None: as the backbone's.
-        layer_decay: In (0, 1]; None: none.
+        weight_decay: Weight decay of parameters with two or more dimensions.
+        head_lr: Learning rate of the head; None uses ``lr``.
+        layer_decay: Factor per stage, in (0, 1]; None disables layer-wise decay.
 
     Returns:
         Groups for an optimizer: ``params, lr, weight_decay, name``.
 
     Raises:
-        ConfigError: A rate below 0, or a ``layer_decay`` outside (0, 1].
+        ConfigError: A rate is below 0, or ``layer_decay`` is outside (0, 1].
     """
     layer_decay = 1.0 if layer_decay is None else layer_decay
     head_lr = lr if head_lr is None else head_lr
@@ -62,7 +62,7 @@ def adamw(
     layer_decay: float | None = None,
     fused: bool = True,
 ) -> Optimizer:
-    """AdamW (Loshchilov 2019) over `parameter_groups`."""
+    """Build AdamW (Loshchilov 2019) over `parameter_groups`."""
     groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
     return torch.optim.AdamW(groups, betas=(betas[0], betas[1]), fused=fused)
 
@@ -76,6 +76,6 @@ def sgd(
     layer_decay: float | None = None,
     fused: bool = True,
 ) -> Optimizer:
-    """SGD with Nesterov momentum over `parameter_groups`."""
+    """Build SGD with Nesterov momentum over `parameter_groups`."""
     groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
     return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=fused)

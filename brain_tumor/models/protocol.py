@@ -1,4 +1,4 @@
-"""What training needs of a network, and how far each of its parameters is from the head."""
+"""The interface that training and evaluation expect of a network, and helpers that work with any such network."""
 
 import math
 from collections.abc import Sequence
@@ -7,62 +7,67 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-STAGES = 5
-"""Feature maps that features are made of, at most."""
+MAX_FEATURE_STAGES = 5
+"""Largest number of stages whose feature maps are pooled into features."""
 
 
 @runtime_checkable
 class Network(Protocol):
-    """A classifier of images: small CNN or any timm model; timm's interface where timm has one."""
+    """An image classifier with timm's interface: the small CNN, the reference CNN, or any timm model."""
 
     pretrained_cfg: Any
     """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """float [B, C, H, W] → logits float [B, classes]."""
+        """Compute logits float [B, classes] of images float [B, C, H, W]."""
 
     def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """float [B, C, H, W] → what the head takes, and the maps float [B, c, h, w] of all stages on the way."""
+        """Compute the input of the head, and the feature maps float [B, c, h, w] of all stages, first stage first."""
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """float [B, C, H, W] → what the head takes."""
+        """Compute the input of the head from images float [B, C, H, W]."""
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """What the head takes → logits float [B, classes], or what its last linear layer takes."""
+        """Compute logits float [B, classes] or, with ``pre_logits``, the input of the last linear layer."""
 
     def get_classifier(self) -> nn.Module:
-        """The head: the last linear layer."""
+        """Return the head: the last linear layer."""
 
     def group_matcher(self, coarse: bool = False) -> Any:
-        """Regular expressions that sort parameter names into stages, as timm's ``group_parameters`` reads them."""
+        """Return regular expressions that assign parameters to stages, in the format of timm's ``group_parameters``."""
 
 
 def channel_statistics(network: Network) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation per channel that the network was made for, of images scaled to [0, 1]."""
+    """Return the mean and standard deviation per channel that the network expects, of images scaled to [0, 1]."""
     return tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"])
 
 
 def features_and_logits(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Features float [B, D] and logits float [B, classes], in one pass; in evaluation logits are ``network(images)``.
+    """Compute features float [B, D] and logits float [B, classes] in one pass.
 
-    Features are the mean of each channel over the last feature map of each stage (of deep stacks of equal blocks, of at
-    most `STAGES`, evenly spaced). Early stages know textures and late ones shapes: to tell OOD images, all help.
+    Features are the mean of each channel over the last feature map of each stage. Of networks with more than
+    `MAX_FEATURE_STAGES` feature maps (deep stacks of equal blocks) an evenly spaced subset is used. Early stages
+    describe textures and late stages shapes; OOD detection needs both. In evaluation mode the logits equal
+    ``network(images)``.
 
     Args:
-        network: See `Network`.
-        images: float [B, C, H, W], normalised.
+        network: Network that follows `Network`.
+        images: Normalised images float [B, C, H, W].
     """
     last, maps = network.forward_intermediates(images)  # type: ignore[operator]
-    chosen: list[Tensor] = maps[:: -math.ceil(len(maps) / STAGES)]
+    selected: list[Tensor] = maps[:: -math.ceil(len(maps) / MAX_FEATURE_STAGES)]
     logits: Tensor = network.forward_head(last)  # type: ignore[operator]
-    return torch.cat([one.mean((2, 3)) for one in chosen], dim=1), logits
+    return torch.cat([feature_map.mean((2, 3)) for feature_map in selected], dim=1), logits
 
 
 def steps_below_head(network: nn.Module) -> dict[str, int]:
-    """Steps from each parameter up to the head: 0 for the head itself, 1 for the last stage, most for the stem.
+    """Count the stages between each parameter and the output: 0 for the head, 1 for the last stage, most for the stem.
 
     Args:
-        network: See `brain_tumor.models.protocol.Network`.
+        network: Network that follows `Network`.
+
+    Returns:
+        Parameter name → number of stages.
     """
     from timm.models import group_parameters  # imports wandb where that is installed: not for serving
 

@@ -1,4 +1,4 @@
-"""The baseline: the architecture of the study this project started from, without its defects."""
+"""The reference CNN: the architecture of the study that this project started from, without its defects."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,46 +8,49 @@ from torch import Tensor, nn
 
 from brain_tumor.errors import require
 
-RGB_OF_GREY = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-"""The study fed colour images scaled to [0, 1]."""
+CHANNEL_STATISTICS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+"""The study used RGB images scaled to [0, 1], without standardisation."""
 
 
 class ReferenceCNN(nn.Module):
-    """Four convolutions of 8, 16, 32 and 64 filters (3 × 3, no padding, max-pooling 2), 100 hidden units.
+    """Four convolutions of 8, 16, 32 and 64 filters (3 × 3, no padding, max-pooling 2), then 100 hidden units.
 
-    At 256 px with two classes it has the study's 1,279,230 parameters. Unlike there, dropout is off at inference.
+    At 256 px with two classes it has the study's 1,279,230 parameters. Unlike in the study, dropout is off at
+    inference.
 
     Args:
-        num_classes: Outputs.
-        image_size: Side of the square images, 46 at least: the flattened features depend on it.
+        num_classes: Number of classes.
+        image_size: Image height and width in pixels, at least 46; it determines the number of flattened features.
+
+    Raises:
+        ConfigError: The images are smaller than 46 pixels.
     """
 
     def __init__(self, num_classes: int, image_size: int) -> None:
         super().__init__()
         require(image_size >= 46, f"model=reference_cnn at data.image_size={image_size}", "46 px or more")
-        self.pretrained_cfg = RGB_OF_GREY
+        self.pretrained_cfg = CHANNEL_STATISTICS
         channels = (3, 8, 16, 32, 64)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers, nn.Flatten())
-        last = f"features.{len(layers) - 1}"
-        self.feature_info = [{"module": last, "num_chs": channels[-1]}]  # the last feature map, as timm names its own
+        self.feature_info = [{"module": f"features.{len(layers) - 1}", "num_chs": channels[-1]}]  # last map, as in timm
         with torch.no_grad():
             flat = self.features(torch.zeros(1, 3, image_size, image_size)).shape[1]
         self.hidden = nn.Sequential(nn.Linear(flat, 100), nn.ReLU(inplace=True), nn.Dropout(0.25))
         self.head = nn.Linear(100, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float [B, 3, image_size, image_size] → logits float [B, num_classes]."""
+        """Compute logits float [B, num_classes] of images float [B, 3, image_size, image_size]."""
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """float [B, 3, image_size, image_size] → the last feature map, flattened: float [B, F]."""
+        """Compute the last feature map, flattened: float [B, F]."""
         return self.forward_intermediates(images)[0]
 
     def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """float [B, 3, image_size, image_size] → the last feature map, flattened, and the maps after each pooling."""
+        """Compute the last feature map, flattened to float [B, F], and the feature map after each pooling."""
         maps, x = [], images
         for layer in self.features:
             x = layer(x)
@@ -56,14 +59,14 @@ class ReferenceCNN(nn.Module):
         return x, maps
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """The last feature map, flattened → logits, or what they are made of: float [B, 100]."""
+        """Compute logits from the flattened feature map or, with ``pre_logits``, the hidden units float [B, 100]."""
         hidden = self.hidden(x)
         return hidden if pre_logits else self.head(hidden)  # type: ignore[no-any-return]
 
     def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
+        """Return the last linear layer."""
         return self.head
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """One group a convolution, then the hidden layer."""
+        """Return one group per convolution, then the hidden layer."""
         return {"stem": r"^features\.0\.", "blocks": [(r"^features\.(\d+)", None), (r"^hidden", (99,))]}

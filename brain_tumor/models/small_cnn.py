@@ -1,4 +1,4 @@
-"""The small CNN: small, residual, made for grey slices."""
+"""The small CNN: a residual network of 0.3 million parameters for grey slices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,24 +8,24 @@ from torch import Tensor, nn
 
 from brain_tumor.errors import require
 
-GREY = {"mean": (0.18,), "std": (0.2,)}
-"""Rounded statistics of MR slices on a black ground, scaled to [0, 1]."""
+CHANNEL_STATISTICS = {"mean": (0.18,), "std": (0.2,)}
+"""Rounded mean and standard deviation of MR slices on black background, scaled to [0, 1]."""
 
 
 class SmallCNN(nn.Module):
     """A residual network with squeeze-and-excitation: 0.32 million parameters at its default widths.
 
-    Shortcuts average before they stride, so that nothing small is skipped (He 2019, ResNet-D); mean and maximum pooling
-    together let the head see both the whole image and its most conspicuous spot.
+    Shortcuts average before they subsample, so that no pixel is skipped (He 2019, ResNet-D). The head receives mean
+    and maximum pooling: the whole image and its strongest response.
 
     Args:
-        num_classes: Outputs.
+        num_classes: Number of classes.
         widths: Channels of the stages; the stem quarters the resolution, every stage but the first halves it again.
-        depth: Residual blocks a stage.
-        dropout: Before the head.
+        depth: Residual blocks per stage.
+        dropout: Dropout probability before the head.
 
     Raises:
-        ConfigError: No stages, stages of less than 8 channels, or no blocks.
+        ConfigError: There is no stage, a stage has fewer than 8 channels, or ``depth`` is below 1.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SmallCNN(nn.Module):
         super().__init__()
         require(isinstance(widths, Sequence) and min(widths) >= 8, f"model.widths={widths}", "a list of numbers from 8")
         require(depth >= 1, f"model.depth={depth}", "1 or more")
-        self.pretrained_cfg = GREY
+        self.pretrained_cfg = CHANNEL_STATISTICS
         self.stem = nn.Sequential(
             *_convolution(1, widths[0] // 2, kernel=5, stride=2),
             *_convolution(widths[0] // 2, widths[0], kernel=3, stride=2),
@@ -51,49 +51,45 @@ class SmallCNN(nn.Module):
             inputs = outputs
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], num_classes)
-        self.feature_info = [
-            {"module": f"stages.{len(widths) - 1}", "num_chs": widths[-1]}
-        ]  # the last map, as timm does
+        self.feature_info = [{"module": f"stages.{len(widths) - 1}", "num_chs": widths[-1]}]  # last map, as in timm
 
     def forward(self, images: Tensor) -> Tensor:
-        """Grey float [B, 1, H, W] → logits float [B, num_classes]."""
+        """Compute logits float [B, num_classes] of grey images float [B, 1, H, W]."""
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """Grey float [B, 1, H, W] → the last feature map float [B, widths[-1], h, w]."""
+        """Compute the last feature map float [B, widths[-1], h, w]."""
         return self.forward_intermediates(images)[0]
 
     def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Grey float [B, 1, H, W] → the last feature map float [B, widths[-1], h, w], and the maps of all stages."""
+        """Compute the last feature map float [B, widths[-1], h, w], and the feature maps of all stages."""
         maps = [self.stem(images)]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         return maps[-1], maps[1:]
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """The last feature map → logits, or what they are made of: float [B, 2 × widths[-1]]."""
+        """Compute logits from the last feature map or, with ``pre_logits``, its pooling float [B, 2 × widths[-1]]."""
         pooled = self.dropout(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
         return pooled if pre_logits else self.head(pooled)  # type: ignore[no-any-return]
 
     def get_classifier(self) -> nn.Module:
-        """The last linear layer."""
+        """Return the last linear layer."""
         return self.head
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Stem, then one group a stage."""
+        """Return the stem, then one group per stage."""
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)"}
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-    return [
-        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    ]
-
-
 class Residual(nn.Module):
-    """Two 3 × 3 convolutions and a squeeze-and-excitation, around a shortcut (He 2016, Hu 2018)."""
+    """Two 3 × 3 convolutions with squeeze-and-excitation and a shortcut (He 2016, Hu 2018).
+
+    Args:
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        stride: Factor by which height and width shrink.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -113,7 +109,15 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """float [B, inputs, H, W] → [B, outputs, ⌈H / stride⌉, ⌈W / stride⌉]."""
+        """Map float [B, inputs, H, W] to float [B, outputs, ⌈H / stride⌉, ⌈W / stride⌉]."""
         y = self.body(x)
         y = y * self.excite(y.mean((2, 3)))[:, :, None, None]
         return torch.relu(y + self.shortcut(x))
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]

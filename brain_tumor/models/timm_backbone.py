@@ -1,4 +1,4 @@
-"""Any timm model as a backbone, with ImageNet weights from the hub or from a file."""
+"""Any timm model as a network, with ImageNet weights from the Hugging Face hub or from a file."""
 
 import difflib
 from pathlib import Path
@@ -22,26 +22,26 @@ def timm_backbone(
 ) -> nn.Module:
     """Build a timm model with a new head.
 
-    It keeps its three input channels, onto which grey is repeated: the pretrained filters then see what they were
-    trained for, with the mean and deviation in the model's own ``pretrained_cfg``.
+    The model keeps its three input channels, to which grey images are expanded, and the mean and standard deviation in
+    its ``pretrained_cfg``: pretrained filters then receive the input that they were trained on.
 
     Args:
-        name: Any name in ``timm.list_models()``.
-        num_classes: Outputs.
-        image_size: Side of the square images; transformers resample their position embeddings to it.
-        pretrained: Start from ImageNet weights.
-        weights: A file of them in timm's key layout (.safetensors, .bin, .pth); None asks the Hugging Face hub.
-        dropout: Before the head.
-        drop_path: Stochastic depth rate, for models that have it; None keeps the model's own.
+        name: Model name, one of ``timm.list_models()``.
+        num_classes: Number of classes.
+        image_size: Image height and width in pixels; transformers resample their position embeddings to it.
+        pretrained: Whether to load ImageNet weights.
+        weights: Path of a weights file in timm's key layout (.safetensors, .bin, .pth); None downloads from the hub.
+        dropout: Dropout probability before the head.
+        drop_path: Stochastic depth rate of models that have it; None keeps the model's default.
 
     Raises:
-        ConfigError: There is no such model, or it does not take an argument given.
-        WeightsError: The weights cannot be had or do not fit.
+        ConfigError: There is no such model, or it does not accept one of the arguments.
+        WeightsError: The weights cannot be loaded, or do not fit the model.
     """
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3) or ["resnet18", "efficientnet_b0"]
-        raise ConfigError(f"model.name={name} is no timm model; near are {', '.join(near)}.")
-    require(pretrained or weights is None, f"model.weights={weights} with model.pretrained=false", "one or the other")
+        similar = difflib.get_close_matches(name, timm.list_models(), n=3) or ["resnet18", "efficientnet_b0"]
+        raise ConfigError(f"Invalid model.name={name}: expected a timm model, for example {', '.join(similar)}.")
+    require(pretrained or weights is None, f"model.weights={weights} with model.pretrained=false", "only one of them")
     if weights is not None and not Path(weights).is_file():
         raise WeightsError(
             f"model.weights={weights} does not exist; give a file in timm's key layout, or leave model.weights out to "
@@ -52,43 +52,46 @@ def timm_backbone(
         options["drop_path_rate"] = drop_path
     if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
         options["img_size"] = image_size
-    state = torch.get_rng_state()
+    rng_state = torch.get_rng_state()
     try:
-        blank: nn.Module = timm.create_model(name, pretrained=False, **options)
+        untrained: nn.Module = timm.create_model(name, pretrained=False, **options)
     except TypeError as error:
-        raise ConfigError(f"model.name={name} does not take its options: {error}.") from error
+        raise ConfigError(f"model.name={name} does not accept its options: {error}.") from error
     if not pretrained:
-        return blank
-    torch.set_rng_state(state)
+        return untrained
+    torch.set_rng_state(rng_state)
     overlay = {"file": weights} if weights else None
     try:
         network: nn.Module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
-    except Exception as error:  # the hub, the file and the key layout each fail in their own ways
+    except Exception as error:  # hub, file and key layout raise unrelated exception types
         raise WeightsError(_weights_message(name, weights, error)) from error
-    _refuse_unloaded(network, blank, weights or name)
+    _require_all_loaded(network, untrained, weights or name)
     return network
 
 
-def _refuse_unloaded(network: nn.Module, blank: nn.Module, source: str) -> None:
-    """Compare with a twin of the same random start: timm passes over keys that a file lacks without a word."""
+def _require_all_loaded(network: nn.Module, untrained: nn.Module, source: str) -> None:
+    """Check that every tensor was loaded, since timm silently skips keys that a file lacks.
+
+    ``untrained`` was initialised from the same random state: a tensor that equals its counterpart was not loaded.
+    """
     head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
-    left = [
+    missing = [
         name
         for name, parameter in network.named_parameters()
-        if parameter.ndim > 1 and id(parameter) not in head and torch.equal(parameter, blank.get_parameter(name))
+        if parameter.ndim > 1 and id(parameter) not in head and torch.equal(parameter, untrained.get_parameter(name))
     ]
-    if left:
+    if missing:
         raise WeightsError(
-            f"{source} does not fit the model: {len(left)} of its weights are not in there, first {left[0]}; "
-            "give that model's weights in timm's key layout."
+            f"{source} does not fit the model: it lacks {len(missing)} of the model's weights, first {missing[0]}; "
+            "give the weights of this model in timm's key layout."
         )
 
 
 def _weights_message(name: str, weights: str | None, error: Exception) -> str:
     reason = " ".join(str(error).split()[:30]).rstrip(".:") or type(error).__name__
     if weights:
-        return f"{weights} does not fit model.name={name}: {reason}. Give that model's weights in timm's key layout."
+        return f"{weights} does not fit model.name={name}: {reason}. Give this model's weights in timm's key layout."
     return (
-        f"No pretrained weights for model.name={name} could be downloaded: {reason}. "
+        f"The pretrained weights of model.name={name} could not be downloaded: {reason}. "
         "Give a local file with model.weights=PATH, or train from scratch with model.pretrained=false."
     )

@@ -16,7 +16,7 @@ from brain_tumor.data.images import Chosen as ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require
-from brain_tumor.evaluation.evidence import Chosen
+from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external import external
 from brain_tumor.pipelines.image_evidence import Known, Shown
@@ -36,7 +36,7 @@ class EvaluationInput:
     title: str
     splits: dict[str, Predictions]
     """``test``, and ``val`` if there is one."""
-    chosen: Chosen | None
+    chosen: DecisionRules | None
     """What was chosen on validation before; None: on ``val`` now, if there is one."""
     facts: dict[str, Any]
     """For ``run.json`` and the report."""
@@ -177,10 +177,10 @@ def _elsewhere(cfg: DictConfig) -> EvaluationInput:
     bundle, found = predictor.bundle, external(cfg, predictor)
     test = Predictions.from_frame(found.table)
     if cfg.class_map is None:
-        chosen = Chosen(bundle.temperature, bundle.operating_points, bundle.abstain_below)
+        chosen = DecisionRules(bundle.temperature, bundle.operating_points, bundle.abstain_below)
     else:  # added up, probabilities are calibrated already; detection stays what it was where the healthy class does
         healthy = test.healthy is not None and bundle.healthy_class is not None
-        chosen = Chosen(1.0, bundle.operating_points if healthy else {}, None)
+        chosen = DecisionRules(1.0, bundle.operating_points if healthy else {}, None)
     return EvaluationInput(
         title=f"{bundle.architecture} {bundle.version} on {data_name(cfg)}",
         splits={"test": test},

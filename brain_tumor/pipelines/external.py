@@ -19,7 +19,7 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.calibration import scaled
-from brain_tumor.evaluation.class_map import class_mapping, merged
+from brain_tumor.evaluation.class_map import class_mapping, merge_classes
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data import loading_arguments
@@ -55,7 +55,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     rows = np.flatnonzero(~is_known(data.samples))
     if cfg.published_split is not None:
         rows = _part(data.samples, rows, cfg.published_split)
-    kept, overlap = _without_overlap(data, rows, known, bundle.seen, cfg.overlap)
+    kept, overlap = _without_overlap(data, rows, known, bundle.training_digests, cfg.overlap)
     asked = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
     mapping = class_mapping(asked, bundle.classes, data.samples["label"].iloc[kept])
     samples = data.samples.iloc[kept].reset_index(drop=True)
@@ -63,7 +63,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     images = ImageRows(data.images, kept)
     given = _probabilities(predictor, images, cfg.batch_size)
     as_trained = given if asked else scaled(given, 1 / bundle.temperature)  # what is added up must be calibrated first
-    probabilities, classes = merged(as_trained, bundle.classes, mapping)
+    probabilities, classes = merge_classes(as_trained, bundle.classes, mapping)
     return External(
         table=predictions_frame(samples, classes, probabilities),
         samples=samples,

@@ -13,16 +13,16 @@ from brain_tumor.data.baseline import neighbours
 from brain_tumor.data.images import Images
 from brain_tumor.data.masks import read_masks
 from brain_tumor.evaluation.explain.gallery import (
-    Failure,
+    ErrorRecord,
+    error_records,
+    errors_figure,
     example_rows,
     examples_figure,
-    failures,
-    failures_figure,
     with_nearest,
 )
-from brain_tumor.evaluation.explain.pointing_game import pointing, recognised_tumours
-from brain_tumor.evaluation.explain.saliency import Heat, heat_maps
-from brain_tumor.evaluation.explain.weight_randomization import sanity
+from brain_tumor.evaluation.explain.pointing_game import correctly_classified_tumours, evaluate_pointing
+from brain_tumor.evaluation.explain.saliency import SaliencyMaps, saliency_maps
+from brain_tumor.evaluation.explain.weight_randomization import weight_randomization_test
 from brain_tumor.evaluation.ood.evaluation import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
@@ -155,9 +155,9 @@ class _Maps:
     def __init__(self, shown: Shown) -> None:
         self._shown, self.model = shown, network_of(shown.predictor.bundle)
 
-    def __call__(self, rows: Rows, classes: Rows, network: Any = None) -> Heat:
+    def __call__(self, rows: Rows, classes: Rows, network: Any = None) -> SaliencyMaps:
         images = self._shown.images[rows]
-        return heat_maps(network or self.model.network, self.model.normalize, images, classes)
+        return saliency_maps(network or self.model.network, self.model.normalize, images, classes)
 
 
 def _saliency(
@@ -178,14 +178,18 @@ def _saliency(
     draw("saliency", "Where the evidence for the predicted class lies (test; dashed: mask)", "saliency", figure)
     checked = stratified(test.labels, _CHECKED, seed)
     found: dict[str, Any] = {
-        "sanity": sanity(explain.model.network, lambda network: explain(checked, test.found[checked], network))
+        "sanity": weight_randomization_test(
+            explain.model.network, lambda network: explain(checked, test.found[checked], network)
+        )
     }
-    masked = np.intersect1d(recognised_tumours(test), np.flatnonzero(shown.samples["mask_path"].to_numpy() != ""))
+    masked = np.intersect1d(
+        correctly_classified_tumours(test), np.flatnonzero(shown.samples["mask_path"].to_numpy() != "")
+    )
     if len(masked):
         masked = masked[stratified(test.labels[masked], limit, seed)]
         _, masks = read_masks(shown.samples.iloc[masked], size)
         heats = explain(masked, test.found[masked])
-        found["pointing"] = pointing(
+        found["pointing"] = evaluate_pointing(
             heats, masks, shown.images[masked], test.groups[masked], resamples=resamples, seed=seed
         )
     return found
@@ -193,8 +197,8 @@ def _saliency(
 
 def _mistakes(
     shown: Shown, test: Predictions, explain: _Maps, draw: Callable[[str, str, str, Figure | None], None]
-) -> list[Failure]:
-    wrong = failures(test)
+) -> list[ErrorRecord]:
+    wrong = error_records(test)
     if not wrong:
         return []
     names = test.frame["sample_id"].tolist()
@@ -205,6 +209,6 @@ def _mistakes(
         found, alike = neighbours(known.views, training, known.test[rows], _NEAREST)
         wrong = with_nearest(wrong, known.samples, found, alike)
         nearest = np.stack([known.images[few] for few in found])
-    figure = failures_figure(wrong, shown.images[rows], explain(rows, test.found[rows]), nearest)
+    figure = errors_figure(wrong, shown.images[rows], explain(rows, test.found[rows]), nearest)
     draw("mistakes", "The surest mistakes (test)", "mistakes", figure)
     return wrong

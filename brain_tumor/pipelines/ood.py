@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.fit import Fitted, fit_ood_detector
+from brain_tumor.evaluation.ood.fit import FittedDetector, fit_ood_detector
 from brain_tumor.evaluation.predictions import Predictions, with_ood_scores
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import OOD_DETECTOR
@@ -34,7 +34,7 @@ def add_ood_scores(
     return tables, notes
 
 
-def _fit(val: Predicted, run_dir: Path, reject_share: float, seed: int) -> tuple[Fitted | None, list[str]]:
+def _fit(val: Predicted, run_dir: Path, reject_share: float, seed: int) -> tuple[FittedDetector | None, list[str]]:
     groups = Predictions.from_frame(val.table).groups
     try:
         fitted = fit_ood_detector(val.features, val.logits, groups, reject_share=reject_share, seed=seed)

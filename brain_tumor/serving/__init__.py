@@ -1,1 +1,1 @@
-"""What leaves the lab: bundles of one model each, engines that run them, and the predictor in front."""
+"""Bundles of trained models, engines that run them, and the predictor; needs no Lightning, no Hydra and no wandb."""

@@ -1,4 +1,4 @@
-"""The networks that a bundle may name; anything else is refused, so that reading a bundle calls nothing unexpected."""
+"""The networks that a bundle may name; all others are refused, so that loading a bundle runs no code from it."""
 
 import importlib
 import sys
@@ -16,68 +16,76 @@ ARCHITECTURES = {
     "reference_cnn": "brain_tumor.models.reference_cnn.ReferenceCNN",
     "timm": "brain_tumor.models.timm_backbone.timm_backbone",
 }
-"""Name in a bundle → ``_target_`` of the model's configuration."""
+"""Name in a bundle → ``_target_`` in the model's configuration."""
 
-_OLD_NAMES = {"cnn": "small_cnn", "seed_cnn": "reference_cnn"}
-"""Names in bundles of format 1."""
-_OLD_TARGETS = {
+_FORMAT_1_NAMES = {"cnn": "small_cnn", "seed_cnn": "reference_cnn"}
+"""Name in bundles of format 1 → name."""
+_VERSION_0_1_TARGETS = {
     "brain_tumor.models.cnn.SmallCNN": "small_cnn",
     "brain_tumor.models.seed_cnn.SeedCNN": "reference_cnn",
     "brain_tumor.models.backbone.timm_backbone": "timm",
 }
 """``_target_`` in checkpoints of version 0.1 → name."""
 
-_START = ("pretrained", "weights")
-"""Arguments that say where training started from; a bundle brings its own weights."""
+_INITIALIZATION = ("pretrained", "weights")
+"""Arguments that choose the initial weights of a training; a bundle has its own weights."""
 
 
 def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What a bundle says of a network: ``{"name", "arguments"}``.
+    """Describe the network of a checkpoint as a bundle does.
 
     Args:
-        recipe: Of a checkpoint: ``_target_`` and its arguments.
+        recipe: Model configuration in a checkpoint: ``_target_`` and its arguments.
+
+    Returns:
+        ``name``, a key of `ARCHITECTURES`, and ``arguments``.
 
     Raises:
-        BundleError: It is none of `ARCHITECTURES`.
+        BundleError: The network is not one of `ARCHITECTURES`.
     """
-    names = {target: name for name, target in ARCHITECTURES.items()} | _OLD_TARGETS
+    names = {target: name for name, target in ARCHITECTURES.items()} | _VERSION_0_1_TARGETS
     target = recipe["_target_"]
     if target not in names:
-        raise BundleError(f"A bundle cannot hold {target}; it holds {', '.join(ARCHITECTURES.values())}.")
-    arguments = {key: value for key, value in recipe.items() if key not in ("_target_", *_START)}
+        raise BundleError(f"A bundle cannot hold {target}: expected one of {', '.join(ARCHITECTURES.values())}.")
+    arguments = {key: value for key, value in recipe.items() if key not in ("_target_", *_INITIALIZATION)}
     return {"name": names[target], "arguments": arguments}
 
 
 def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn.Module":
-    """Build a network without weights.
+    """Build a network with random weights.
+
+    Args:
+        name: Key of `ARCHITECTURES`, or its name in bundles of format 1.
+        arguments: Keyword arguments of the network.
+        num_classes: Number of classes.
 
     Raises:
-        BundleError: The name is none of `ARCHITECTURES`, or it does not take the arguments.
+        BundleError: There is no such architecture, or it does not accept the arguments.
     """
-    name = _OLD_NAMES.get(name, name)
+    name = _FORMAT_1_NAMES.get(name, name)
     if name not in ARCHITECTURES:
         raise BundleError(f"the architecture {name!r} is none of {', '.join(ARCHITECTURES)}")
-    if start := [key for key in _START if key in arguments]:
-        raise BundleError(f"the architecture's arguments name {', '.join(start)}, which only training may")
+    if forbidden := [key for key in _INITIALIZATION if key in arguments]:
+        raise BundleError(f"the architecture has the arguments {', '.join(forbidden)}, which only training may set")
     module, _, factory = ARCHITECTURES[name].rpartition(".")
-    scratch = {"pretrained": False} if name == "timm" else {}
-    with hidden("wandb"):  # timm imports it wherever it is installed, which takes over half a second
+    untrained = {"pretrained": False} if name == "timm" else {}
+    with hide_package("wandb"):  # timm imports it where it is installed, which takes more than half a second
         build = getattr(importlib.import_module(module), factory)
     try:
-        network: nn.Module = build(num_classes=num_classes, **arguments, **scratch)
+        network: nn.Module = build(num_classes=num_classes, **arguments, **untrained)
     except (BrainTumorError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(f"the architecture {name!r} cannot be built: {str(error).rstrip('.')}") from error
     return network
 
 
 @contextmanager
-def hidden(package: str) -> Iterator[None]:
-    """Let whoever asks for a package find that there is none; afterwards all is as before."""
-    known = sys.modules.get(package)
-    sys.modules[package] = None  # type: ignore[assignment]  # the import system's own way to say so
+def hide_package(package: str) -> Iterator[None]:
+    """Make imports of a package fail with ImportError inside the block, as if it were not installed."""
+    loaded = sys.modules.get(package)
+    sys.modules[package] = None  # type: ignore[assignment]  # documented way to block an import
     try:
         yield
     finally:
         del sys.modules[package]
-        if known is not None:
-            sys.modules[package] = known
+        if loaded is not None:
+            sys.modules[package] = loaded

@@ -1,10 +1,14 @@
-"""The bundle: a folder with all that one model needs to answer. Reading it runs no code from it and imports no torch.
+"""The bundle: a folder with everything that one model needs for inference.
 
-``config.json`` (architecture, classes, healthy class, preprocessing, temperature, operating points, data digest,
-version, the SHA-256 of each file, what the OOD detector was set to, what was exported and checked),
-``model.safetensors``, ``ood_detector.safetensors`` where there were enough scans to fit one, ``seen.txt`` (SHA-256 of
-the files that it was trained and chosen on), ``README.md`` (model card), and, once exported, ``model.onnx`` and
-``model-int8.onnx``.
+- ``config.json``: architecture, classes, healthy class, preprocessing, temperature, operating points, abstention, data
+  digest, version, OOD detector, exports with their checks, and the SHA-256 of each file;
+- ``model.safetensors``: weights;
+- ``ood_detector.safetensors``: OOD detector, if validation had enough scans to fit one;
+- ``seen.txt``: SHA-256 of the files of train and val;
+- ``README.md``: model card;
+- ``model.onnx``, ``model-int8.onnx``: exports, if there are any.
+
+Reading a bundle runs no code from it and does not import torch.
 """
 
 import hashlib
@@ -18,84 +22,87 @@ from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.json_fields import Fields
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 2
-CONFIG, WEIGHTS, CARD, SEEN = "config.json", "model.safetensors", "README.md", "seen.txt"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+TRAINING_DIGESTS = "seen.txt"
 OOD_DETECTOR = "ood_detector.safetensors"
-_FORMAT_1 = {"turned_away": "reject_share"}
-"""Keys of the OOD detector in bundles of format 1, where it was called ``gate``."""
+_FORMAT_1_OOD_KEYS = {"turned_away": "reject_share"}
+"""Keys of the OOD detector in bundles of format 1, where its own key was ``gate`` → key."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """One engine at one precision, as it was checked."""
+    """A model file for one engine at one precision, with the result of its checks."""
 
     file: str
-    """In the bundle."""
+    """Name of the file in the bundle."""
     checks: dict[str, Any]
-    """What was found, see `brain_tumor.serving.export.compare`."""
+    """Comparison with PyTorch, see `brain_tumor.serving.export.compare`."""
 
 
 @dataclass(frozen=True)
-class OODFacts:
-    """What there is to know of the OOD detector without opening it."""
+class OODDetectorInfo:
+    """The OOD detector as ``config.json`` describes it, without reading its file."""
 
     file: str
-    """In the bundle: a `brain_tumor.evaluation.ood.detector.OODDetector`."""
+    """Name of its file in the bundle: a `brain_tumor.evaluation.ood.detector.OODDetector`."""
     reject_share: float
-    """Share of validation scans that it was set to reject, in (0, 1)."""
+    """Fraction of validation scans that it was fitted to reject, in (0, 1)."""
     images: int
-    """Validation scans that it was fitted on."""
+    """Number of validation scans that it was fitted on."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """One model, as ``config.json`` tells of it; files are read, and verified, when they are asked for."""
+    """The content of ``config.json``; other files are read and verified on demand."""
 
     folder: Path
     version: str
-    """Of the model: the package that trained it, and the first digits of its weights' SHA-256."""
+    """Model version: version of the package that trained it, and the first digits of the weights' SHA-256."""
     architecture: str
-    """One of `brain_tumor.serving.architectures.ARCHITECTURES`."""
+    """Key of `brain_tumor.serving.architectures.ARCHITECTURES`."""
     arguments: dict[str, Any]
-    """Of the architecture."""
+    """Keyword arguments of the architecture."""
     classes: tuple[str, ...]
-    """In the order of the logits."""
+    """Class names, in the order of the logits."""
     healthy_class: str | None
     """The class without a tumour, if there is one: detection score = 1 − p(healthy class)."""
     image_size: int
-    """Side of the square images, pixels."""
+    """Height and width of the input images in pixels."""
     mean: tuple[float, ...]
-    """Per channel, of images scaled to [0, 1]."""
+    """Mean per channel, of images scaled to [0, 1]."""
     std: tuple[float, ...]
-    """Per channel."""
+    """Standard deviation per channel, of images scaled to [0, 1]."""
     temperature: float
-    """Logits are divided by it."""
+    """Divisor of the logits (temperature scaling), above 0."""
     operating_points: dict[str, float]
-    """Name → detection score from which on an image is called a tumour, chosen on validation; may be empty."""
+    """Name → smallest detection score that counts as a tumour, chosen on validation; may be empty."""
     abstain_below: float | None
-    """Probability of the top class below which the model abstains, chosen on validation; None: never."""
+    """Probability of the predicted class below which the model abstains, chosen on validation; None: never."""
     data_digest: str
-    """Of the data that it was trained and evaluated on."""
+    """Digest of the data that the model was trained and evaluated on."""
     files: dict[str, str]
     """File name → SHA-256."""
     exports: dict[str, dict[str, Export]] = field(default_factory=dict)
-    """Engine → precision → what was exported."""
-    ood_detector: OODFacts | None = None
-    """None: the model answers for any image."""
+    """Engine → precision → export."""
+    ood_detector: OODDetectorInfo | None = None
+    """None: the model has no OOD detector and rejects no image."""
 
     @property
-    def seen(self) -> frozenset[str]:
-        """SHA-256 of the files it was trained and chosen on; empty where that is not known.
+    def training_digests(self) -> frozenset[str]:
+        """SHA-256 of the files of train and val; empty if the bundle does not list them.
 
         Raises:
-            BundleError: As `read`.
+            BundleError: The list is missing or damaged.
         """
-        return frozenset(self.read(SEEN).decode().split()) if SEEN in self.files else frozenset()
+        if TRAINING_DIGESTS not in self.files:
+            return frozenset()
+        return frozenset(self.read(TRAINING_DIGESTS).decode().split())
 
     def read(self, name: str) -> bytes:
-        """The content of a file, verified.
+        """Read a file of the bundle and verify its SHA-256.
 
         Raises:
-            BundleError: It is missing, or not the file that belongs here.
+            BundleError: The file is missing, or its SHA-256 is not the one in ``config.json``.
         """
         try:
             content = (self.folder / name).read_bytes()
@@ -111,65 +118,65 @@ class Bundle:
         return content
 
 
-def find_bundle(place: str | Path) -> Path:
-    """The bundle's folder, given that or the run directory it lies in.
+def find_bundle(path: str | Path) -> Path:
+    """Return the folder of a bundle, given that folder or the run directory that contains it.
 
     Raises:
-        BundleError: There is none.
+        BundleError: There is no bundle at this path.
     """
-    path = Path(place).expanduser()
-    for folder in (path, path / "bundle"):
+    parent = Path(path).expanduser()
+    for folder in (parent, parent / "bundle"):
         if (folder / CONFIG).is_file():
             return folder
+    problem = "holds no bundle" if parent.is_dir() else "holds no bundle (there is no such folder)"
     raise BundleError(
-        f"{place} holds no bundle" + ("" if path.is_dir() else " (there is no such folder)")
-        + "; give a run directory of brain-tumor train, or a bundle: a folder with config.json and model.safetensors."
-    )  # fmt: skip
+        f"{path} {problem}; give a run directory of brain-tumor train, or a bundle: a folder with {CONFIG} and "
+        f"{WEIGHTS}."
+    )
 
 
-def read_bundle(place: str | Path) -> Bundle:
-    """Read ``config.json`` of a bundle, or of the bundle in a run directory.
+def read_bundle(path: str | Path) -> Bundle:
+    """Read and check ``config.json`` of a bundle, or of the bundle in a run directory.
 
     Raises:
-        BundleError: There is none, or it is damaged, foreign, or of a newer version.
+        BundleError: There is no bundle, or it is damaged, of another program, or of a newer format.
     """
-    folder = find_bundle(place)
-    path = folder / CONFIG
+    folder = find_bundle(path)
+    config = folder / CONFIG
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read as JSON; copy the whole bundle again.") from error
-    fields = Fields(_with_new_names(document), path)
+        raise BundleError(f"{config} cannot be read as JSON; copy the whole bundle again.") from error
+    fields = Fields(_upgrade(document), config)
     if fields.mapping.get("format") != FORMAT:
-        raise BundleError(f"{path} is of another program; expected a bundle written by brain-tumor train.")
-    if (version := fields.number("format_version", at_least=1)) > FORMAT_VERSION:
+        raise BundleError(f"{config} was written by another program; expected a bundle of brain-tumor train.")
+    version = fields.number("format_version", at_least=1)
+    if version > FORMAT_VERSION:
         raise BundleError(
-            f"{path} is of bundle format {version:g}, and this brain-tumor reads up to {FORMAT_VERSION}; "
-            "install a newer one."
+            f"{config} has bundle format {version:g}, and this brain-tumor reads formats up to {FORMAT_VERSION}; "
+            "install a newer version."
         )
     return _bundle(folder, fields)
 
 
-def _with_new_names(document: Any) -> Any:
-    """A document of format 1 with the keys of format 2."""
-    if (
-        not isinstance(document, dict)
-        or document.get("format_version") != 1
-        or not isinstance(document.get("gate"), dict)
-    ):
+def _upgrade(document: Any) -> Any:
+    """Rename the keys of a document of format 1 to those of format 2."""
+    if not isinstance(document, dict) or document.get("format_version") != 1:
         return document
-    facts = {_FORMAT_1.get(key, key): value for key, value in document["gate"].items()}
-    return {**document, "ood_detector": facts}
+    detector = document.get("gate")
+    if not isinstance(detector, dict):
+        return document
+    return {**document, "ood_detector": {_FORMAT_1_OOD_KEYS.get(key, key): value for key, value in detector.items()}}
 
 
 def _bundle(folder: Path, fields: Fields) -> Bundle:
     classes = fields.texts("classes", at_least=2)
     architecture, preprocessing = fields.inner("architecture"), fields.inner("preprocessing")
     mean, std = preprocessing.numbers("mean"), preprocessing.numbers("std", above=0)
-    healthy = fields.text("healthy_class") if fields.mapping.get("healthy_class") is not None else None
+    healthy = fields.text("healthy_class") if fields.has("healthy_class") else None
     fields.require(healthy is None or healthy in classes, "healthy_class", "one of the classes")
     preprocessing.require(len(mean) == len(std) and len(mean) in (1, 3), "mean", "as long as std, 1 or 3")
-    files = fields.inner("files")
+    files, exports, points = fields.inner("files"), fields.inner("exports"), fields.inner("operating_points")
     return Bundle(
         folder=folder,
         version=fields.text("version"),
@@ -181,26 +188,24 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         mean=mean,
         std=std,
         temperature=fields.number("temperature", above=0),
-        operating_points=_points(fields),
-        abstain_below=fields.number("abstain_below") if fields.mapping.get("abstain_below") is not None else None,
+        operating_points={name: points.number(name) for name in points.mapping},
+        abstain_below=fields.number("abstain_below") if fields.has("abstain_below") else None,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
-        exports={
-            engine: {precision: _export(kind.inner(precision), files) for precision in kind.mapping}
-            for engine in fields.inner("exports").mapping
-            for kind in [fields.inner("exports").inner(engine)]
-        },
-        ood_detector=_ood_facts(fields.inner("ood_detector"), files)
-        if fields.mapping.get("ood_detector") is not None
-        else None,
+        exports={engine: _exports(exports.inner(engine), files) for engine in exports.mapping},
+        ood_detector=_ood_detector(fields.inner("ood_detector"), files) if fields.has("ood_detector") else None,
     )
 
 
-def _points(fields: Fields) -> dict[str, float]:
-    if "operating_points" not in fields.mapping:  # bundles of before
-        return {}
-    points = fields.inner("operating_points")
-    return {name: points.number(name) for name in points.mapping}
+def _exports(engine: Fields, files: Fields) -> dict[str, Export]:
+    fields = {precision: engine.inner(precision) for precision in engine.mapping}
+    return {name: Export(_file(export, files), export.inner("checks").mapping) for name, export in fields.items()}
+
+
+def _ood_detector(fields: Fields, files: Fields) -> OODDetectorInfo:
+    share = fields.number("reject_share", above=0)
+    fields.require(share < 1, "reject_share", "a number below 1")
+    return OODDetectorInfo(_file(fields, files), share, int(fields.number("images", at_least=1)))
 
 
 def _file(fields: Fields, files: Fields) -> str:
@@ -209,18 +214,13 @@ def _file(fields: Fields, files: Fields) -> str:
     return name
 
 
-def _ood_facts(fields: Fields, files: Fields) -> OODFacts:
-    share = fields.number("reject_share", above=0)
-    fields.require(share < 1, "reject_share", "a number below 1")
-    return OODFacts(_file(fields, files), share, int(fields.number("images", at_least=1)))
-
-
-def _export(fields: Fields, files: Fields) -> Export:
-    return Export(_file(fields, files), fields.inner("checks").mapping)
-
-
 def write_config(bundle: Bundle, folder: Path | None = None) -> None:
-    """Write ``config.json`` in one step: into the bundle's own folder, or a draft of it."""
+    """Write ``config.json`` atomically.
+
+    Args:
+        bundle: Bundle to describe.
+        folder: Folder to write to; None writes to the bundle's own folder.
+    """
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -236,8 +236,8 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,
         "files": bundle.files,
         "exports": {
-            engine: {precision: asdict(export) for precision, export in kinds.items()}
-            for engine, kinds in bundle.exports.items()
+            engine: {precision: asdict(export) for precision, export in exports.items()}
+            for engine, exports in bundle.exports.items()
         },
     }
     with published_file((folder or bundle.folder) / CONFIG) as draft:

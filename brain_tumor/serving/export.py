@@ -18,7 +18,7 @@ from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
-from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_possible
+from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_supported
 from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.serving.predictor import features_for, open_detector, softmax
@@ -109,7 +109,7 @@ def export(
         BundleError: A check failed, a package is missing, or the bundle is damaged.
     """
     require(engine != REFERENCE, f"engine={engine}", "onnxruntime or openvino; torch needs no export")
-    require_possible(engine, precision, threads)
+    require_supported(engine, precision, threads)
     val = _side(samples, "val", bundle)
     content = _model(bundle, precision, samples, calibration)
     ours, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)

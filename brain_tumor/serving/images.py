@@ -1,4 +1,4 @@
-"""From what a user hands over to the square grey image that training saw, by the same code; read ahead by threads."""
+"""Preparation of images for a model, by the code that training uses, and reading ahead with threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,29 +18,21 @@ from brain_tumor.types import GreyImage
 
 ImageLike = str | Path | GreyImage | Image.Image
 """A path (or ``FILE#SLICE``), an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image of any mode."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def square(image: ImageLike, size: int) -> GreyImage:
-    """Bring an image to uint8 [size, size].
+def prepare_image(image: ImageLike, size: int) -> GreyImage:
+    """Convert an image to grey, uint8 [size, size].
 
     Raises:
-        DataError: It cannot be read, or is no image.
+        DataError: The image cannot be read, or is no image.
     """
     if isinstance(image, str | Path):
         return fit_square(read_grey(image), size)
     if isinstance(image, Image.Image):
         return fit_square(_grey(image), size)
     return fit_square(_grey_array(image), size)
-
-
-def squares_of_file(references: Sequence[str], size: int) -> list[GreyImage | DataError]:
-    """Bring slices of one file, opened once, to uint8 [size, size]; from a fault on, it stands in their place."""
-    found: list[GreyImage | DataError] = []
-    try:
-        found += (fit_square(reading.image, size) for reading in read(references))
-    except DataError as error:
-        found += [error] * (len(references) - len(found))
-    return found
 
 
 def _grey(image: Image.Image) -> GreyImage:
@@ -51,24 +43,40 @@ def _grey(image: Image.Image) -> GreyImage:
 
 
 def _grey_array(image: GreyImage) -> GreyImage:
-    good = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
-    if good and image.ndim == 2:
+    valid = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+    if valid and image.ndim == 2:
         return image
-    if good and image.ndim == 3 and image.shape[2] in (3, 4):
+    if valid and image.ndim == 3 and image.shape[2] in (3, 4):
         return grey_image(Image.fromarray(np.ascontiguousarray(image)))
-    what = f"An array {image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+    kind = f"An array {image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
     raise DataError(
-        f"{what} is no image; expected a path, a PIL image, or an array uint8 [height, width] or "
+        f"{kind} is no image; expected a path, a PIL image, or an array uint8 [height, width] or "
         "[height, width, 3 or 4]."
     )
 
 
-T = TypeVar("T")
-R = TypeVar("R")
+def prepare_slices(references: Sequence[str], size: int) -> list[GreyImage | DataError]:
+    """Convert slices of one file, which is opened once, to grey, uint8 [size, size].
+
+    Returns:
+        One image per reference; from the first error on, that error in place of each image.
+    """
+    images: list[GreyImage | DataError] = []
+    try:
+        images += (fit_square(reading.image, size) for reading in read(references))
+    except DataError as error:
+        images += [error] * (len(references) - len(images))
+    return images
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], window: int = 64) -> Iterator[R]:
-    """Yield ``function(item)`` in the order of the items, of which at most ``window`` are under way or untaken."""
+def prefetch(function: Callable[[T], R], items: Iterable[T], window: int = 64) -> Iterator[R]:
+    """Yield ``function(item)`` in the order of the items, computed ahead by threads.
+
+    Args:
+        function: Function to call in a thread.
+        items: Arguments of the calls, read one after the other.
+        window: Largest number of items that are in progress or wait to be yielded.
+    """
     with ThreadPoolExecutor(cores()) as pool:
         pending: deque[Future[R]] = deque()
         for item in items:

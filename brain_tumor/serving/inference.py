@@ -14,7 +14,7 @@ from brain_tumor.data.readers.volumes import Slicing, scan_rows
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
-from brain_tumor.serving.images import ahead, squares_of_file
+from brain_tumor.serving.images import prefetch, prepare_slices
 from brain_tumor.serving.predictor import Assessment, Predictor
 from brain_tumor.types import GreyImage
 
@@ -54,10 +54,10 @@ def read_squares(references: Sequence[str], size: int) -> Iterator[tuple[int, Gr
         by_file.setdefault(source_file(reference), []).append(position)
 
     def read(positions: list[int]) -> list[tuple[int, GreyImage | DataError]]:
-        found = squares_of_file([references[position] for position in positions], size)
+        found = prepare_slices([references[position] for position in positions], size)
         return list(zip(positions, found, strict=True))
 
-    for squares in ahead(read, by_file.values()):
+    for squares in prefetch(read, by_file.values()):
         yield from squares
 
 

@@ -1,4 +1,4 @@
-"""Typed reading of a JSON document that may come from anywhere."""
+"""Typed access to an untrusted JSON document."""
 
 import math
 from pathlib import Path
@@ -8,57 +8,66 @@ from brain_tumor.errors import BundleError
 
 
 class Fields:
-    """A table of a document; what is not as expected ends with one sentence that names file and key.
+    """A JSON object whose values are checked when they are read; errors name the file and the key.
 
     Args:
-        value: What was read: a table of keys, it is hoped.
-        file: It was read from.
-        place: Keys that lead to it.
+        value: Parsed JSON value, expected to be an object.
+        file: File that the document was read from, for error messages.
+        path: Keys that lead from the root of the document to ``value``.
+
+    Raises:
+        BundleError: ``value`` is no object.
     """
 
-    def __init__(self, value: Any, file: Path, place: tuple[str, ...] = ()) -> None:
-        self._file, self._place = file, place
+    def __init__(self, value: Any, file: Path, path: tuple[str, ...] = ()) -> None:
+        self._file, self._path = file, path
         self.mapping: dict[str, Any] = value if isinstance(value, dict) else {}
-        self.require(isinstance(value, dict), "", "a table of keys")
+        self.require(isinstance(value, dict), "", "a JSON object")
 
-    def require(self, good: bool, key: str, expected: str) -> None:
-        """Check a value.
+    def require(self, condition: bool, key: str, expected: str) -> None:
+        """Check a condition on the value of a key.
 
         Raises:
-            BundleError: It is not good.
+            BundleError: The condition is false.
         """
-        if not good:
-            name = ".".join(filter(None, (*self._place, key))) or "the document"
+        if not condition:
+            name = ".".join(filter(None, (*self._path, key))) or "the document"
             raise BundleError(f"{self._file} is damaged: {name} is not {expected}; copy the whole bundle again.")
 
+    def has(self, key: str) -> bool:
+        """Whether a key is present and not null."""
+        return self.mapping.get(key) is not None
+
     def inner(self, key: str) -> "Fields":
-        """A table below this one; one that is left out is empty."""
-        return Fields(self.mapping.get(key, {}), self._file, (*self._place, key))
+        """Return the object at a key, empty if the key is missing."""
+        return Fields(self.mapping.get(key, {}), self._file, (*self._path, key))
 
     def text(self, key: str) -> str:
-        """Text that is not empty."""
+        """Return a string that is not empty."""
         value = self.mapping.get(key)
-        self.require(isinstance(value, str) and value != "", key, "text")
+        self.require(isinstance(value, str) and value != "", key, "a string")
         return str(value)
 
     def texts(self, key: str, at_least: int) -> tuple[str, ...]:
-        """Different texts."""
+        """Return a list of distinct strings, ``at_least`` (1 or more) of them."""
         values = self.mapping.get(key)
-        good = isinstance(values, list) and all(isinstance(value, str) and value for value in values)
-        self.require(good and len(set(values or ())) == len(values or ()) >= at_least, key, "a list of different texts")
-        return tuple(values or ())
+        strings = values if isinstance(values, list) else []
+        valid = all(isinstance(value, str) and value for value in strings)
+        valid = valid and len(set(strings)) == len(strings) >= at_least
+        self.require(valid, key, f"a list of {at_least} or more distinct strings")
+        return tuple(strings)
 
     def number(self, key: str, *, at_least: float = -math.inf, above: float = -math.inf) -> float:
-        """A finite number."""
+        """Return a finite number."""
         value = self.mapping.get(key)
         self.require(_is_number(value, at_least, above), key, _expected("a number", at_least, above))
         return float(value or 0)
 
     def numbers(self, key: str, *, above: float = -math.inf) -> tuple[float, ...]:
-        """Finite numbers."""
+        """Return a list of finite numbers."""
         values = self.mapping.get(key)
-        good = isinstance(values, list) and all(_is_number(value, -math.inf, above) for value in values)
-        self.require(good, key, _expected("a list of numbers", -math.inf, above))
+        valid = isinstance(values, list) and all(_is_number(value, -math.inf, above) for value in values)
+        self.require(valid, key, _expected("a list of numbers", -math.inf, above))
         return tuple(map(float, values or ()))
 
 
@@ -72,7 +81,7 @@ def _is_number(value: Any, at_least: float, above: float) -> bool:
     )
 
 
-def _expected(what: str, at_least: float, above: float) -> str:
+def _expected(kind: str, at_least: float, above: float) -> str:
     limits = [f"from {at_least:g}"] if at_least > -math.inf else []
     limits += [f"above {above:g}"] if above > -math.inf else []
-    return " ".join([what, *limits])
+    return " ".join([kind, *limits])

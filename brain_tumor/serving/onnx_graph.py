@@ -1,4 +1,4 @@
-"""A bundle's network as an ONNX model that takes grey bytes, in full precision or quantised to int8."""
+"""Conversion of a bundle's network to ONNX with uint8 grey input, in full precision or quantised to int8."""
 
 import logging
 import tempfile
@@ -9,31 +9,32 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.engines import require_package
 from brain_tumor.serving.engines.eager import network_of
+from brain_tumor.types import GreyImage
 
 PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
 """Names of the model's input and outputs."""
+_BATCH = 16
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
 def onnx_model(bundle: Bundle) -> bytes:
-    """Export the network with a batch of any size: uint8 [B, 1, S, S] → logits float32 [B, classes].
+    """Export the network with a dynamic batch size: uint8 [B, 1, S, S] → logits float32 [B, classes].
 
-    A bundle with a detector gets a second output, features float32 [B, D].
+    A bundle with an OOD detector gets a second output, features float32 [B, D].
 
     Raises:
-        BundleError: The bundle is damaged, or the packages for it are not installed.
+        BundleError: The bundle is damaged, or a required package is not installed.
     """
     for package in ("onnx", "onnxscript"):
         require_package(package)
     example = torch.zeros(2, 1, bundle.image_size, bundle.image_size, dtype=torch.uint8)
     network = network_of(bundle)
-    network(example)  # settles the normalisation's constants, which the exporter then finds as they are
+    network(example)  # creates the constants of the normalisation, which the exporter cannot create while tracing
     with _quiet():
         program = torch.onnx.export(
             network,
@@ -45,14 +46,14 @@ def onnx_model(bundle: Bundle) -> bytes:
             external_data=False,
             verbose=False,
         )
-    assert program is not None  # noqa: S101 - no file name was given
+    assert program is not None  # noqa: S101 - None is returned only when a file name is given
     content: bytes = program.model_proto.SerializeToString()
     return content
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what the exporter warns of itself, and its account of every node."""
+    """Suppress the exporter's warnings about itself and its log of every node."""
     loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -66,19 +67,15 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-_BATCH = 16
-_WEIGHTED = ("Conv", "Gemm", "MatMul")
-
-
-def quantized(model: bytes, squares: npt.NDArray[np.uint8]) -> bytes:
-    """Quantise an ONNX model; the result holds QDQ nodes, which ONNX Runtime and OpenVINO both turn into int8 kernels.
+def quantized(model: bytes, images: GreyImage) -> bytes:
+    """Quantise an ONNX model to QDQ format, which ONNX Runtime and OpenVINO both run with int8 kernels.
 
     Args:
-        model: Of `onnx_graph.onnx_model`.
-        squares: Calibration images uint8 [N, S, S].
+        model: ONNX model of `onnx_model`.
+        images: Calibration images uint8 [N, S, S].
 
     Raises:
-        BundleError: The package for it is not installed.
+        BundleError: A required package is not installed.
     """
     require_package("onnx")
     require_package("onnxruntime")
@@ -88,30 +85,30 @@ def quantized(model: bytes, squares: npt.NDArray[np.uint8]) -> bytes:
 
     class Batches(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._batches: Iterator[npt.NDArray[np.uint8]] = iter(
-                squares[start : start + _BATCH, None] for start in range(0, len(squares), _BATCH)
+            self._batches: Iterator[GreyImage] = iter(
+                images[start : start + _BATCH, None] for start in range(0, len(images), _BATCH)
             )
 
-        def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+        def get_next(self) -> dict[str, GreyImage] | None:
             batch = next(self._batches, None)
             return None if batch is None else {PIXELS: batch}
 
     with tempfile.TemporaryDirectory() as folder:
-        whole, ready, small = (Path(folder) / f"{name}.onnx" for name in ("whole", "ready", "small"))
-        whole.write_bytes(model)
-        quant_pre_process(whole, ready, skip_symbolic_shape=True)
+        original, preprocessed, int8 = (Path(folder) / f"{name}.onnx" for name in ("original", "preprocessed", "int8"))
+        original.write_bytes(model)
+        quant_pre_process(original, preprocessed, skip_symbolic_shape=True)
         quantize_static(
-            ready,
-            small,
+            preprocessed,
+            int8,
             Batches(),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=_normalisation(onnx.load(ready).graph.node),
+            nodes_to_exclude=_normalisation(onnx.load(preprocessed).graph.node),
         )
-        return small.read_bytes()
+        return int8.read_bytes()
 
 
 def _normalisation(nodes: Sequence[Any]) -> list[str]:
-    """Names of all before the first weights: bytes come in exact, and to round them there would cost accuracy."""
+    """Return the names of all nodes before the first weights: the input is exact, rounding it would cost accuracy."""
     return [node.name for node in takewhile(lambda node: node.op_type not in _WEIGHTED, nodes)]

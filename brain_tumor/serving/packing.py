@@ -1,4 +1,4 @@
-"""From a run directory to the bundle in it: the best weights, everything needed to use them, and the model card."""
+"""Packing of a finished run into a bundle: the best weights, the settings for inference, and the model card."""
 
 import hashlib
 import json
@@ -15,54 +15,72 @@ from brain_tumor import CAUTION
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
-from brain_tumor.evaluation.evidence import chosen_in
+from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
 from brain_tumor.serving.architectures import architecture_of
-from brain_tumor.serving.bundle import CARD, OOD_DETECTOR, SEEN, WEIGHTS, Bundle, OODFacts, read_bundle, write_config
+from brain_tumor.serving.bundle import (
+    CARD,
+    OOD_DETECTOR,
+    TRAINING_DIGESTS,
+    WEIGHTS,
+    Bundle,
+    OODDetectorInfo,
+    read_bundle,
+    write_config,
+)
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
+_OOD_DETECTOR_0_1 = "gate.safetensors"
+"""File name of the OOD detector in runs of version 0.1."""
+_HUB_METRICS = (
+    ("f1", "f1_macro", "macro-F1"),
+    ("accuracy", "accuracy", "accuracy"),
+    ("roc_auc", "auroc", "macro-AUROC"),
+)
+"""Metric type on the Hugging Face hub, metric in ``results.json``, displayed name."""
 
 
-def bundle_of(place: str | Path) -> Bundle:
-    """The bundle at a place, or in a run directory; a run that has none yet is packed.
+def bundle_of(path: str | Path) -> Bundle:
+    """Read the bundle at a path or in a run directory; a finished run without a bundle is packed first.
 
     Raises:
-        BundleError: There is neither, or it is damaged.
+        BundleError: There is neither a bundle nor a finished run, or the bundle is damaged.
     """
-    run_dir = Path(place).expanduser()
+    run_dir = Path(path).expanduser()
     unpacked = (run_dir / "checkpoints" / "best.ckpt").is_file() and not (run_dir / "bundle").exists()
-    return pack(run_dir) if unpacked else read_bundle(place)
+    return pack(run_dir) if unpacked else read_bundle(path)
 
 
 def pack(run_dir: Path) -> Bundle:
-    """Write ``RUN/bundle`` from ``checkpoints/best.ckpt``, ``run.json`` and ``results.json``; an older one is replaced.
-
-    The detector joins them, in ``ood_detector.safetensors``, if the run had scans enough to fit one.
+    """Write ``RUN/bundle`` from the run's best checkpoint, results and OOD detector, replacing an older bundle.
 
     Raises:
-        BundleError: The run is not that far, or its network is none that a bundle can hold.
+        BundleError: The run is not finished, or a bundle cannot hold its network.
     """
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
-        facts, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
+        record, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
     except FileNotFoundError as error:
         raise BundleError(
-            f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "
-            "finished run (brain-tumor train resume=RUN)."
+            f"{run_dir} cannot be packed into a bundle: {Path(error.filename).name} is missing; finish the run first "
+            "(brain-tumor train resume=RUN)."
         ) from error
-    contents = {WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"}), SEEN: _seen(run_dir)}
-    for name in (OOD_DETECTOR, "gate.safetensors"):  # the second: runs of version 0.1
-        if OOD_DETECTOR not in contents and (run_dir / name).is_file():
+    contents = {
+        WEIGHTS: save(_weights(checkpoint["state_dict"]), metadata={"format": "pt"}),
+        TRAINING_DIGESTS: _training_digests(run_dir),
+    }
+    for name in (_OOD_DETECTOR_0_1, OOD_DETECTOR):
+        if (run_dir / name).is_file():
             contents[OOD_DETECTOR] = (run_dir / name).read_bytes()
-    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], facts, results, contents)
+    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], record, results, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
         for name, content in contents.items():
             (draft / name).write_bytes(content)
-        (draft / CARD).write_text(model_card(bundle, facts, results), encoding="utf-8")
+        (draft / CARD).write_text(model_card(bundle, record, results), encoding="utf-8")
         write_config(bundle, draft)
         shutil.rmtree(bundle.folder, ignore_errors=True)
         draft.rename(bundle.folder)
@@ -72,26 +90,26 @@ def pack(run_dir: Path) -> Bundle:
 
 
 def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The network's own, each in a plain block of memory."""
+    """Select the network's tensors; safetensors stores contiguous ones only."""
     return {
         name.removeprefix(_NETWORK): tensor.contiguous() for name, tensor in state.items() if name.startswith(_NETWORK)
     }
 
 
-def _seen(run_dir: Path) -> bytes:
+def _training_digests(run_dir: Path) -> bytes:
     samples = read_table(run_dir / "samples.csv")
     digests = sorted(set(samples["sha256"][samples["split"].isin(["train", "val"])]))
     return "".join(f"{digest}\n" for digest in digests).encode()
 
 
 def _bundle(
-    folder: Path, recipe: dict[str, Any], facts: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
+    folder: Path, recipe: dict[str, Any], record: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
 ) -> Bundle:
-    architecture, chosen = architecture_of(recipe["model"]), chosen_in(results)
+    architecture, rules = architecture_of(recipe["model"]), decision_rules_in(results)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return Bundle(
         folder=folder,
-        version=f"{facts['versions']['brain-tumor']}+{digests[WEIGHTS][:8]}",
+        version=f"{record['versions']['brain-tumor']}+{digests[WEIGHTS][:8]}",
         architecture=architecture["name"],
         arguments=architecture["arguments"],
         classes=tuple(recipe["classes"]),
@@ -99,61 +117,53 @@ def _bundle(
         image_size=recipe["image_size"],
         mean=tuple(recipe["mean"]),
         std=tuple(recipe["std"]),
-        temperature=chosen.temperature,
-        operating_points=chosen.operating_points,
-        abstain_below=chosen.abstain_below,
-        data_digest=facts["data"]["digest"],
+        temperature=rules.temperature,
+        operating_points=rules.operating_points,
+        abstain_below=rules.abstain_below,
+        data_digest=record["data"]["digest"],
         files=digests,
-        ood_detector=_ood_facts(contents[OOD_DETECTOR]) if OOD_DETECTOR in contents else None,
+        ood_detector=_ood_detector(contents[OOD_DETECTOR]) if OOD_DETECTOR in contents else None,
     )
 
 
-def _ood_facts(content: bytes) -> OODFacts:
+def _ood_detector(content: bytes) -> OODDetectorInfo:
     detector = OODDetector.from_bytes(content)
-    return OODFacts(OOD_DETECTOR, detector.reject_share, detector.images)
+    return OODDetectorInfo(OOD_DETECTOR, detector.reject_share, detector.images)
 
 
-_INDEXED = (
-    ("f1", "f1_macro", "macro-F1"),
-    ("accuracy", "accuracy", "accuracy"),
-    ("roc_auc", "auroc", "macro-AUROC"),
-)
-"""Type that the Hugging Face hub knows, metric here, name."""
-
-
-def model_card(bundle: Bundle, facts: dict[str, Any], results: dict[str, Any]) -> str:
-    """Markdown with the front matter of the Hugging Face hub.
+def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) -> str:
+    """Render the model card: Markdown with the front matter of the Hugging Face hub.
 
     Args:
-        bundle: The model.
-        facts: The content of the run's ``run.json``; paths of the machine are left out.
-        results: The content of its ``results.json``.
+        bundle: Bundle that the card describes.
+        record: Content of the run's ``run.json``; paths of the machine do not appear in the card.
+        results: Content of the run's ``results.json``.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("brain_tumor.serving", "."),
-        autoescape=False,  # noqa: S701 - Markdown, of our own figures
+        autoescape=False,  # noqa: S701 - Markdown, of our own numbers
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    data = facts["data"] | {"name": Path(facts["data"]["name"]).name or "data"}
+    data = record["data"] | {"name": Path(record["data"]["name"]).name or "data"}
     return environment.get_template("card.md.j2").render(
-        title=f"{facts['model']['name']} on {data['name']}",
+        title=f"{record['model']['name']} on {data['name']}",
         caution=CAUTION,
         bundle=bundle,
         classes=bundle.classes,
         healthy=bundle.healthy_class,
-        model=facts["model"],
-        pretrained=facts["model"]["weights"] != "none",
+        model=record["model"],
+        pretrained=record["model"]["weights"] != "none",
         data=data,
-        leaks=_leaks(data["leakage"]),
-        notes=facts.get("notes", []),
+        leakage=_leakage(data["leakage"]),
+        notes=record.get("notes", []),
         results=results,
-        show=format_estimate,
+        format_estimate=format_estimate,
         headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
-        indexed=_INDEXED,
+        hub_metrics=_HUB_METRICS,
     )
 
 
-def _leaks(counts: dict[str, int]) -> str:
-    """``3 images of test_in_train``, …; empty where nothing leaks."""
+def _leakage(counts: dict[str, int]) -> str:
+    """Format counts as ``3 images test in train, …``; empty without leakage."""
     return ", ".join(f"{count} images {name.replace('_', ' ')}" for name, count in counts.items() if count)

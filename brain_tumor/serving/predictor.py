@@ -22,7 +22,7 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
-from brain_tumor.serving.images import ImageLike, ahead, square
+from brain_tumor.serving.images import ImageLike, prefetch, prepare_image
 from brain_tumor.types import Floats, GreyImage
 
 
@@ -88,7 +88,7 @@ class Predictor:
         Raises:
             DataError: It cannot be read, or is no image.
         """
-        return self._answers(self.assess(square(image, self.bundle.image_size)[None]))[0]
+        return self._answers(self.assess(prepare_image(image, self.bundle.image_size)[None]))[0]
 
     def batch(self, images: Iterable[ImageLike], batch_size: int = 32) -> list[Answer]:
         """Answer for many images, ``batch_size`` at a time; the next are read while these are computed.
@@ -97,7 +97,7 @@ class Predictor:
             DataError: One of them cannot be read, or is no image.
         """
         answers: list[Answer] = []
-        squares = ahead(partial(square, size=self.bundle.image_size), images, 2 * batch_size)
+        squares = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
         while ready := list(islice(squares, batch_size)):
             answers += self._answers(self.assess(ready))
         return answers
@@ -106,7 +106,7 @@ class Predictor:
         """Probabilities float64 [B, classes], in the order of the bundle's classes.
 
         Args:
-            squares: B grey images uint8 [S, S] of the bundle's image size, such as `images.square` yields.
+            squares: B grey images uint8 [S, S] of the bundle's image size, such as `images.prepare_image` returns.
         """
         return softmax(self._run(squares).logits, self.bundle.temperature)
 

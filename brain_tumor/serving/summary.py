@@ -1,4 +1,4 @@
-"""What the verbs around a bundle print."""
+"""Tables and warnings that ``brain-tumor export`` and ``brain-tumor predict`` print."""
 
 import pandas as pd
 from rich.table import Table
@@ -9,9 +9,9 @@ from brain_tumor.serving.export import Exported
 
 
 def export_table(exported: Exported, engine: str, precision: str) -> Table:
-    """Size, agreement and latency of an export beside eager PyTorch."""
-    checks, latency, before = exported.export.checks, exported.latency, exported.reference_latency
-    table = _table(f"Checked on {checks['images']} validation images; one image {latency.calls} times each")
+    """Compare an export with eager PyTorch: size, agreement and latency."""
+    checks, latency, eager = exported.export.checks, exported.latency, exported.reference_latency
+    table = _table(f"Checked on {checks['images']} validation images; one image timed {latency.calls} times each")
     for name in ("", "eager PyTorch", f"{engine} {precision}"):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("size", _megabytes(exported.reference_size), _megabytes(exported.size))
@@ -19,38 +19,39 @@ def export_table(exported: Exported, engine: str, precision: str) -> Table:
     table.add_row("macro-F1", f"{checks['f1_macro_before']:.4f}", f"{checks['f1_macro_after']:.4f}")
     if "rejected_after" in checks:
         shares = (f"{checks[f'rejected_{when}']:.1%}" for when in ("before", "after"))
-        table.add_row("scans rejected as foreign", *shares)
-    table.add_row("latency, median", _milliseconds(before.median), _milliseconds(latency.median))
-    table.add_row("latency, 95th percentile", _milliseconds(before.p95), _milliseconds(latency.p95))
-    table.add_row("speed-up", "", f"{before.median / latency.median:.1f}×")
+        table.add_row("scans rejected by the OOD detector", *shares)
+    table.add_row("latency, median", _milliseconds(eager.median), _milliseconds(latency.median))
+    table.add_row("latency, 95th percentile", _milliseconds(eager.p95), _milliseconds(latency.p95))
+    table.add_row("speed-up", "", f"{eager.median / latency.median:.1f}×")
     return table
 
 
 def predictions_summary(predictions: pd.DataFrame, bundle: Bundle) -> Table:
-    """How many images were predicted as what; predictions of foreign ones are withheld."""
+    """Count the images per predicted class, without those that the OOD detector rejected."""
     table = _table(f"Model {bundle.version}: {len(predictions)} images")
     table.add_column("prediction")
     table.add_column("images", justify="right")
-    foreign = predictions["rejected"].fillna(False).astype(bool)
-    counts = predictions.loc[~foreign, "prediction"].value_counts()
+    rejected = predictions["rejected"].fillna(False).astype(bool)
+    counts = predictions.loc[~rejected, "prediction"].value_counts()
     for name in bundle.classes:
         table.add_row(name, str(counts.get(name, 0)))
     if bundle.ood_detector:
-        table.add_row("withheld: foreign to the model", str(foreign.sum()))
+        table.add_row("rejected as out-of-distribution", str(rejected.sum()))
     return table
 
 
 def rejection_warning(predictions: pd.DataFrame) -> str | None:
-    """What to do with the predictions of OOD images, if there are any."""
+    """Warn about predictions of rejected images; None if no image was rejected."""
     count = int(predictions["rejected"].fillna(False).sum())
     if not count:
         return None
-    what = "1 image is" if count == 1 else f"{count} images are"
-    return f"{what} unlike the scans that this model knows (column foreign): do not use what it predicts of them."
+    if count == 1:
+        return "1 image is out-of-distribution (column rejected): do not use its prediction."
+    return f"{count} images are out-of-distribution (column rejected): do not use their predictions."
 
 
 def _table(title: str) -> Table:
-    """Wide enough for what stands above and below it."""
+    """Create a table wide enough for its title and caption."""
     return Table(title=title, title_justify="left", caption=CAUTION, min_width=max(len(title), len(CAUTION)))
 
 

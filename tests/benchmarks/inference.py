@@ -28,7 +28,7 @@ from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.export import F1_DROP, TOLERANCE, Latency, compare, interleaved
-from brain_tumor.serving.images import square
+from brain_tumor.serving.images import prepare_image
 from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.train import train
@@ -142,7 +142,7 @@ def _end_to_end(bundle: Bundle, fastest: Engine, exported: Engine, path: str, se
     eager, ours = (Predictor(bundle, engine) for engine in (fastest, exported))
     found = interleaved(
         {
-            "decode": lambda: square(path, bundle.image_size),
+            "decode": lambda: prepare_image(path, bundle.image_size),
             "torch": lambda: eager(path),
             "onnxruntime fp32": lambda: ours(path),
         },

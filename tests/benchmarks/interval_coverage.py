@@ -86,7 +86,7 @@ def _conformal(sets: int) -> dict[str, float]:
     for _ in range(sets):
         val, test = simulate(300, 1, rng), simulate(300, 1, rng)
         for name, values in coverage.items():
-            members = conformal.sets(test, conformal.thresholds(val, ASKED, by_class=name == "by_class"))
+            members = conformal.prediction_sets(test, conformal.thresholds(val, ASKED, by_class=name == "by_class"))
             held = members[np.arange(len(members)), test.labels]
             lowest = min(held[test.labels == c].mean() for c in range(4)) if name == "by_class" else 0
             values.append((held.mean(), lowest))

@@ -13,7 +13,7 @@ from brain_tumor.data.catalog import folder
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.validation_scores import ValidationScores
+from brain_tumor.models.classifier import ValidationScores
 from brain_tumor.tracking.loggers import open_loggers
 from brain_tumor.training import build as assemble
 from brain_tumor.training.distributed.world import resolve_world

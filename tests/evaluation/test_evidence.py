@@ -5,7 +5,7 @@ import pytest
 from factories import FAST, random_predictions
 
 from brain_tumor.evaluation.calibration import fit_temperature
-from brain_tumor.evaluation.evidence import Chosen, choose, chosen_in, evidence
+from brain_tumor.evaluation.evidence import DecisionRules, choose_decision_rules, decision_rules_in, evidence
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def document(splits):
     return evidence(splits, FAST, attributes=pd.DataFrame({"plane": ["axial"] * 80 + ["coronal"] * 80}))
 
 
-def test_everything_is_there_and_is_json(document):
+def test_document_is_complete_and_json(document):
     assert set(document) == {
         "val", "test", "n", "patients", "calibration", "operating_points", "decision_curve", "abstention", "conformal",
         "subgroups",
@@ -26,27 +26,27 @@ def test_everything_is_there_and_is_json(document):
     json.dumps(document, allow_nan=False)
 
 
-def test_what_is_chosen_is_chosen_on_validation(splits, document):
-    found = chosen_in(json.loads(json.dumps(document)))
+def test_rules_are_chosen_on_validation(splits, document):
+    rules = decision_rules_in(json.loads(json.dumps(document)))
 
-    assert found == choose(splits["val"], FAST)
-    assert found.temperature == fit_temperature(splits["val"])
-    assert set(found.operating_points) == {"sensitive", "specific", "balanced"}
+    assert rules == choose_decision_rules(splits["val"], FAST)
+    assert rules.temperature == fit_temperature(splits["val"])
+    assert set(rules.operating_points) == {"sensitive", "specific", "balanced"}
     for point in document["operating_points"]["points"]:
         if point["name"] == "sensitive":
             assert point["val"]["sensitivity"]["value"] >= 0.95
     assert document["abstention"]["val"]["coverage"]["value"] == pytest.approx(0.9, abs=0.01)
 
 
-def test_metrics_are_those_of_the_network_itself(splits, document):
+def test_metrics_are_of_uncalibrated_probabilities(splits, document):
     alone = evidence({"test": splits["test"]}, FAST)
 
     assert alone["test"] == document["test"]
     assert set(alone) == {"test", "n", "patients"}
 
 
-def test_a_frozen_model_brings_its_choices(splits, document):
-    again = evidence({"test": splits["test"]}, FAST, chosen=chosen_in(document))
+def test_rules_of_a_trained_model_are_applied(splits, document):
+    again = evidence({"test": splits["test"]}, FAST, rules=decision_rules_in(document))
 
     assert again["calibration"]["test"] == document["calibration"]["test"]
     assert again["decision_curve"] == document["decision_curve"]
@@ -57,17 +57,17 @@ def test_a_frozen_model_brings_its_choices(splits, document):
 
 def test_data_without_a_healthy_class_have_no_detection():
     names = ("glioma", "meningioma", "pituitary")
-    found = evidence(
+    document = evidence(
         {"val": random_predictions(60, 0, names=names), "test": random_predictions(60, 1, names=names)}, FAST
     )
 
-    assert "operating_points" not in found
-    assert "decision_curve" not in found
-    assert "conformal" in found
+    assert "operating_points" not in document
+    assert "decision_curve" not in document
+    assert "conformal" in document
 
 
-def test_a_document_that_chose_nothing():
-    assert chosen_in({"test": {}}) == Chosen(1.0, {}, None)
+def test_a_document_without_rules():
+    assert decision_rules_in({"test": {}}) == DecisionRules(1.0, {}, None)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.freezing import Freezing
 from brain_tumor.errors import BrainTumorError, ConfigError
-from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.classifier import Classifier, ValidationScores
 from brain_tumor.models.losses import CrossEntropy
 from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.optim import adamw
@@ -49,11 +49,11 @@ class TestClassifier:
     def test_validation_metrics_equal_scikit_learn(self, tmp_path):
         model, data = classifier(), loader()
 
-        found = trainer(tmp_path).validate(model, data, verbose=False)[0]
+        metrics = trainer(tmp_path).validate(model, data, verbose=False)[0]
 
         images, labels, _ = data.dataset.tensors
         p = model.eval()(images).softmax(dim=1).detach().numpy()
-        assert found == pytest.approx(
+        assert metrics == pytest.approx(
             {
                 "val/loss": log_loss(labels, p),
                 "val/f1_macro": f1_score(labels, p.argmax(1), average="macro", zero_division=0),
@@ -92,7 +92,7 @@ class TestClassifier:
 
         assert len(hashes) == 1
 
-    def test_a_loss_that_is_no_number_stops_with_advice(self, tmp_path):
+    def test_a_nan_loss_stops_training_with_advice(self, tmp_path):
         model = classifier()
         with torch.no_grad():
             model.network.head.bias[0] = torch.nan
@@ -111,7 +111,7 @@ class TestClassifier:
             run.callback_metrics["val/loss"].item(), rel=0.2
         )
 
-    def test_epoch_table_has_one_row_an_epoch(self, tmp_path, caplog):
+    def test_epoch_table_has_one_row_per_epoch(self, tmp_path, caplog):
         import pandas as pd
 
         caplog.set_level("INFO")
@@ -144,55 +144,55 @@ class Norms(Callback):
 
 class TestClipping:
     @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-    def test_of_fused_optimizers(self, precision, tmp_path):
+    def test_with_fused_optimizers(self, precision, tmp_path):
         norms = Norms()
         trainer(tmp_path, norms, precision=precision, gradient_clip_val=0.1).fit(classifier(), loader(), loader())
 
         assert min(norms.before) > 0.1
         assert norms.after == pytest.approx([0.1] * len(norms.after), rel=1e-3)
 
-    def test_none(self, tmp_path):
+    def test_is_off_by_default(self, tmp_path):
         norms = Norms()
         trainer(tmp_path, norms).fit(classifier(), loader(), loader())
 
         assert norms.after == norms.before
 
-    def test_sharded_weights_are_clipped_by_their_owner(self):
-        """Only FSDP itself knows the norm over all ranks."""
-        asked, model = [], classifier()
-        wrapped = SimpleNamespace(clip_grad_norm_=asked.append)
+    def test_sharded_gradients_are_clipped_by_fsdp(self):
+        """Only FSDP knows the norm over all ranks."""
+        max_norms, model = [], classifier()
+        wrapped = SimpleNamespace(clip_grad_norm_=max_norms.append)
         model._trainer = SimpleNamespace(strategy=SimpleNamespace(model=wrapped))
 
         model.configure_gradient_clipping(None, 0.5)
 
-        assert asked == [0.5]
+        assert max_norms == [0.5]
 
 
 class Reads(TorchDispatchMode):
-    """Counts how often a number is read back from a tensor, which waits for a GPU."""
+    """Counts how often a tensor's value is read on the host, which waits for a GPU."""
 
-    times = 0
+    count = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.times += function is torch.ops.aten._local_scalar_dense.default
+        self.count += function is torch.ops.aten._local_scalar_dense.default
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize(("mixup", "own"), [(0.0, 0), (0.2, 2)])
-def test_training_steps_wait_for_nothing(mixup, own, tmp_path):
-    """Three steps more read nothing more, but mixup's two draws, which are made on the host."""
-    times = []
+@pytest.mark.parametrize(("mixup", "reads_per_step"), [(0.0, 0), (0.2, 2)])
+def test_training_steps_do_not_wait_for_the_device(mixup, reads_per_step, tmp_path):
+    """Three more steps read no value more, except mixup's two draws, which are made on the host."""
+    counts = []
     for n in (15, 30):
         with Reads() as reads:
             run = trainer(tmp_path, epochs=1, gradient_clip_val=1.0, limit_val_batches=0, log_every_n_steps=100)
             run.fit(classifier(warmup_cosine, mixing=Mixing(3, mixup=mixup)), loader(n), loader())
-        times.append(reads.times)
+        counts.append(reads.count)
 
-    assert times[1] - times[0] == 3 * own
+    assert counts[1] - counts[0] == 3 * reads_per_step
 
 
 @pytest.mark.slow
-def test_compiled_steps_train_alike(tmp_path):
+def test_compiled_steps_give_the_same_loss(tmp_path):
     losses, names = [], []
     for mode in (None, "default"):
         model = classifier(compile_mode=mode)
@@ -213,10 +213,10 @@ class TestFreezing:
         trainer(tmp_path, Freezing(**options), epochs=epochs).fit(model, loader(), loader())
         return {name for name, value in model.network.state_dict().items() if not torch.equal(value, before[name])}
 
-    def test_backbone_stays_as_it_was_with_its_statistics(self, tmp_path):
+    def test_backbone_and_its_running_statistics_do_not_change(self, tmp_path):
         assert self.train(tmp_path, epochs=2) == {"head.weight", "head.bias"}
 
-    def test_stages_join_from_the_top(self, tmp_path):
+    def test_stages_are_unfrozen_from_the_head_down(self, tmp_path):
         steps = steps_below_head(SmallCNN(3, widths=(8, 8, 8)))
         for epochs in (1, 2, 3):
             changed = self.train(tmp_path, epochs=epochs, epochs_per_stage=1)
@@ -224,6 +224,42 @@ class TestFreezing:
             assert any("running_mean" in name for name in changed) == (epochs > 1)
             assert not any(name.startswith("stem") for name in changed)
 
-    def test_impossible_pace(self):
+    def test_epochs_per_stage_below_one(self):
         with pytest.raises(ConfigError, match="1 or more"):
             Freezing(epochs_per_stage=0)
+
+
+class TestValidationScores:
+    @pytest.fixture
+    def predicted(self):
+        rng = np.random.default_rng(0)
+        return (
+            torch.arange(97),
+            torch.from_numpy(rng.integers(0, 4, 97)),
+            torch.from_numpy(rng.normal(size=(97, 4))).float(),
+        )
+
+    def compute(self, rows, labels, logits, batches):
+        scores = ValidationScores(4)
+        for batch in batches:
+            scores.update(rows[batch], labels[batch], logits[batch])
+        return {name: score.item() for name, score in scores.compute().items()}
+
+    def test_equal_scikit_learn(self, predicted):
+        _, labels, logits = predicted
+        probabilities = logits.double().softmax(dim=1)
+        probabilities /= probabilities.sum(dim=1, keepdim=True)
+        classes = probabilities.argmax(dim=1)
+
+        scores = self.compute(*predicted, [slice(0, 50), slice(50, 97)])
+
+        assert scores["loss"] == pytest.approx(log_loss(labels, probabilities), rel=1e-5)
+        assert scores["accuracy"] == pytest.approx(accuracy_score(labels, classes))
+        assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, classes))
+        assert scores["f1_macro"] == pytest.approx(f1_score(labels, classes, average="macro"))
+        assert scores["auroc"] == pytest.approx(roc_auc_score(labels, probabilities, multi_class="ovr"), rel=1e-5)
+
+    def test_order_and_repeats_change_no_bit(self, predicted):
+        distributed = [slice(50, 97), slice(0, 50), slice(30, 60)]
+
+        assert self.compute(*predicted, distributed) == self.compute(*predicted, [slice(0, 97)])

@@ -38,7 +38,7 @@ def test_focal_by_hand():
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), Focal()])
-def test_probabilities_as_target_mean_the_same(loss):
+def test_one_hot_targets_equal_class_indices(loss):
     torch.testing.assert_close(loss(LOGITS, one_hot(TARGET, 3).double()), loss(LOGITS, TARGET))
 
 
@@ -47,7 +47,7 @@ def test_weights_are_not_saved(loss):
     assert not loss.state_dict()
 
 
-def test_focal_gradient_is_finite_where_nothing_is_left_to_learn():
+def test_focal_gradient_is_finite_at_probability_one():
     logits = torch.tensor([[30.0, 0.0, 0.0]], requires_grad=True)
     Focal(gamma=0.5)(logits, torch.tensor([0])).backward()
     assert torch.isfinite(logits.grad).all()

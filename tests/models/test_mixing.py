@@ -16,7 +16,7 @@ def test_off_changes_nothing():
 
 
 @pytest.mark.parametrize("options", [{"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 0.5, "cutmix": 0.5}])
-def test_targets_are_the_share_of_each_picture(options):
+def test_targets_are_the_share_of_each_image(options):
     torch.manual_seed(0)
     mixing = Mixing(2, **options)
     shares = []

@@ -11,7 +11,7 @@ from brain_tumor.models.timm_backbone import timm_backbone
 NETWORK = SmallCNN(2, widths=(8, 8))
 
 
-def rates(optimizer, network):
+def rates_and_decays(optimizer, network):
     """Learning rate and weight decay by parameter name."""
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     return {
@@ -22,17 +22,17 @@ def rates(optimizer, network):
 
 
 def test_every_parameter_once_norms_and_biases_without_decay():
-    found = rates(adamw(NETWORK, lr=0.1, weight_decay=0.5), NETWORK)
+    groups = rates_and_decays(adamw(NETWORK, lr=0.1, weight_decay=0.5), NETWORK)
 
-    assert set(found) == {name for name, _ in NETWORK.named_parameters()}
+    assert set(groups) == {name for name, _ in NETWORK.named_parameters()}
     for name, parameter in NETWORK.named_parameters():
-        assert found[name] == (0.1, 0.5 if parameter.ndim > 1 else 0.0)
+        assert groups[name] == (0.1, 0.5 if parameter.ndim > 1 else 0.0)
 
 
 def test_head_has_its_own_rate():
-    found = rates(sgd(NETWORK, lr=0.1, weight_decay=0.0, head_lr=1.0), NETWORK)
+    groups = rates_and_decays(sgd(NETWORK, lr=0.1, weight_decay=0.0, head_lr=1.0), NETWORK)
 
-    assert {name for name, (lr, _) in found.items() if lr == 1.0} == {"head.weight", "head.bias"}
+    assert {name for name, (lr, _) in groups.items() if lr == 1.0} == {"head.weight", "head.bias"}
 
 
 @pytest.mark.parametrize("network", [NETWORK, timm_backbone("resnet18", 2, 64, pretrained=False)], ids=["cnn", "timm"])
@@ -43,9 +43,10 @@ def test_layer_decay_acts_on_the_rates_themselves_under_a_scheduler(network):
         optimizer.step()
         scheduler.step()
 
-    found, steps = rates(optimizer, network), steps_below_head(network)
-    for name, (lr, _) in found.items():
-        assert lr / found[list(found)[-1]][0] == pytest.approx(0.5 ** (steps[name] - steps[list(found)[-1]]))
+    groups, steps = rates_and_decays(optimizer, network), steps_below_head(network)
+    last = list(groups)[-1]
+    for name, (lr, _) in groups.items():
+        assert lr / groups[last][0] == pytest.approx(0.5 ** (steps[name] - steps[last]))
 
 
 def test_layer_decay_slows_the_stem():
@@ -73,43 +74,43 @@ def test_frozen_parameters_are_left_out():
 def schedule(function, steps, **options):
     optimizer = adamw(NETWORK, lr=1.0, weight_decay=0.0)
     config = function(optimizer, total_steps=steps, monitor="val/loss", mode="min", **options)
-    seen = []
+    rates = []
     for _ in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
+        rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         if "monitor" in config:
             config["scheduler"].step(1.0)
         else:
             config["scheduler"].step()
-    return seen
+    return rates
 
 
 def test_warmup_rises_then_falls_to_the_floor():
-    seen = schedule(warmup_cosine, 100, warmup=0.1, floor=0.01)
+    rates = schedule(warmup_cosine, 100, warmup=0.1, floor=0.01)
 
-    assert seen[0] == pytest.approx(1 / 11)
-    assert seen[10] == pytest.approx(1.0)
-    assert seen[55] == pytest.approx(0.505, abs=0.01)
-    assert seen[-1] == pytest.approx(0.01, abs=0.001)
-    assert seen[:11] == sorted(seen[:11])
-    assert seen[10:] == sorted(seen[10:], reverse=True)
+    assert rates[0] == pytest.approx(1 / 11)
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.505, abs=0.01)
+    assert rates[-1] == pytest.approx(0.01, abs=0.001)
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
 def test_one_cycle_rises_and_falls_to_almost_nothing():
-    seen = schedule(one_cycle, 100, warmup=0.3, start=0.1)
+    rates = schedule(one_cycle, 100, warmup=0.3, start=0.1)
 
-    assert seen[0] == pytest.approx(0.1)
-    assert max(seen) == pytest.approx(1.0, abs=0.01)
-    assert seen.index(max(seen)) in (29, 30)
-    assert seen[-1] < 0.01
-    assert seen[:30] == sorted(seen[:30])
-    assert seen[30:] == sorted(seen[30:], reverse=True)
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0, abs=0.01)
+    assert rates.index(max(rates)) in (29, 30)
+    assert rates[-1] < 0.01
+    assert rates[:30] == sorted(rates[:30])
+    assert rates[30:] == sorted(rates[30:], reverse=True)
 
 
 def test_plateau_waits_then_cuts():
-    seen = schedule(plateau, 8, factor=0.5, patience=2)
+    rates = schedule(plateau, 8, factor=0.5, patience=2)
 
-    assert seen == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+    assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
 
 
 def test_constant_stays():
@@ -124,14 +125,14 @@ def test_rates_out_of_range(wrong):
 
 @pytest.mark.parametrize("wrong", [{"warmup": 0.0}, {"start": 0.0}])
 def test_one_cycles_out_of_range(wrong):
-    with pytest.raises(ConfigError, match=r"Invalid .*: expected a share"):
+    with pytest.raises(ConfigError, match=r"Invalid .*: expected a number"):
         one_cycle(
             sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0), total_steps=9, monitor="", mode="", **wrong
         )
 
 
-@pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"baseline": -0.1}])
+@pytest.mark.parametrize("wrong", [{"warmup": 1.5}, {"floor": -0.1}])
 def test_schedules_out_of_range(wrong):
     optimizer = sgd(SmallCNN(2, widths=(8, 8)), lr=0.1, weight_decay=0.0)
-    with pytest.raises(ConfigError, match="a share from 0 to 1"):
+    with pytest.raises(ConfigError, match="a number from 0 to 1"):
         warmup_cosine(optimizer, total_steps=10, monitor="", mode="", **wrong)

@@ -1,4 +1,4 @@
-"""What a run leaves for use, and what becomes of a bundle that is damaged, foreign or hostile."""
+"""The bundle that a run writes, and bundles that are damaged, of another program, or malicious."""
 
 import json
 import shutil
@@ -30,34 +30,34 @@ def rewrite(folder, change):
     (folder / "bundle" / "config.json").write_text(json.dumps(document))
 
 
-class TestOfARun:
-    def test_holds_what_the_contract_names(self, trained):
+class TestPacking:
+    def test_bundle_has_the_files_and_keys_of_the_contract(self, trained):
         assert {path.name for path in (trained / "bundle").iterdir()} == {
             "config.json", "model.safetensors", "README.md", "seen.txt",
         }  # fmt: skip
         config = config_of(trained)
         assert config["architecture"] == {
-            "name": "cnn", "arguments": {"widths": [8, 16, 16, 16], "depth": 1, "dropout": 0.2},
+            "name": "small_cnn", "arguments": {"widths": [8, 16, 16, 16], "depth": 1, "dropout": 0.2},
         }  # fmt: skip
         assert config["classes"] == ["glioma", "meningioma", "no_tumor", "pituitary"]
         assert config["healthy_class"] == "no_tumor"
         assert config["preprocessing"] == {"image_size": 32, "mean": [0.18], "std": [0.2]}
         assert config["data"]["digest"] == json.loads((trained / "run.json").read_text())["data"]["digest"]
 
-    def test_has_the_best_weights(self, trained):
+    def test_weights_are_those_of_the_best_checkpoint(self, trained):
         checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
         weights = load_file(trained / "bundle" / "model.safetensors")
 
         assert weights
         assert all(torch.equal(tensor, checkpoint[f"network.{name}"]) for name, tensor in weights.items())
 
-    def test_tells_nothing_of_the_machine(self, trained, flat_folder):
+    def test_paths_of_the_machine_are_left_out(self, trained, flat_folder):
         text = "".join((trained / "bundle" / name).read_text() for name in ("config.json", "README.md"))
 
         assert str(flat_folder.parent) not in text
         assert str(trained.parent) not in text
 
-    def test_card(self, trained):
+    def test_model_card_states_the_results(self, trained):
         results = json.loads((trained / "results.json").read_text())["test"]["f1_macro"]
         card = (trained / "bundle" / "README.md").read_text()
 
@@ -67,7 +67,7 @@ class TestOfARun:
         assert "Research use only; not a medical device." in text
         assert f"{results['value']:.3f} [{results['ci_low']:.3f}, {results['ci_high']:.3f}]" in text
         assert "## Limits" in text
-        assert "none: no patient, group or copy" in text
+        assert "none: no patient, group or duplicate" in text
 
     def test_front_matter_is_yaml_that_the_hub_reads(self, trained):
         hub = pytest.importorskip("huggingface_hub")
@@ -91,16 +91,14 @@ class TestOfARun:
         assert bundle_of(run_copy).version == read_bundle(trained).version
         assert (run_copy / "bundle" / "README.md").is_file()
 
-    def test_an_unfinished_run_makes_none(self, run_copy):
+    def test_an_unfinished_run_is_not_packed(self, run_copy):
         (run_copy / "results.json").unlink()
 
         with pytest.raises(BundleError, match=r"results\.json is missing"):
             pack(run_copy)
 
-    def test_a_network_that_no_bundle_may_name_is_trained_all_the_same(
-        self, flat_folder, tmp_path, monkeypatch, caplog
-    ):
-        monkeypatch.delitem(ARCHITECTURES, "cnn")
+    def test_a_network_that_no_bundle_can_hold_is_trained_without_one(self, flat_folder, tmp_path, monkeypatch, caplog):
+        monkeypatch.delitem(ARCHITECTURES, "small_cnn")
 
         run = train(["data=folder", f"data.root={flat_folder}", *SHORT, "trainer.max_epochs=1"], tmp_path)
 
@@ -111,30 +109,30 @@ class TestOfARun:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda c: c.update(format="other"), "is of another program"),
-        (lambda c: c.update(format_version=2), r"is of bundle format 2, and this brain-tumor reads up to 1"),
-        (lambda c: c.update(classes=["glioma"]), "classes is not a list of different texts"),
-        (lambda c: c.update(classes="glioma"), "classes is not a list of different texts"),
+        (lambda c: c.update(format="other"), "was written by another program"),
+        (lambda c: c.update(format_version=3), "has bundle format 3, and this brain-tumor reads formats up to 2"),
+        (lambda c: c.update(classes=["glioma"]), "classes is not a list of 2 or more distinct strings"),
+        (lambda c: c.update(classes="glioma"), "classes is not a list of 2 or more distinct strings"),
         (lambda c: c.update(temperature=0), "temperature is not a number above 0"),
         (lambda c: c.update(temperature=float("nan")), "temperature is not a number"),
         (lambda c: c.update(healthy_class="hat"), "healthy_class is not one of the classes"),
         (lambda c: c["preprocessing"].update(std=[0.0]), r"preprocessing\.std is not a list of numbers above 0"),
         (lambda c: c["preprocessing"].update(mean=[0.1, 0.2]), r"preprocessing\.mean is not as long as std"),
         (lambda c: c["preprocessing"].pop("image_size"), r"preprocessing\.image_size is not a number"),
-        (lambda c: c.update(architecture=[]), "architecture is not a table of keys"),
-        (lambda c: c["files"].update({"model.onnx": 3}), r"files\.model\.onnx is not text"),
+        (lambda c: c.update(architecture=[]), "architecture is not a JSON object"),
+        (lambda c: c["files"].update({"model.onnx": 3}), r"files\.model\.onnx is not a string"),
         (
             lambda c: c.update(exports={"onnxruntime": {"fp32": {"file": "../../model.onnx"}}}),
             r"exports\.onnxruntime\.fp32\.file is not the name of a file in the bundle",
         ),
     ],
 )
-def test_a_spoilt_configuration_is_one_sentence(run_copy, change, sentence):
+def test_an_invalid_configuration_is_reported_in_one_sentence(run_copy, change, sentence):
     rewrite(run_copy, change)
 
-    with pytest.raises(BundleError, match=sentence) as told:
+    with pytest.raises(BundleError, match=sentence) as error:
         read_bundle(run_copy)
-    assert str(told.value).count("\n") == 0
+    assert str(error.value).count("\n") == 0
 
 
 @pytest.mark.parametrize(
@@ -143,10 +141,10 @@ def test_a_spoilt_configuration_is_one_sentence(run_copy, change, sentence):
         (lambda c: c["architecture"].update(name="os.system"), r"'os\.system' is none of "),
         (
             lambda c: c["architecture"]["arguments"].update(weights="/etc/passwd"),
-            "name weights, which only training may",
+            "has the arguments weights, which only training may set",
         ),
-        (lambda c: c["architecture"]["arguments"].update(speed=3), "'cnn' cannot be built: .*speed"),
-        (lambda c: c["architecture"]["arguments"].update(widths=[1]), "'cnn' cannot be built"),
+        (lambda c: c["architecture"]["arguments"].update(speed=3), "'small_cnn' cannot be built: .*speed"),
+        (lambda c: c["architecture"]["arguments"].update(widths=[1]), "'small_cnn' cannot be built"),
         (lambda c: c["architecture"]["arguments"].update(widths=[8, 8, 8, 8]), "does not hold the weights"),
         (
             lambda c: c.update(
@@ -157,16 +155,16 @@ def test_a_spoilt_configuration_is_one_sentence(run_copy, change, sentence):
         (lambda c: c["files"].clear(), "is damaged or was replaced"),
     ],
 )
-def test_a_network_that_cannot_be_built_is_one_sentence(run_copy, change, sentence):
+def test_an_invalid_network_is_reported_in_one_sentence(run_copy, change, sentence):
     rewrite(run_copy, change)
 
-    with pytest.raises(BundleError, match=sentence) as told:
+    with pytest.raises(BundleError, match=sentence) as error:
         Predictor.load(run_copy)
-    assert str(told.value).count("\n") == 0
+    assert str(error.value).count("\n") == 0
 
 
 class TestFiles:
-    def test_replaced_weights_are_noticed(self, run_copy):
+    def test_replaced_weights_are_detected(self, run_copy):
         path = run_copy / "bundle" / "model.safetensors"
         weights = load_file(path)
         weights["head.bias"] += 1
@@ -202,7 +200,7 @@ values = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(data=st.data())
-def test_whatever_stands_in_a_configuration_it_is_read_or_refused(trained, tmp_path, data):
+def test_any_configuration_is_read_or_refused(trained, tmp_path, data):
     document = config_of(trained)
     node = document
     keys = [data.draw(st.sampled_from(sorted(document)))]

@@ -1,4 +1,4 @@
-"""What serving a model does not need, it does not import."""
+"""Serving imports nothing that it does not need."""
 
 import subprocess
 import sys
@@ -32,22 +32,22 @@ print(*sorted(sys.modules))
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
-def test_predicting_needs_nothing_of_training(exported, engine):
+def test_prediction_imports_nothing_of_training(exported, engine):
     modules = imported(exported, pd.read_csv(exported / "predictions" / "test.csv")["path"][0], engine)
 
     assert not TRAINING & modules
     assert ("torch" in modules) == (engine == "torch")
     assert engine in modules
-    assert "absl.logging" not in modules  # it would close streams of others
+    assert "absl.logging" not in modules  # it would close streams that it does not own
 
 
-def test_backbones_of_timm_need_nothing_of_training():
+def test_timm_backbones_import_nothing_of_training():
     code = """
 import sys
 from brain_tumor.serving.architectures import build_network
 build_network("timm", {"name": "resnet10t", "image_size": 32}, 2)
 print(*sorted(sys.modules))
-import wandb  # for whoever wants it afterwards
+import wandb  # can be imported afterwards
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
 
@@ -64,7 +64,7 @@ def test_importing_the_package_imports_nothing():
     assert done.stdout.split() == ["False", "Predictor"]
 
 
-def test_there_is_nothing_else_in_the_package():
+def test_unknown_attributes_of_the_package():
     import brain_tumor
 
     with pytest.raises(AttributeError, match="no attribute 'Predicter'"):

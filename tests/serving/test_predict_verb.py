@@ -51,7 +51,7 @@ def test_one_image(trained, scans, tmp_path, name):
     assert (tmp_path / "new" / "p.csv").is_file()
 
 
-def test_volumes_are_cut_as_asked(trained, scans, tmp_path):
+def test_slices_can_be_selected(trained, scans, tmp_path):
     table = predict([f"bundle={trained}", f"input={scans / 'volume.nii.gz'}", "data.slices=index:1"], tmp_path)
 
     assert table["sample_id"].tolist() == ["volume.nii.gz#axial:1"]
@@ -83,7 +83,7 @@ def test_wrong_settings(trained, scans, tmp_path, override):
         predict([f"bundle={trained}", f"input={scans}", override], tmp_path / "out")
 
 
-def test_on_the_command_line_a_mistake_is_one_sentence(scans, tmp_path):
+def test_command_line_reports_an_error_in_one_sentence(scans, tmp_path):
     shutil.rmtree(scans / "a")
     command = [sys.executable, "-m", "brain_tumor", "predict", f"bundle={tmp_path}", f"input={scans}"]
 

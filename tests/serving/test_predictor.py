@@ -1,4 +1,4 @@
-"""The predictor answers as the training run predicted, whatever form an image comes in."""
+"""The predictor gives the predictions of the training run, for every form of an image."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ from brain_tumor.serving.predictor import softmax
 from brain_tumor.train import train
 
 MODELS = {
-    "cnn": [],
-    "averaged": ["callbacks=[ema]"],
+    "small_cnn": [],
+    "ema": ["callbacks=[ema]"],
     "reference_cnn": ["model=reference_cnn", "data.image_size=46"],
     "timm": ["model=timm", "model.name=resnet10t", "model.pretrained=false"],
 }
@@ -44,10 +44,10 @@ def path(trained):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_answers_are_those_of_the_run_for_every_image(model, trained, flat_folder, tmp_path):
-    overrides = [option for option in SHORT if "widths" not in option or model in ("cnn", "averaged")]
+def test_answers_equal_the_predictions_of_the_run(model, trained, flat_folder, tmp_path):
+    overrides = [option for option in SHORT if "widths" not in option or model in ("small_cnn", "ema")]
     run = trained
-    if model != "cnn":
+    if model != "small_cnn":
         run = train(["data=folder", f"data.root={flat_folder}", *overrides, *MODELS[model]], tmp_path).run_dir
     predictor = Predictor.load(run)
 
@@ -56,12 +56,12 @@ def test_answers_are_those_of_the_run_for_every_image(model, trained, flat_folde
         answers = predictor.batch(expected["path"], batch_size=5)
         assert [answer.prediction for answer in answers] == expected["prediction"].tolist()
         columns = [f"p_{name}" for name in predictor.bundle.classes]
-        sure = scaled(expected[columns].to_numpy(), predictor.bundle.temperature)
-        assert np.abs(probabilities(answers) - sure).max() < 1e-5
+        calibrated = scaled(expected[columns].to_numpy(), predictor.bundle.temperature)
+        assert np.abs(probabilities(answers) - calibrated).max() < 1e-5
 
 
 class TestAnswer:
-    def test_says_what_and_how_sure_and_of_which_model(self, predictor, path, trained):
+    def test_has_prediction_probabilities_and_version(self, predictor, path, trained):
         answer = predictor(path)
 
         assert list(answer.probabilities) == ["glioma", "meningioma", "no_tumor", "pituitary"]
@@ -70,13 +70,13 @@ class TestAnswer:
         assert answer.detection == pytest.approx(1 - answer.probabilities["no_tumor"])
         assert answer.version == json.loads((trained / "bundle" / "config.json").read_text())["version"]
 
-    def test_detects_nothing_without_a_healthy_class(self, run_copy, path):
+    def test_has_no_detection_score_without_a_healthy_class(self, run_copy, path):
         config = run_copy / "bundle" / "config.json"
         config.write_text(json.dumps(json.loads(config.read_text()) | {"healthy_class": None}))
 
         assert Predictor.load(run_copy)(path).detection is None
 
-    def test_temperature_is_heeded(self, run_copy, predictor, path):
+    def test_temperature_scales_the_probabilities(self, run_copy, predictor, path):
         config, temperature = run_copy / "bundle" / "config.json", predictor.bundle.temperature
         config.write_text(json.dumps(json.loads(config.read_text()) | {"temperature": 2 * temperature}))
 
@@ -99,10 +99,10 @@ class TestImages:
         ],
         ids=["path", "PIL", "grey", "RGB", "RGBA", "palette", "view"],
     )
-    def test_of_any_form_are_one_image(self, predictor, path, form):
+    def test_every_form_gives_the_same_answer(self, predictor, path, form):
         assert probabilities([predictor(form(path))]) == pytest.approx(probabilities([predictor(path)]), abs=1e-6)
 
-    def test_one_by_one_or_together(self, predictor, trained):
+    def test_batches_give_the_answers_of_single_images(self, predictor, trained):
         paths = table(trained, "test")["path"].tolist()
 
         together = probabilities(predictor.batch(iter(paths), batch_size=4))
@@ -128,7 +128,7 @@ class TestImages:
             ("nowhere.png", "nowhere.png does not exist"),
         ],
     )
-    def test_that_are_none(self, predictor, image, sentence):
+    def test_that_cannot_be_read(self, predictor, image, sentence):
         with pytest.raises(DataError, match=sentence):
             predictor(image)
 
@@ -158,11 +158,11 @@ class TestLoading:
             ({"threads": 0}, "Invalid threads=0: expected a whole number from 1"),
         ],
     )
-    def test_what_is_not_possible(self, trained, options, sentence):
+    def test_unsupported_options(self, trained, options, sentence):
         with pytest.raises(ConfigError, match=sentence):
             Predictor.load(trained, **options)
 
-    def test_a_bundle_needs_its_run_no_more(self, predictor, trained, path, tmp_path):
+    def test_a_bundle_works_without_its_run(self, predictor, trained, path, tmp_path):
         bundle = shutil.copytree(trained / "bundle", tmp_path / "moved")
 
         assert Predictor.load(bundle)(path) == predictor(path)

@@ -11,7 +11,7 @@ from wandb_files import kept, records_of, summary_of
 
 from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.validation_scores import ValidationScores
+from brain_tumor.models.classifier import ValidationScores
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
 from brain_tumor.tracking.publish import describe
 from brain_tumor.tracking.wandb.logger import BEST, start_run

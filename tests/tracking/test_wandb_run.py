@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wandb_files import artifact, kept, media_table, records_of, sha256, summary_of
 
 from brain_tumor.errors import BrainTumorError, DataError
-from brain_tumor.serving.bundle import CARD, CONFIG, SEEN, WEIGHTS
+from brain_tumor.serving.bundle import CARD, CONFIG, TRAINING_DIGESTS, WEIGHTS
 from brain_tumor.train import train
 
 TINY = [
@@ -193,7 +193,7 @@ class TestArtifacts:
             "checkpoints/best.ckpt": run.run_dir / "checkpoints" / "best.ckpt",
             "hydra/config.yaml": run.run_dir / ".hydra" / "config.yaml",
             "results.json": run.run_dir / "results.json",
-            **{f"bundle/{name}": run.run_dir / "bundle" / name for name in (CONFIG, WEIGHTS, CARD, SEEN)},
+            **{f"bundle/{name}": run.run_dir / "bundle" / name for name in (CONFIG, WEIGHTS, CARD, TRAINING_DIGESTS)},
         }
         assert found["metadata"]["monitor"] == "val/f1_macro"
         assert found["metadata"]["best"] == pytest.approx(run.monitored)

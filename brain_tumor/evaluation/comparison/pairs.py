@@ -9,7 +9,7 @@ import numpy.typing as npt
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.resampling import Comparison, difference
 from brain_tumor.evaluation.comparison.tests import Placements, delong, holm, mcnemar, placements
-from brain_tumor.evaluation.metrics.curves import TUMOUR
+from brain_tumor.evaluation.metrics.curves import ANY_TUMOUR
 from brain_tumor.evaluation.predictions import Predictions
 
 Test = dict[str, Any]
@@ -67,7 +67,7 @@ def _questions(table: Predictions) -> dict[str, tuple[npt.NDArray[np.bool_], npt
     """Positives and score of detection; without a healthy class, of each class against the rest."""
     labels, p, healthy = table.labels, table.probabilities, table.healthy
     if healthy is not None:
-        return {TUMOUR: (labels != healthy, 1 - p[:, healthy])}
+        return {ANY_TUMOUR: (labels != healthy, 1 - p[:, healthy])}
     return {name: (labels == c, p[:, c]) for c, name in enumerate(table.classes)}
 
 

@@ -1,1 +1,1 @@
-"""From probabilities to decisions: thresholds and sets are chosen on validation and judged on test."""
+"""Rules that turn probabilities into decisions: chosen on validation, evaluated on test."""

@@ -1,4 +1,4 @@
-"""Decision curve (Vickers & Elkin 2006): is acting on the model better than treating everyone, or no one?"""
+"""Decision curve analysis (Vickers & Elkin 2006): acting on the model compared with treating everyone or no one."""
 
 from functools import partial
 from typing import Any
@@ -16,18 +16,18 @@ THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.04), 2)
 
 
 def decision_curve(predictions: Predictions, prevalence: float, **options: Any) -> pd.DataFrame:
-    """Net benefit at each of `THRESHOLDS`: true positives less false ones, weighed by the odds of the threshold.
+    """Compute the net benefit at each of `THRESHOLDS`: true positives minus false positives × odds of the threshold.
 
     Args:
-        predictions: With a healthy class; probabilities should be calibrated, as thresholds are read as probabilities.
-        prevalence: Share of tumours, in (0, 1), that sensitivity and specificity are weighed with.
-        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
+        predictions: Calibrated predictions with a healthy class; thresholds are compared with their probabilities.
+        prevalence: Share of images with a tumour, in (0, 1), by which sensitivity and specificity are weighted.
+        options: Options of `brain_tumor.evaluation.metrics.estimates.estimates`.
 
     Returns:
-        Columns ``threshold, model, ci_low, ci_high, treat_all``, per image; treating no one is 0.
+        Columns ``threshold, model, ci_low, ci_high, treat_all``, in net benefit per image; treating no one has 0.
     """
-    found = estimates(partial(_values, predictions, prevalence), predictions, {}, **options)
-    rows = [found[f"{threshold:.2f}"] for threshold in THRESHOLDS]
+    curve = estimates(partial(_statistics, predictions, prevalence), predictions, {}, **options)
+    rows = [curve[f"{threshold:.2f}"] for threshold in THRESHOLDS]
     odds = THRESHOLDS / (1 - THRESHOLDS)
     return pd.DataFrame(
         {
@@ -40,12 +40,13 @@ def decision_curve(predictions: Predictions, prevalence: float, **options: Any) 
     )
 
 
-def _values(predictions: Predictions, prevalence: float, weights: Floats) -> dict[str, Floats]:
-    assert predictions.detection is not None  # noqa: S101 - asked for with a healthy class alone
+def _statistics(predictions: Predictions, prevalence: float, weights: Floats) -> dict[str, Floats]:
+    assert predictions.detection is not None  # noqa: S101 - callers have checked for a healthy class
     tumour = (predictions.labels != predictions.healthy)[:, None]
-    said = predictions.detection[:, None] >= THRESHOLDS
-    sides = np.concatenate([tumour, ~tumour], axis=1).astype(float)
-    sick, healthy = (weights @ sides).T[..., None]
-    sensitivity, false = ratio(weights @ (said & tumour), sick), ratio(weights @ (said & ~tumour), healthy)
-    benefit = prevalence * sensitivity - (1 - prevalence) * false * THRESHOLDS / (1 - THRESHOLDS)
+    positive = predictions.detection[:, None] >= THRESHOLDS
+    totals = weights @ np.concatenate([tumour, ~tumour], axis=1).astype(float)
+    with_tumour, healthy = totals.T[..., None]
+    sensitivity = ratio(weights @ (positive & tumour), with_tumour)
+    false_positive_rate = ratio(weights @ (positive & ~tumour), healthy)
+    benefit = prevalence * sensitivity - (1 - prevalence) * false_positive_rate * THRESHOLDS / (1 - THRESHOLDS)
     return {f"{threshold:.2f}": benefit[:, column] for column, threshold in enumerate(THRESHOLDS)}

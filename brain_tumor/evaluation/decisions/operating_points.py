@@ -1,4 +1,4 @@
-"""Operating points of detection: from which score on an image is called a tumour."""
+"""Operating points of detection: thresholds of the detection score from which on an image counts as a tumour."""
 
 from functools import partial
 from typing import Any
@@ -13,49 +13,55 @@ from brain_tumor.types import Flags, Floats
 SENSITIVE, SPECIFIC, BALANCED = "sensitive", "specific", "balanced"
 
 
-def operating_points(predictions: Predictions, sensitivity: float, specificity: float) -> dict[str, float]:
-    """Thresholds chosen on a table, midway between two of its scores, so that small differences change nothing.
+def choose_operating_points(predictions: Predictions, sensitivity: float, specificity: float) -> dict[str, float]:
+    """Choose thresholds midway between two scores, so that small differences of a score change no decision.
 
     Args:
-        predictions: Of validation.
-        sensitivity: That ``sensitive`` reaches, with the highest specificity that goes with it.
-        specificity: That ``specific`` reaches, with the highest sensitivity that goes with it.
+        predictions: Calibrated predictions of validation.
+        sensitivity: Smallest sensitivity of ``sensitive``, which has the highest specificity possible with it.
+        specificity: Smallest specificity of ``specific``, which has the highest sensitivity possible with it.
 
     Returns:
-        Name → threshold in [0, 1]; ``balanced`` has the highest sum of both (Youden 1950). Empty where there is no
-        healthy class, or no image on one side.
+        Name → threshold in [0, 1]; ``balanced`` has the highest sum of sensitivity and specificity (Youden 1950). Empty
+        without a healthy class, without tumours, or without healthy images.
     """
     score, tumour = predictions.detection, _tumour(predictions)
     if score is None or tumour.all() or not tumour.any():
         return {}
-    seen = np.unique(score)
-    between = np.concatenate([[0.0], (seen[1:] + seen[:-1]) / 2, [np.nextafter(1.0, 2.0)]])
-    found = 1 - np.searchsorted(np.sort(score[tumour]), between) / tumour.sum()
-    spared = np.searchsorted(np.sort(score[~tumour]), between) / (~tumour).sum()
+    scores = np.unique(score)
+    candidates = np.concatenate([[0.0], (scores[1:] + scores[:-1]) / 2, [np.nextafter(1.0, 2.0)]])
+    sensitivities = 1 - np.searchsorted(np.sort(score[tumour]), candidates) / tumour.sum()
+    specificities = np.searchsorted(np.sort(score[~tumour]), candidates) / (~tumour).sum()
     return {
-        SENSITIVE: float(between[found >= sensitivity][-1]),
-        SPECIFIC: float(between[spared >= specificity][0]),
-        BALANCED: float(between[np.argmax(found + spared)]),
+        SENSITIVE: float(candidates[sensitivities >= sensitivity][-1]),
+        SPECIFIC: float(candidates[specificities >= specificity][0]),
+        BALANCED: float(candidates[np.argmax(sensitivities + specificities)]),
     }
 
 
-def judged(predictions: Predictions, threshold: float, prevalence: float, **options: Any) -> dict[str, Estimate]:
-    """What a threshold comes to: ``sensitivity specificity ppv npv``, and ppv and npv at a stated prevalence.
+def evaluate_threshold(
+    predictions: Predictions, threshold: float, prevalence: float, **options: Any
+) -> dict[str, Estimate]:
+    """Evaluate detection at a threshold.
 
     Args:
-        predictions: With a healthy class.
-        threshold: Scores from it on are called a tumour.
-        prevalence: Share of tumours among those who would be scanned, in (0, 1); that of a public set is made.
-        options: As for `brain_tumor.evaluation.metrics.estimates.estimates`.
+        predictions: Calibrated predictions with a healthy class.
+        threshold: Smallest detection score that counts as a tumour.
+        prevalence: Share of tumours among the people who would be scanned, in (0, 1); that of a public data set is
+            arbitrary.
+        options: Options of `brain_tumor.evaluation.metrics.estimates.estimates`.
+
+    Returns:
+        ``sensitivity specificity ppv npv``, and ``ppv_at_prevalence npv_at_prevalence``.
     """
-    tumour, said = _tumour(predictions), said_tumour(predictions, threshold)
-    sides = {"sensitivity": tumour, "specificity": ~tumour, "ppv": said, "npv": ~said}
-    return estimates(partial(_values, tumour, said, prevalence), predictions, sides, **options)
+    tumour, positive = _tumour(predictions), predicted_tumour(predictions, threshold)
+    denominators = {"sensitivity": tumour, "specificity": ~tumour, "ppv": positive, "npv": ~positive}
+    return estimates(partial(_statistics, tumour, positive, prevalence), predictions, denominators, **options)
 
 
-def said_tumour(predictions: Predictions, threshold: float) -> Flags:
-    """Images whose detection score reaches a threshold."""
-    assert predictions.detection is not None  # noqa: S101 - there are no thresholds without a healthy class
+def predicted_tumour(predictions: Predictions, threshold: float) -> Flags:
+    """Determine the images whose detection score reaches a threshold, bool [N]."""
+    assert predictions.detection is not None  # noqa: S101 - callers have checked for a healthy class
     return predictions.detection >= threshold
 
 
@@ -63,16 +69,16 @@ def _tumour(predictions: Predictions) -> Flags:
     return np.asarray(predictions.labels != predictions.healthy)
 
 
-def _values(tumour: Flags, said: Flags, prevalence: float, weights: Floats) -> dict[str, Floats]:
-    cells = np.stack([tumour & said, tumour & ~said, ~tumour & said, ~tumour & ~said], axis=1).astype(float)
-    hit, missed, false, spared = (weights @ cells).T
-    sensitivity, specificity = ratio(hit, hit + missed), ratio(spared, spared + false)
-    sick, healthy = prevalence, 1 - prevalence
+def _statistics(tumour: Flags, positive: Flags, prevalence: float, weights: Floats) -> dict[str, Floats]:
+    cells = [tumour & positive, tumour & ~positive, ~tumour & positive, ~tumour & ~positive]
+    tp, fn, fp, tn = (weights @ np.stack(cells, axis=1).astype(float)).T
+    sensitivity, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
+    healthy = 1 - prevalence
     return {
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "ppv": ratio(hit, hit + false),
-        "npv": ratio(spared, spared + missed),
-        "ppv_at_prevalence": ratio(sensitivity * sick, sensitivity * sick + (1 - specificity) * healthy),
-        "npv_at_prevalence": ratio(specificity * healthy, specificity * healthy + (1 - sensitivity) * sick),
+        "ppv": ratio(tp, tp + fp),
+        "npv": ratio(tn, tn + fn),
+        "ppv_at_prevalence": ratio(sensitivity * prevalence, sensitivity * prevalence + (1 - specificity) * healthy),
+        "npv_at_prevalence": ratio(specificity * healthy, specificity * healthy + (1 - sensitivity) * prevalence),
     }

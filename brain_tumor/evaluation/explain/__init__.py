@@ -1,1 +1,1 @@
-"""Where a network looks: saliency maps, their checks, and galleries of images with maps."""
+"""Saliency maps, checks of their validity, and figures of images with their maps."""

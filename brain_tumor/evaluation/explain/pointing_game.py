@@ -1,4 +1,4 @@
-"""Do maps point at the tumour? Against masks, with what chance and the middle of the image would earn beside it."""
+"""Pointing game: agreement of saliency maps with tumour masks, compared with chance and the centre of the image."""
 
 from typing import Any
 
@@ -7,96 +7,99 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
 from brain_tumor.data.masks import head_mask
+from brain_tumor.evaluation.explain.saliency import SaliencyMaps
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.types import Flags, Floats, Rows
+from brain_tumor.types import Flags, Floats, GreyImage, Rows
 
 TOLERANCE = 15 / 224
-"""How far from the mask a maximum still counts as a hit, as a share of the side: 15 pixels of 224 (Zhang 2018)."""
+"""Largest distance of a hit from the mask, as a fraction of the image width: 15 of 224 pixels (Zhang 2018)."""
 
 
-def recognised_tumours(predictions: Predictions) -> Rows:
-    """Rows of images that are predicted as the tumour class they are: of these a map can be asked to be right."""
-    right = predictions.found == predictions.labels
-    return np.flatnonzero(right & (predictions.labels != predictions.healthy)).astype(np.int64)
+def correctly_classified_tumours(predictions: Predictions) -> Rows:
+    """Return the row numbers of tumour images whose class is predicted correctly; only their maps are evaluated."""
+    correct = predictions.found == predictions.labels
+    return np.flatnonzero(correct & (predictions.labels != predictions.healthy)).astype(np.int64)
 
 
-def pointing(
-    heats: npt.NDArray[np.float32],
+def evaluate_pointing(
+    maps: SaliencyMaps,
     masks: Flags,
-    images: npt.NDArray[np.uint8],
+    images: GreyImage,
     groups: Rows,
     *,
     tolerance: float = TOLERANCE,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Pointing game and overlap of maps with masks; images whose mask is empty are left out.
+    """Compare maps with masks by the pointing game and overlap; images with an empty mask are left out.
 
-    - ``pointing``: share of maps whose maximum lies within the tolerance of the mask (Zhang 2018, arXiv:1608.00507);
-      ``pointing_exact``: inside it. A map that is the same everywhere misses.
-    - ``iou``: intersection over union of the mask and as many of the map's highest pixels, as far as they are above 0.
+    - ``pointing``: share of maps whose maximum lies within the tolerance of the mask (Zhang 2018, arXiv:1608.00507).
+      A constant map misses.
+    - ``pointing_exact``: share of maps whose maximum lies inside the mask.
+    - ``iou``: intersection over union of the mask and the map's highest pixels, as many as the mask has, without
+      pixels that are 0.
 
-    Beside each stand two baselines: ``chance``, a point drawn in the head, or as many pixels scattered there as the
-    mask has; and ``centre``, the middle of the image, or a disc of the mask's area around it.
+    All are compared with two baselines. ``chance`` draws a point in the head (pointing), or as many pixels in the head
+    as the mask has (IoU). ``centre`` uses the centre of the image, or a disc of the mask's area around it.
 
     Args:
-        heats: float [N, S, S] from 0, of the evidence for the tumour's class.
-        masks: bool [N, S, S].
-        images: uint8 [N, S, S], which tell where the head is.
-        groups: int64 [N], which intervals draw whole.
-        tolerance: Share of the side.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        maps: Saliency maps of the tumour classes, float [N, S, S], at least 0.
+        masks: Tumour masks, bool [N, S, S].
+        images: Images, uint8 [N, S, S], from which the head is segmented.
+        groups: Group numbers int64 [N]; the bootstrap draws whole groups.
+        tolerance: Largest distance of a hit, as a fraction of the image width.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the bootstrap.
 
     Returns:
-        Ready for JSON: ``images, groups, tolerance_px``, and each of the three as ``{"value", "ci_low", "ci_high",
-        "chance", "centre"}``, means with 95 % percentile intervals by group, in [0, 1]; None where there are no images.
+        JSON document: ``images, groups, tolerance_px``, and each of the three metrics as ``{"value", "ci_low",
+        "ci_high", "chance", "centre"}``: means in [0, 1], higher is better, with 95 % percentile intervals by group;
+        None if no image has a mask.
     """
     radius = tolerance * masks.shape[-1]
     kept = masks.any(axis=(1, 2))
-    rows = [_compare(*three, radius) for three in zip(heats[kept], masks[kept], images[kept], strict=True)]
+    values = [_compare(*inputs, radius) for inputs in zip(maps[kept], masks[kept], images[kept], strict=True)]
     document: dict[str, Any] = {
-        "images": len(rows),
+        "images": len(values),
         "groups": len(np.unique(groups[kept])),
         "tolerance_px": round(radius, 1),
     }
     for name in ("pointing", "pointing_exact", "iou"):
-        by_image = np.array([row[name] for row in rows], np.float64).reshape(-1, 3)
+        by_image = np.array([value[name] for value in values], np.float64).reshape(-1, 3)
         document[name] = _summary(by_image, groups[kept], resamples, seed)
     return document
 
 
 def _compare(
-    heat: npt.NDArray[np.float32], mask: Flags, image: npt.NDArray[np.uint8], radius: float
+    saliency_map: npt.NDArray[np.float32], mask: Flags, image: GreyImage, radius: float
 ) -> dict[str, tuple[float, float, float]]:
-    """Each measure of the map, by chance, and of the middle."""
-    middle = -_distance_from_centre(mask.shape)
+    """Compute each metric of one image: for its map, by chance, and for the centre of the image."""
+    centre = -_distance_from_centre(mask.shape)
     distance = np.asarray(distance_transform_edt(~mask))
     head = head_mask(image) | mask
     share = mask.sum() / head.sum()
     return {
         "pointing": (
-            _hit(heat, distance, radius),
+            _hit(saliency_map, distance, radius),
             float((distance[head] <= radius).mean()),
-            _hit(middle, distance, radius),
+            _hit(centre, distance, radius),
         ),
-        "pointing_exact": (_hit(heat, distance, 0), float(share), _hit(middle, distance, 0)),
-        "iou": (_iou(heat, mask), float(share / (2 - share)), _iou(middle - middle.min(), mask)),
+        "pointing_exact": (_hit(saliency_map, distance, 0), float(share), _hit(centre, distance, 0)),
+        "iou": (_iou(saliency_map, mask), float(share / (2 - share)), _iou(centre - centre.min(), mask)),
     }
 
 
-def _hit(heat: npt.NDArray[np.floating], distance: npt.NDArray[Any], radius: float) -> float:
-    peak = np.unravel_index(int(heat.argmax()), heat.shape)
-    return float(heat.max() != heat.min() and distance[peak] <= radius)
+def _hit(saliency_map: npt.NDArray[np.floating], distance: npt.NDArray[Any], radius: float) -> float:
+    peak = np.unravel_index(int(saliency_map.argmax()), saliency_map.shape)
+    return float(saliency_map.max() != saliency_map.min() and distance[peak] <= radius)
 
 
-def _iou(heat: npt.NDArray[np.floating], mask: Flags) -> float:
-    highest = np.argsort(-heat, axis=None, kind="stable")[: int(mask.sum())]
-    chosen = np.zeros(mask.size, np.bool_)
-    chosen[highest] = heat.ravel()[highest] > 0
-    both = chosen.reshape(mask.shape)
-    return float((both & mask).sum() / (both | mask).sum())
+def _iou(saliency_map: npt.NDArray[np.floating], mask: Flags) -> float:
+    highest = np.argsort(-saliency_map, axis=None, kind="stable")[: int(mask.sum())]
+    selected = np.zeros(mask.shape, np.bool_)
+    selected.flat[highest] = saliency_map.ravel()[highest] > 0
+    return float((selected & mask).sum() / (selected | mask).sum())
 
 
 def _distance_from_centre(shape: tuple[int, ...]) -> Floats:
@@ -105,11 +108,12 @@ def _distance_from_centre(shape: tuple[int, ...]) -> Floats:
 
 
 def _summary(by_image: Floats, groups: Rows, resamples: int, seed: int) -> dict[str, float | None]:
+    """Average the columns value, chance and centre of [N, 3], with an interval of the value."""
     names = ("value", "ci_low", "ci_high", "chance", "centre")
     if not len(by_image):
         return dict.fromkeys(names)
     value, chance, centre = by_image.mean(axis=0)
     dense = np.unique(groups, return_inverse=True)[1]
-    drawn = [(weights @ by_image[:, 0]) / weights.sum(axis=1) for weights in group_weights(dense, resamples, seed)]
-    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
+    means = [(weights @ by_image[:, 0]) / weights.sum(axis=1) for weights in group_weights(dense, resamples, seed)]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return dict(zip(names, map(float, (value, low, high, chance, centre)), strict=True))

@@ -1,1 +1,1 @@
-"""Metrics of predictions, for many weightings of the images at once, and their confidence intervals."""
+"""Metrics of a predictions table for many weightings of its images at once, and confidence intervals; no Lightning."""

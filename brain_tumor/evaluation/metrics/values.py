@@ -1,8 +1,8 @@
 """All metrics of a predictions table, for many weightings of its images at once.
 
 Every function takes weights float64 [B, N] (B resamples of N images) and returns [B], so that a point estimate (weights
-of 1) and a bootstrap are the same computation. What is undefined is NaN. Definitions are scikit-learn's; the tests
-compare the two.
+of 1) and a bootstrap are the same computation. Undefined values are NaN. Definitions are those of scikit-learn, against
+which the tests compare them.
 """
 
 import numpy as np
@@ -15,18 +15,21 @@ from brain_tumor.types import Floats
 
 
 def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
-    """All metrics of a predictions table.
+    """Compute all metrics.
 
     Args:
-        predictions: N images of C classes.
-        weights: float64 [B, N], from 0.
+        predictions: Predictions of N images and C classes.
+        weights: Weights of the images float64 [B, N], at least 0.
 
     Returns:
-        Name → float64 [B]: ``f1_macro accuracy balanced_accuracy auroc auprc mcc kappa``; of the probabilities ``ece
-        ece_mass ece_classwise brier nll`` (``loss`` is ``nll``); ``f1 sensitivity specificity ppv npv auroc auprc`` of
-        each class as ``f1/<class>``; and where there is a healthy class, for tumour against healthy,
-        ``detection/auroc auprc sensitivity specificity ppv npv f1 accuracy``. ``auroc`` and ``auprc`` are means
-        over the classes where they are defined.
+        Name → float64 [B]:
+
+        - ``f1_macro accuracy balanced_accuracy auroc auprc mcc kappa``, where ``auroc`` and ``auprc`` are means over
+          the classes for which they are defined;
+        - metrics of the probabilities: ``ece ece_mass ece_classwise brier nll``, and ``loss``, which equals ``nll``;
+        - ``f1 sensitivity specificity ppv npv auroc auprc`` per class, as ``f1/<class>``;
+        - with a healthy class, for tumour against healthy, ``auroc auprc sensitivity specificity ppv npv f1
+          accuracy``, as ``detection/auroc``.
     """
     labels, p = predictions.labels, predictions.probabilities
     matrix = confusion.confusion(labels, p.argmax(axis=1), len(predictions.classes), weights)
@@ -55,13 +58,12 @@ def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats
 
 
 def _detection(predictions: Predictions, matrix: Floats, weights: Floats) -> dict[str, Floats]:
-    """Tumour (any class but the healthy one) as the positive class."""
+    """Compute the metrics with tumour (any class but the healthy one) as the positive class."""
     healthy, score = predictions.healthy, predictions.detection
     if healthy is None or score is None:
         return {}
-    binary, tumour = confusion.one_against_rest(matrix, healthy), predictions.labels != healthy
+    binary, tumour = confusion.binary_confusion(matrix, healthy), predictions.labels != healthy
     roc, pr = ranking(tumour, score, weights)
-    found = {name: function(binary)[:, 1] for name, function in PER_CLASS.items()}
-    found |= {"accuracy": confusion.accuracy(binary)}
-    found |= {"auroc": roc, "auprc": pr}
-    return {f"detection/{name}": value for name, value in found.items()}
+    values = {name: function(binary)[:, 1] for name, function in PER_CLASS.items()}
+    values |= {"accuracy": confusion.accuracy(binary), "auroc": roc, "auprc": pr}
+    return {f"detection/{name}": value for name, value in values.items()}

@@ -1,1 +1,1 @@
-"""Out of distribution: a detector that rejects images which are no scans as the model knows them, and its proof."""
+"""Detection of out-of-distribution (OOD) images; serving imports `detector` only, which needs no more than numpy."""

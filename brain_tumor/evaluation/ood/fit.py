@@ -1,108 +1,117 @@
-"""Fit a detector on validation scans, and say of each what a detector says that does not know it."""
+"""Fit of an OOD detector on validation scans, with out-of-fold scores of these scans."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import eigh
 from sklearn.model_selection import GroupKFold
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.detector import Normal, Numbers, OODDetector, combined_score, energy
-from brain_tumor.types import Floats
+from brain_tumor.evaluation.ood.detector import NormalDistribution, Numbers, OODDetector, combined_score, energy
+from brain_tumor.types import Floats, Rows
 
 FOLDS = 5
-DIRECTIONS = 128
-"""At most so many are kept of a covariance."""
-_FEWEST_ABOVE = 2
-"""Scans that may exceed the limit, at least: one alone would set it."""
+MAX_DIRECTIONS = 128
+"""Largest number of principal directions kept of a covariance."""
+_MIN_REJECTED = 2
+"""Smallest number of scans that exceed the limit; with one, a single scan would determine it."""
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A detector, and what its like say of the scans that it was fitted on."""
+class FittedDetector:
+    """A detector, and scores of the scans that it was fitted on."""
 
     detector: OODDetector
     ood_score: Floats
-    """[N], of each scan by a distribution that was fitted without its group."""
+    """[N], OOD score of each scan by a distribution that was fitted without its group."""
 
 
 def fit_ood_detector(
-    features: Numbers, logits: Numbers, groups: npt.NDArray[np.int64], *, reject_share: float, seed: int = 0
-) -> Fitted:
+    features: Numbers, logits: Numbers, groups: Rows, *, reject_share: float, seed: int = 0
+) -> FittedDetector:
     """Fit a detector on N scans that the network was not trained on.
 
-    Distances from what was fitted on are too small. So the limit comes from folds: each scan is measured by a
-    distribution that was fitted on other groups (cross-conformal prediction, Vovk 2015).
+    Distances of the fitted scans themselves would be too small. The limit is therefore computed from out-of-fold
+    distances: each scan is compared with a distribution of other groups (cross-conformal prediction, Vovk 2015).
 
     Args:
-        features: [N, D], see `brain_tumor.models.protocol.features_and_logits`.
-        logits: [N, C].
-        groups: int64 [N]: scans of one patient share one.
-        reject_share: Share of scans that may lie above the limit.
-        seed: Of the folds.
+        features: Features [N, D], see `brain_tumor.models.protocol.features_and_logits`.
+        logits: Logits [N, C].
+        groups: Group numbers int64 [N]; scans of one patient share a group.
+        reject_share: Share of scans that may exceed the limit, in (0, 1).
+        seed: Seed of the folds.
 
     Raises:
-        DataError: There are too few scans, or too few groups.
+        DataError: There are too few scans or groups.
     """
     _require_enough(groups, reject_share)
-    distances, energies = out_of_fold(features, features, groups, seed), energy(logits)
-    usual = np.array([(found.mean(), max(found.std(), 1e-6)) for found in (distances, energies)])
-    scores = combined_score(distances, energies, usual)
-    limit = float(np.sort(scores)[math.ceil((len(scores) + 1) * (1 - reject_share)) - 1])
-    return Fitted(OODDetector(normal_of(features), usual, limit, reject_share, len(groups)), scores - limit)
-
-
-def out_of_fold(features: Numbers, asked: Numbers, groups: npt.NDArray[np.int64], seed: int = 0) -> Floats:
-    """Distance of each scan, as ``asked`` [N, D] tells it, by a distribution fitted on ``features`` of other groups."""
-    distances = np.empty(len(groups))
-    for others, fold in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups):
-        distances[fold] = normal_of(features[others]).distance(asked[fold])
-    return distances
+    distances, energies = out_of_fold_distances(features, features, groups, seed), energy(logits)
+    statistics = np.array([(scores.mean(), max(scores.std(), 1e-6)) for scores in (distances, energies)])
+    combined = combined_score(distances, energies, statistics)
+    limit = float(np.sort(combined)[math.ceil((len(combined) + 1) * (1 - reject_share)) - 1])
+    detector = OODDetector(fit_normal(features), statistics, limit, reject_share, len(groups))
+    return FittedDetector(detector, combined - limit)
 
 
 def rejected_shares(
-    detector: OODDetector,
-    groups: npt.NDArray[np.int64],
-    before: tuple[Numbers, Numbers],
-    after: tuple[Numbers, Numbers],
+    detector: OODDetector, groups: Rows, reference: tuple[Numbers, Numbers], other: tuple[Numbers, Numbers]
 ) -> tuple[float, float]:
-    """What a detector does to the scans that it was fitted on, as if it did not know them, by two engines.
+    """Compute the share of fitted scans that is rejected with the outputs of two engines, from out-of-fold distances.
 
     Args:
-        detector: It.
-        groups: int64 [N].
-        before: Features and logits of the engine that it was fitted with.
-        after: Those of another one.
+        detector: Detector that was fitted on these scans with the reference engine.
+        groups: Group numbers int64 [N].
+        reference: Features [N, D] and logits [N, C] of the reference engine.
+        other: Features and logits of the other engine.
+
+    Returns:
+        Share of the reference engine and of the other engine, in [0, 1].
 
     Raises:
-        DataError: There are too few scans, or too few groups.
+        DataError: There are too few scans or groups.
     """
     _require_enough(groups, detector.reject_share)
-    first, second = (
-        combined_score(out_of_fold(before[0], features, groups), energy(logits), detector.usual) > detector.limit
-        for features, logits in (before, after)
-    )
-    return float(first.mean()), float(second.mean())
+
+    def share(features: Numbers, logits: Numbers) -> float:
+        distances = out_of_fold_distances(reference[0], features, groups)
+        return float((combined_score(distances, energy(logits), detector.statistics) > detector.limit).mean())
+
+    return share(*reference), share(*other)
 
 
-def normal_of(features: Numbers) -> Normal:
-    """The normal distribution of features [N, D], its covariance shrunk towards 1 (Ledoit & Wolf 2004)."""
+def out_of_fold_distances(fitted: Numbers, measured: Numbers, groups: Rows, seed: int = 0) -> Floats:
+    """Compute the distance of each scan from a distribution of scans of other groups, float64 [N].
+
+    Args:
+        fitted: Features [N, D] to which the distributions are fitted.
+        measured: Features [N, D] of the same scans whose distance is computed.
+        groups: Group numbers int64 [N].
+        seed: Seed of the folds.
+    """
+    distances = np.empty(len(groups))
+    for others, fold in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups):
+        distances[fold] = fit_normal(fitted[others]).distance(measured[fold])
+    return distances
+
+
+def fit_normal(features: Numbers) -> NormalDistribution:
+    """Fit a normal distribution to features [N, D], with its covariance shrunk towards 1 (Ledoit & Wolf 2004)."""
     centre, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    scale = np.maximum(scale, max(float(np.median(scale)), 1e-9))  # else int8's rounding would decide in quiet channels
+    # the floor keeps rounding errors of int8 engines in channels of low variance from dominating the distance
+    scale = np.maximum(scale, max(float(np.median(scale)), 1e-9))
     x = (features - centre) / scale
     count, width = x.shape
-    product = (x @ x.T if width > count else x.T @ x) / count  # they have the same variances: take the smaller one
+    product = (x @ x.T if width > count else x.T @ x) / count  # both have the same eigenvalues: use the smaller one
     shrinkage, mean = _shrinkage(product, x), np.trace(product) / width
-    variances, directions = _principal(product, x)
-    left = max(mean * width - variances.sum(), 0) / max(width - len(variances), 1)
-    shrunk = (1 - shrinkage) * np.append(variances, left) + max(shrinkage * mean, 1e-6)
-    return Normal(centre, scale, directions, shrunk[:-1], shrunk[-1:])
+    variances, directions = _principal_directions(product, x)
+    residual = max(mean * width - variances.sum(), 0) / max(width - len(variances), 1)
+    shrunk = (1 - shrinkage) * np.append(variances, residual) + max(shrinkage * mean, 1e-6)
+    return NormalDistribution(centre, scale, directions, shrunk[:-1], shrunk[-1:])
 
 
 def _shrinkage(product: Floats, x: Floats) -> float:
-    """In [0, 1]; scikit-learn's ``ledoit_wolf_shrinkage``, of products that are there already."""
+    """Compute scikit-learn's ``ledoit_wolf_shrinkage``, in [0, 1], from a product that is already available."""
     count, width = x.shape
     squares = (product**2).sum()
     error = (((x**2).sum(axis=1) ** 2).mean() - squares) / count
@@ -110,20 +119,20 @@ def _shrinkage(product: Floats, x: Floats) -> float:
     return float(min(error / spread, 1)) if spread > 0 else 1.0
 
 
-def _principal(product: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """The largest variances [K] and their directions [D, K]."""
+def _principal_directions(product: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """Compute the largest variances [K] and their directions [D, K]."""
     size, (count, width) = len(product), x.shape
-    variances, vectors = eigh(product, subset_by_index=(max(size - DIRECTIONS, 0), size - 1))
+    variances, vectors = eigh(product, subset_by_index=(max(size - MAX_DIRECTIONS, 0), size - 1))
     variances = np.maximum(variances, 0)
     if width > count:
         vectors = x.T @ vectors / np.sqrt(np.maximum(count * variances, 1e-9))
     return variances, vectors
 
 
-def _require_enough(groups: npt.NDArray[np.int64], reject_share: float) -> None:
-    fewest, found = math.ceil(_FEWEST_ABOVE / reject_share), len(np.unique(groups))
-    if len(groups) < fewest or found < FOLDS:
+def _require_enough(groups: Rows, reject_share: float) -> None:
+    min_images, n_groups = math.ceil(_MIN_REJECTED / reject_share), len(np.unique(groups))
+    if len(groups) < min_images or n_groups < FOLDS:
         raise DataError(
-            f"{len(groups)} validation images in {found} groups are too few to tell where the most unusual "
-            f"{reject_share:.1%} of scans begin; it takes {fewest} in {FOLDS}."
+            f"{len(groups)} validation images in {n_groups} groups are too few to fit an OOD detector that rejects "
+            f"{reject_share:.1%} of scans: expected at least {min_images} images in {FOLDS} groups."
         )

@@ -13,10 +13,18 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import confusion_matrix as count_pairs
 
 from brain_tumor.evaluation.decisions.abstention import risk_coverage
-from brain_tumor.evaluation.metrics.curves import TUMOUR, Scores, Side, pr_points, reliability_points, roc_points, sides
+from brain_tumor.evaluation.metrics.curves import (
+    ANY_TUMOUR,
+    OneVsRest,
+    one_vs_rest,
+    pr_points,
+    reliability_points,
+    roc_points,
+)
 from brain_tumor.evaluation.metrics.probability import ece
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.types import Floats
 
 # Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -143,13 +151,13 @@ def canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
 def _draw_curves(
     axes: Axes,
     predictions: Predictions,
-    points: Callable[[Side], tuple[Scores, Scores]],
-    area: Callable[[Side], str],
+    points: Callable[[OneVsRest], tuple[Floats, Floats]],
+    area: Callable[[OneVsRest], str],
 ) -> None:
     """One curve per class that has both positives and negatives, and one for detection."""
-    for side, colour, style in zip(sides(predictions), cycle(COLOURS), cycle(STYLES), strict=False):
+    for side, colour, style in zip(one_vs_rest(predictions), cycle(COLOURS), cycle(STYLES), strict=False):
         if side.drawable:
-            colour, style = ("black", "-") if side.name == TUMOUR else (colour, style)
+            colour, style = ("black", "-") if side.name == ANY_TUMOUR else (colour, style)
             label = f"{side.name}: {area(side)}"
             axes.plot(*points(side), label=label, color=colour, linestyle=style, linewidth=1.8)
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""Eager PyTorch: the reference. It runs the code that training ran, on the bundle's own weights."""
+"""Eager PyTorch, the reference engine: the network code that training runs, with the bundle's weights."""
 
 import torch
 from safetensors import SafetensorError
@@ -13,34 +13,32 @@ from brain_tumor.serving.bundle import WEIGHTS, Bundle
 from brain_tumor.serving.engines import Engine, Outputs, Pixels
 
 
-class FromPixels(nn.Module):
-    """A network with its normalisation in front, so that grey bytes are all it takes.
+def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
+    """Open a bundle's network.
 
     Args:
-        network: Takes normalised images.
-        normalize: Bytes → normalised images.
-        features: Yield them, too.
-    """
-
-    def __init__(self, network: nn.Module, normalize: Normalize, *, features: bool) -> None:
-        super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
-        self.normalize, self.features = normalize, features
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """uint8 [B, 1, H, W] → logits float32 [B, classes] and, if asked for, features float32 [B, D]."""
-        images = self.normalize(pixels).contiguous(memory_format=torch.channels_last)
-        if not self.features:
-            return (self.network(images),)
-        features, logits = features_and_logits(self.network, images)
-        return logits, features
-
-
-def network_of(bundle: Bundle) -> FromPixels:
-    """A bundle's network with its weights, ready to answer.
+        bundle: Bundle with the network.
+        threads: Number of threads of the whole process; None leaves it unchanged.
 
     Raises:
-        BundleError: The bundle is damaged, or names a network that is not allowed.
+        BundleError: As `network_of`.
+    """
+    network = network_of(bundle)
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+    def run(pixels: Pixels) -> Outputs:
+        with torch.inference_mode():
+            return Outputs(*(output.float().numpy() for output in network(torch.from_numpy(pixels))))
+
+    return run
+
+
+def network_of(bundle: Bundle) -> "UInt8Network":
+    """Build a bundle's network, load its weights and set evaluation mode.
+
+    Raises:
+        BundleError: The bundle is damaged, or its architecture is not allowed.
     """
     content = bundle.read(WEIGHTS)
     try:
@@ -52,21 +50,27 @@ def network_of(bundle: Bundle) -> FromPixels:
         raise BundleError(
             f"{bundle.folder / WEIGHTS} does not hold the weights of this architecture; copy the whole bundle again."
         ) from error
-    return FromPixels(network, Normalize(bundle.mean, bundle.std), features=bundle.ood_detector is not None).eval()
+    return UInt8Network(network, Normalize(bundle.mean, bundle.std), features=bundle.ood_detector is not None).eval()
 
 
-def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
-    """Open a bundle's network; ``threads`` are set for the whole process, None leaves them as they are.
+class UInt8Network(nn.Module):
+    """A network preceded by its normalisation, so that its input is grey uint8 images.
 
-    Raises:
-        BundleError: As `network_of`.
+    Args:
+        network: Network that takes normalised images.
+        normalize: Normalisation of uint8 images.
+        features: Whether to return features too.
     """
-    network = network_of(bundle)
-    if threads is not None:
-        torch.set_num_threads(threads)
 
-    def run(pixels: Pixels) -> Outputs:
-        with torch.inference_mode():
-            return Outputs(*(part.float().numpy() for part in network(torch.from_numpy(pixels))))
+    def __init__(self, network: nn.Module, normalize: Normalize, *, features: bool) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.normalize, self.features = normalize, features
 
-    return run
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Compute logits float32 [B, classes] and, if enabled, features float32 [B, D] of uint8 [B, 1, H, W]."""
+        images = self.normalize(pixels).contiguous(memory_format=torch.channels_last)
+        if not self.features:
+            return (self.network(images),)
+        features, logits = features_and_logits(self.network, images)
+        return logits, features

@@ -6,20 +6,26 @@ from brain_tumor.errors import BundleError
 from brain_tumor.serving.engines import Engine, Outputs, Pixels
 
 
-def open_model(content: bytes, precision: str, threads: int) -> Engine:  # noqa: ARG001 - as in other engines
-    """Open an ONNX model; its precision is that of its own tensors.
+def open_model(content: bytes, precision: str, threads: int) -> Engine:  # noqa: ARG001 - all engines have this signature
+    """Open an ONNX model, whose tensors determine the precision.
 
-    One call after another, each with all threads; they spin between the parts of a call, which is faster than sleeping.
+    Operators run one after the other, each with all threads. Idle threads spin between operators, which is faster than
+    sleeping.
+
+    Args:
+        content: Content of the ONNX file.
+        precision: Ignored.
+        threads: Number of threads per call.
 
     Raises:
-        BundleError: It is no model that this version can run.
+        BundleError: This version of ONNX Runtime cannot run the model.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors
     try:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common base of their own
+    except Exception as error:  # its exceptions have no common base class
         raise BundleError(
             f"onnxruntime {ort.__version__} cannot run the exported model ({_reason(error)}); export it again."
         ) from error

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.evaluation.explain.gallery import surest_mistakes
-from brain_tumor.evaluation.explain.saliency import heat_maps, overlay
+from brain_tumor.evaluation.explain.gallery import most_confident_errors
+from brain_tumor.evaluation.explain.saliency import overlay, saliency_maps
 from brain_tumor.evaluation.metrics.curves import points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.models.classifier import Classifier
@@ -62,14 +62,14 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
     """
     import wandb
 
-    wrong = surest_mistakes(test)
+    wrong = most_confident_errors(test)
     rows = wrong.to_numpy(dtype=object).tolist()
     if not images or wrong.empty:
         return wandb.Table(columns=_COLUMNS, data=rows)
     places = datamodule.samples["sample_id"].tolist()
     grey = datamodule.images[[places.index(name) for name in wrong["sample_id"]]]
     found = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
-    heats = heat_maps(classifier.network, datamodule.normalize, grey, found)
+    heats = saliency_maps(classifier.network, datamodule.normalize, grey, found)
     shown = [
         [*row, wandb.Image(image), wandb.Image(overlay(image, heat))]
         for row, image, heat in zip(rows, grey, heats, strict=True)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from brain_tumor.evaluation.explain.saliency import as_maps, map_layer, saliency
+from brain_tumor.evaluation.explain.saliency import feature_map_layer, saliency, to_feature_maps
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.models.timm_backbone import timm_backbone
 
@@ -11,19 +11,19 @@ SIDE, PATCH = 64, 16
 
 
 class Attend(nn.Module):
-    """A block in which the class token adds up what it finds in the patches; nothing else happens."""
+    """A block that adds the mean of the patches to the class token."""
 
     def __init__(self):
         super().__init__()
         self.norm1 = nn.Identity()
 
     def forward(self, tokens):
-        seen = self.norm1(tokens)
-        return torch.cat([tokens[:, :1] + seen[:, 1:].mean(1, keepdim=True), tokens[:, 1:]], dim=1)
+        normed = self.norm1(tokens)
+        return torch.cat([tokens[:, :1] + normed[:, 1:].mean(1, keepdim=True), tokens[:, 1:]], dim=1)
 
 
-class HandMade(nn.Module):
-    """A transformer of which everything is known: its logits are the mean brightness, and its opposite."""
+class BrightnessTransformer(nn.Module):
+    """A transformer with known weights: its logits are the mean brightness and its negative."""
 
     def __init__(self, channels=3):
         super().__init__()
@@ -52,45 +52,46 @@ def planted(place):
 
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (3, 1)])
 @pytest.mark.parametrize("method", ["hirescam", "gradcam"])
-def test_tokens_point_at_the_patch_that_decides(place, method):
-    [heat] = saliency(HandMade(), planted(place), torch.tensor([0]), method).numpy()
+def test_maps_of_tokens_highlight_the_deciding_patch(place, method):
+    [heatmap] = saliency(BrightnessTransformer(), planted(place), torch.tensor([0]), method).numpy()
 
-    y, x = np.unravel_index(heat.argmax(), heat.shape)
+    y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
     assert (y // PATCH, x // PATCH) == place
-    tile = heat.reshape(4, PATCH, 4, PATCH).mean((1, 3))
+    tile = heatmap.reshape(4, PATCH, 4, PATCH).mean((1, 3))
     assert tile[place] > 0.5
     assert np.sort(tile.ravel())[-2] < 0.4
 
 
-def test_tokens_that_speak_against_a_class_light_nothing():
-    assert (saliency(HandMade(), planted((1, 1)), torch.tensor([1])) == 0).all()
+def test_tokens_against_a_class_have_empty_maps():
+    assert (saliency(BrightnessTransformer(), planted((1, 1)), torch.tensor([1])) == 0).all()
 
 
 def test_evidence_of_tokens_adds_up_to_the_logit():
-    network, images = HandMade(), torch.rand(1, 1, SIDE, SIDE)
-    seen = []
-    network.blocks[0].norm1.register_forward_hook(lambda *call: seen.append(call[2]))
+    network, images = BrightnessTransformer(), torch.rand(1, 1, SIDE, SIDE)
+    outputs = []
+    network.blocks[0].norm1.register_forward_hook(lambda *call: outputs.append(call[2]))
     logit = network(images)[0, 0]
-    [gradient] = torch.autograd.grad(logit, seen[0])
+    [gradient] = torch.autograd.grad(logit, outputs[0])
 
-    torch.testing.assert_close(as_maps(seen[0] * gradient, network).sum(), logit)
+    torch.testing.assert_close(to_feature_maps(outputs[0] * gradient, network).sum(), logit)
 
 
-def test_a_layer_norm_hides_what_enters_it():
-    """Euler: scaling a place's features changes nothing behind a norm, so features times gradient are nothing there."""
+def test_evidence_before_a_layer_norm_vanishes():
+    """Euler: a norm's output does not change with the scale of its input, so features × gradient sum to 0 there."""
     torch.manual_seed(0)
     swin = timm_backbone("swin_tiny_patch4_window7_224", 3, SIDE, pretrained=False).eval()
-    seen = []
-    swin.layers.register_forward_hook(lambda *call: seen.append(call[2]))
-    swin.norm.register_forward_hook(lambda *call: seen.append(call[2]))
+    outputs = []
+    swin.layers.register_forward_hook(lambda *call: outputs.append(call[2]))
+    swin.norm.register_forward_hook(lambda *call: outputs.append(call[2]))
     evidence = swin(torch.randn(1, 3, SIDE, SIDE))[0, 1] - swin.head.fc.bias[1]
     before, behind = (
-        (each * gradient).sum(-1) for each, gradient in zip(seen, torch.autograd.grad(evidence, seen), strict=True)
+        (output * gradient).sum(-1)
+        for output, gradient in zip(outputs, torch.autograd.grad(evidence, outputs), strict=True)
     )
 
     assert before.abs().max() < 1e-3 * behind.abs().max()
     torch.testing.assert_close(behind.sum(), evidence, rtol=1e-3, atol=1e-4)
-    assert map_layer(swin) is swin.norm
+    assert feature_map_layer(swin) is swin.norm
 
 
 @pytest.mark.parametrize(
@@ -104,27 +105,27 @@ def test_a_layer_norm_hides_what_enters_it():
         ("resnet10t", "layer4"),
     ],
 )
-def test_each_kind_has_its_layer_and_a_map(name, layer):
+def test_each_kind_of_network_has_a_layer_and_maps(name, layer):
     torch.manual_seed(0)
     network = timm_backbone(name, 3, SIDE, pretrained=False).eval()
     images = torch.randn(2, 3, SIDE, SIDE)
-    seen = []
-    found = map_layer(network)
-    hook = found.register_forward_hook(lambda *call: seen.append(call[2]))
-    found_classes = network(images).argmax(1)
+    outputs = []
+    selected = feature_map_layer(network)
+    hook = selected.register_forward_hook(lambda *call: outputs.append(call[2]))
+    predicted = network(images).argmax(1)
     hook.remove()
 
-    heats = saliency(network, images, found_classes)
+    heats = saliency(network, images, predicted)
 
-    assert found is network.get_submodule(layer)
-    maps = as_maps(seen[0], network)
+    assert selected is network.get_submodule(layer)
+    maps = to_feature_maps(outputs[0], network)
     assert maps.shape[0] == 2
     assert maps.shape[2] == maps.shape[3]
     assert heats.amax((1, 2)).tolist() == pytest.approx([1, 1])
 
 
-def test_a_transformer_looks_at_the_square_it_learnt_to_find():
-    """Of timm's, with two blocks and averaged tokens, trained for seconds."""
+def test_maps_of_a_trained_transformer_highlight_the_square():
+    """timm's transformer with two blocks and averaged tokens, trained for seconds."""
     from timm.models.vision_transformer import VisionTransformer
 
     torch.manual_seed(0)
@@ -153,25 +154,25 @@ def test_a_transformer_looks_at_the_square_it_learnt_to_find():
     assert (tiles.argmax(1) == places[1::2]).float().mean() > 0.9
 
 
-def test_what_is_no_map_is_told():
-    network = HandMade()
+def test_outputs_without_locations():
+    network = BrightnessTransformer()
 
-    assert as_maps(torch.zeros(2, 18, 3), network) is None  # 17 patches are no square
-    assert as_maps(torch.zeros(2, 3), network) is None
-    assert as_maps((torch.zeros(2, 17, 3),), network) is None
-    assert as_maps(torch.zeros(2, 17, 3), nn.Linear(3, 3)) is None
-    assert map_layer(nn.Linear(3, 3)) is None
-    assert as_maps(torch.zeros(2, 17, 3), network).shape == (2, 3, 4, 4)
+    assert to_feature_maps(torch.zeros(2, 18, 3), network) is None  # 17 patches are no square
+    assert to_feature_maps(torch.zeros(2, 3), network) is None
+    assert to_feature_maps((torch.zeros(2, 17, 3),), network) is None
+    assert to_feature_maps(torch.zeros(2, 17, 3), nn.Linear(3, 3)) is None
+    assert feature_map_layer(nn.Linear(3, 3)) is None
+    assert to_feature_maps(torch.zeros(2, 17, 3), network).shape == (2, 3, 4, 4)
 
 
-def test_a_network_without_a_known_map_gets_the_gradient():
+def test_a_network_without_a_known_feature_map_uses_the_gradient():
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     images = torch.zeros(1, 1, 4, 4)
 
-    [heat] = saliency(network, images, torch.tensor([1]))
+    [heatmap] = saliency(network, images, torch.tensor([1]))
 
     weights = network[1].weight[1].abs().reshape(4, 4)
-    torch.testing.assert_close(heat, (weights / weights.max()).detach())
+    torch.testing.assert_close(heatmap, (weights / weights.max()).detach())
 
 
 def test_grad_cam_is_hirescam_where_the_head_averages_and_not_elsewhere():

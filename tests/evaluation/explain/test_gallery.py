@@ -6,17 +6,17 @@ import pytest
 from factories import predictions
 
 from brain_tumor.evaluation.explain.gallery import (
+    error_records,
+    errors_figure,
     example_rows,
     examples_figure,
-    failures,
-    failures_figure,
     with_nearest,
 )
 
 
 @pytest.fixture(scope="module")
 def table():
-    """Ten images of four classes, of which two are wrong, the second surely."""
+    """Ten images of four classes; two are wrong, the second of them with high confidence."""
     p = np.full((10, 4), 0.1)
     labels = np.arange(10) % 4
     p[np.arange(10), labels] = 0.7
@@ -30,7 +30,7 @@ def samples():
     return pd.DataFrame({"sample_id": ["t0", "t1", "t2"], "label": ["pituitary", "no_tumor", "glioma"]})
 
 
-def drawn(n, side=16):
+def images_and_maps(n, side=16):
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (n, side, side), np.uint8), rng.random((n, side, side), np.float32)
 
@@ -39,8 +39,8 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def test_failures_are_told_with_their_nearest(table, samples):
-    rows = with_nearest(failures(table), samples, np.array([[1, 0], [2, 1]]), np.array([[0.98, 0.5], [0.7, 0.6]]))
+def test_records_name_the_nearest_training_images(table, samples):
+    rows = with_nearest(error_records(table), samples, np.array([[1, 0], [2, 1]]), np.array([[0.98, 0.5], [0.7, 0.6]]))
 
     assert [(row["sample_id"], row["prediction"], row["group"]) for row in rows] == [
         ("6", "pituitary", "patient 3"),
@@ -53,11 +53,11 @@ def test_failures_are_told_with_their_nearest(table, samples):
     assert json.loads(json.dumps(rows)) == rows
 
 
-def test_a_line_shows_picture_evidence_and_neighbours(table, samples):
-    rows = with_nearest(failures(table), samples, np.array([[1, 0], [2, 1]]), np.array([[0.98, 0.5], [0.7, 0.6]]))
-    images, heats = drawn(2)
+def test_a_line_has_image_map_and_neighbours(table, samples):
+    rows = with_nearest(error_records(table), samples, np.array([[1, 0], [2, 1]]), np.array([[0.98, 0.5], [0.7, 0.6]]))
+    images, maps = images_and_maps(2)
 
-    figure = failures_figure(rows, images, heats, np.stack([images, images], axis=1))
+    figure = errors_figure(rows, images, maps, np.stack([images, images], axis=1))
 
     assert len(figure.axes) == 2 * 5
     assert sum(bool(axes.images) for axes in figure.axes) == 8
@@ -70,37 +70,37 @@ def test_a_line_shows_picture_evidence_and_neighbours(table, samples):
     assert "true: no_tumor\npredicted: pituitary\nconfidence: 97.0%\ngroup: patient 3" in texts(figure)[0]
 
 
-def test_without_neighbours_or_errors_there_is_less_to_show(table):
-    images, heats = drawn(2)
+def test_figure_without_neighbours_or_errors(table):
+    images, maps = images_and_maps(2)
 
-    assert len(failures_figure(failures(table), images, heats).axes) == 2 * 3
-    assert failures_figure([], images[:0], heats[:0]) is None
+    assert len(errors_figure(error_records(table), images, maps).axes) == 2 * 3
+    assert errors_figure([], images[:0], maps[:0]) is None
 
 
-def test_examples_are_drawn_of_every_class_and_outlined(table):
+def test_examples_of_every_class_with_mask_outlines(table):
     rows = example_rows(table, per_class=2)
     assert table.labels[rows].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    images, heats = drawn(8)
+    images, maps = images_and_maps(8)
     masks = np.zeros((8, 16, 16), bool)
     masks[5, 4:9, 4:9] = True
 
-    figure = examples_figure(table, rows, images, heats, masks)
+    figure = examples_figure(table, rows, images, maps, masks)
 
     assert [text for text in texts(figure) if text] == list(table.classes)
-    shown = [axes for axes in figure.axes if axes.images]
-    assert len(shown) == 16
-    outlined = [number for number, axes in enumerate(shown) if axes.collections]
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert len(drawn) == 16
+    outlined = [number for number, axes in enumerate(drawn) if axes.collections]
     assert outlined == [10, 11]
-    captions = [axes.get_xlabel() for axes in shown if axes.get_xlabel()]
+    captions = [axes.get_xlabel() for axes in drawn if axes.get_xlabel()]
     assert sum(caption.startswith("✗") for caption in captions) == (np.isin(rows, [3, 6])).sum()
 
 
 def test_classes_may_have_fewer_examples_or_none():
-    few = predictions(np.array([0, 0, 2]), np.eye(4)[[0, 0, 2]])
-    rows = example_rows(few, per_class=3)
-    images, heats = drawn(3)
+    table = predictions(np.array([0, 0, 2]), np.eye(4)[[0, 0, 2]])
+    rows = example_rows(table, per_class=3)
+    images, maps = images_and_maps(3)
 
-    figure = examples_figure(few, rows, images, heats)
+    figure = examples_figure(table, rows, images, maps)
 
     assert len(rows) == 3
     assert sum(bool(axes.images) for axes in figure.axes) == 6

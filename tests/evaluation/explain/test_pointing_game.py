@@ -5,16 +5,16 @@ import pytest
 from factories import predictions
 
 from brain_tumor.data.masks import head_mask
-from brain_tumor.evaluation.explain.pointing_game import pointing, recognised_tumours
+from brain_tumor.evaluation.explain.pointing_game import correctly_classified_tumours, evaluate_pointing
 
 SIDE = 56  # 15 / 224 of it are 3.75 px
 
 
 def head(n=1):
     """A head of 40 × 40 pixels, 8 from each border."""
-    squares = np.zeros((n, SIDE, SIDE), np.uint8)
-    squares[:, 8:48, 8:48] = 120
-    return squares
+    images = np.zeros((n, SIDE, SIDE), np.uint8)
+    images[:, 8:48, 8:48] = 120
+    return images
 
 
 def mask(top=12, left=12, side=8, n=1):
@@ -24,42 +24,44 @@ def mask(top=12, left=12, side=8, n=1):
 
 
 def peak(y, x):
-    heat = np.zeros((1, SIDE, SIDE), np.float32)
-    heat[0, y, x] = 1
-    return heat
+    saliency_map = np.zeros((1, SIDE, SIDE), np.float32)
+    saliency_map[0, y, x] = 1
+    return saliency_map
 
 
 @pytest.mark.parametrize(
     ("place", "exact", "near"), [((15, 15), 1, 1), ((15, 22), 0, 1), ((15, 23), 0, 0), ((40, 40), 0, 0)]
 )
 def test_a_maximum_hits_inside_or_within_the_tolerance(place, exact, near):
-    document = pointing(peak(*place), mask(), head(), np.array([0]), resamples=10)
+    document = evaluate_pointing(peak(*place), mask(), head(), np.array([0]), resamples=10)
 
     assert document["pointing_exact"]["value"] == exact
     assert document["pointing"]["value"] == near
     assert document["tolerance_px"] == 3.8
 
 
-def test_overlap_is_that_of_as_many_pixels():
-    heat = mask(12, 16).astype(np.float32)  # half of it lies inside
+def test_iou_uses_as_many_pixels_as_the_mask_has():
+    half_inside = mask(12, 16).astype(np.float32)
 
-    document = pointing(heat, mask(), head(), np.array([0]), resamples=10)
+    document = evaluate_pointing(half_inside, mask(), head(), np.array([0]), resamples=10)
 
     assert document["iou"]["value"] == pytest.approx(32 / 96)
-    assert pointing(mask().astype(np.float32), mask(), head(), np.array([0]), resamples=10)["iou"]["value"] == 1
+    assert (
+        evaluate_pointing(mask().astype(np.float32), mask(), head(), np.array([0]), resamples=10)["iou"]["value"] == 1
+    )
 
 
-def test_flat_maps_miss_and_overlap_with_nothing_that_is_not_lit():
-    for heat in (np.zeros((1, SIDE, SIDE), np.float32), peak(40, 40)):
-        document = pointing(heat, mask(0, 0), head(), np.array([0]), resamples=10)
+def test_constant_maps_miss_and_zero_pixels_do_not_overlap():
+    for saliency_map in (np.zeros((1, SIDE, SIDE), np.float32), peak(40, 40)):
+        document = evaluate_pointing(saliency_map, mask(0, 0), head(), np.array([0]), resamples=10)
         assert document["pointing"]["value"] == document["iou"]["value"] == 0
 
 
-def test_chance_is_what_random_points_and_pixels_in_the_head_earn():
+def test_chance_equals_the_mean_of_random_points_and_pixels_in_the_head():
     rng = np.random.default_rng(0)
-    shown, masks = head(), mask(20, 20, 12)
-    document = pointing(peak(9, 9), masks, shown, np.array([0]), resamples=10)
-    inside = np.flatnonzero(head_mask(shown[0]))
+    images, masks = head(), mask(20, 20, 12)
+    document = evaluate_pointing(peak(9, 9), masks, images, np.array([0]), resamples=10)
+    inside = np.flatnonzero(head_mask(images[0]))
 
     hits = masks[0].ravel()[rng.choice(inside, 20_000)].mean()
     overlaps = []
@@ -73,19 +75,19 @@ def test_chance_is_what_random_points_and_pixels_in_the_head_earn():
     assert document["pointing"]["chance"] > document["pointing_exact"]["chance"]
 
 
-def test_the_middle_is_a_baseline_of_its_own():
+def test_the_centre_of_the_image_is_a_baseline():
     central, aside = mask(24, 24), mask()
 
     for masks, hit in ((central, 1), (aside, 0)):
-        document = pointing(peak(9, 9), masks, head(), np.array([0]), resamples=10)
+        document = evaluate_pointing(peak(9, 9), masks, head(), np.array([0]), resamples=10)
         assert document["pointing_exact"]["centre"] == hit
-    assert pointing(peak(9, 9), central, head(), np.array([0]), resamples=10)["iou"]["centre"] > 0.6
+    assert evaluate_pointing(peak(9, 9), central, head(), np.array([0]), resamples=10)["iou"]["centre"] > 0.6
 
 
 def test_intervals_draw_whole_groups():
-    heats = np.concatenate([peak(15, 15)] * 20 + [peak(40, 40)] * 20)
+    maps = np.concatenate([peak(15, 15)] * 20 + [peak(40, 40)] * 20)
     alone, grouped = (
-        pointing(heats, mask(n=40), head(40), groups, resamples=500)["pointing"]
+        evaluate_pointing(maps, mask(n=40), head(40), groups, resamples=500)["pointing"]
         for groups in (np.arange(40), np.arange(40) // 10 + 3)
     )
 
@@ -96,8 +98,8 @@ def test_intervals_draw_whole_groups():
 def test_empty_masks_are_left_out():
     masks = np.concatenate([mask(), np.zeros_like(mask())])
 
-    document = pointing(np.concatenate([peak(15, 15)] * 2), masks, head(2), np.array([0, 1]), resamples=10)
-    nothing = pointing(peak(15, 15), masks[1:], head(), np.array([0]), resamples=10)
+    document = evaluate_pointing(np.concatenate([peak(15, 15)] * 2), masks, head(2), np.array([0, 1]), resamples=10)
+    nothing = evaluate_pointing(peak(15, 15), masks[1:], head(), np.array([0]), resamples=10)
 
     assert (document["images"], document["groups"], document["pointing"]["value"]) == (1, 1, 1)
     assert nothing["images"] == 0
@@ -105,10 +107,10 @@ def test_empty_masks_are_left_out():
     assert json.loads(json.dumps(document)) == document
 
 
-def test_only_recognised_tumours_are_asked_about():
+def test_only_correctly_classified_tumours_are_selected():
     labels = np.array([0, 1, 2, 3])  # the third is healthy
     p = np.eye(4)[[0, 0, 2, 3]]
 
-    assert recognised_tumours(predictions(labels, p)).tolist() == [0, 3]
+    assert correctly_classified_tumours(predictions(labels, p)).tolist() == [0, 3]
     both = predictions(np.array([0, 1]), np.eye(2), names=("a", "b"))
-    assert recognised_tumours(both).tolist() == [0, 1]
+    assert correctly_classified_tumours(both).tolist() == [0, 1]

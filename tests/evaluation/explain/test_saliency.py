@@ -26,7 +26,7 @@ def planted(count, seed):
 
 @pytest.fixture(scope="module")
 def finder():
-    """A network that has learnt to tell images with a square from those without."""
+    """A network trained to distinguish images with and without a bright square."""
     torch.manual_seed(0)
     network = SmallCNN(2, widths=(8, 16, 16), dropout=0.0)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
@@ -39,7 +39,7 @@ def finder():
     return network.eval()
 
 
-def test_it_points_at_what_decides(finder):
+def test_maps_highlight_the_deciding_pixels(finder):
     images, classes, corners = planted(40, 2)
     with torch.no_grad():
         assert (finder(images).argmax(1) == classes).float().mean() > 0.95
@@ -58,28 +58,28 @@ def test_it_points_at_what_decides(finder):
     assert np.mean(near) > 0.9
 
 
-def test_it_depends_on_the_weights(finder):
-    """Adebayo et al. 2018: a map that stays when the weights are random shows the image, not the network."""
+def test_maps_depend_on_the_weights(finder):
+    """Adebayo et al. 2018: a map that does not change with random weights shows the image, not the network."""
     torch.manual_seed(5)
-    stranger = SmallCNN(2, widths=(8, 16, 16), dropout=0.0)
+    untrained = SmallCNN(2, widths=(8, 16, 16), dropout=0.0)
     images, classes, _ = planted(20, 3)
 
-    learnt, random = (saliency(network, images, classes).flatten(1).numpy() for network in (finder, stranger))
+    learnt, random = (saliency(network, images, classes).flatten(1).numpy() for network in (finder, untrained))
 
     correlations = [np.corrcoef(pair)[0, 1] for pair in zip(learnt[1::2], random[1::2], strict=True)]
-    assert np.mean(correlations) < 0.8  # both look where it is bright, but not alike
+    assert np.mean(correlations) < 0.8  # both highlight bright pixels, but differently
 
 
-def test_a_head_that_uses_nothing_has_empty_maps(finder):
+def test_a_head_of_zero_weights_has_empty_maps(finder):
     images, classes, _ = planted(4, 6)
-    blind = copy.deepcopy(finder)
-    nn.init.zeros_(blind.head.weight)
+    zero_head = copy.deepcopy(finder)
+    nn.init.zeros_(zero_head.head.weight)
 
     assert saliency(finder, images, classes).amax((1, 2))[1::2].tolist() == pytest.approx([1, 1])
-    assert (saliency(blind, images, classes) == 0).all()
+    assert (saliency(zero_head, images, classes) == 0).all()
 
 
-def test_it_depends_on_the_class(finder):
+def test_maps_depend_on_the_class(finder):
     images, classes, _ = planted(8, 4)
 
     assert not torch.allclose(saliency(finder, images, classes), saliency(finder, images, 1 - classes))
@@ -101,7 +101,7 @@ def test_it_depends_on_the_class(finder):
 def test_every_kind_of_network_has_maps(network):
     model = network().train()
     for parameter in model.parameters():
-        parameter.requires_grad_(False)  # as a frozen backbone
+        parameter.requires_grad_(False)  # like a frozen backbone
     channels = len(model.pretrained_cfg["mean"])
     images = torch.randn(2, channels, SIZE, SIZE)
 
@@ -116,25 +116,25 @@ def test_every_kind_of_network_has_maps(network):
 
 
 def test_evidence_adds_up_to_the_logit():
-    """HiResCAM on averaged features sums to the logit without its bias: nothing is hidden, nothing is made up."""
+    """HiResCAM on averaged features sums to the logit without its bias."""
     torch.manual_seed(0)
     model = timm_backbone("resnet10t", 3, SIZE, pretrained=False).eval()
     images = torch.randn(1, 3, SIZE, SIZE)
-    seen = []
-    model.layer4.register_forward_hook(lambda *call: seen.append(call[2]))
+    outputs = []
+    model.layer4.register_forward_hook(lambda *call: outputs.append(call[2]))
     evidence = model(images)[0] - model.fc.bias
-    chosen = evidence.argmax()
-    [gradient] = torch.autograd.grad(evidence[chosen], seen[0])
+    label = evidence.argmax()
+    [gradient] = torch.autograd.grad(evidence[label], outputs[0])
 
-    found = saliency(model, images, chosen[None])
+    heatmap = saliency(model, images, label[None])
 
-    products = (seen[0] * gradient).sum(1)
-    torch.testing.assert_close(products.sum(), evidence[chosen], rtol=1e-4, atol=1e-5)
+    products = (outputs[0] * gradient).sum(1)
+    torch.testing.assert_close(products.sum(), evidence[label], rtol=1e-4, atol=1e-5)
     enlarged = nn.functional.interpolate(products.relu()[:, None], (SIZE, SIZE), mode="bilinear")[:, 0]
-    torch.testing.assert_close(found, (enlarged / enlarged.max()).detach())
+    torch.testing.assert_close(heatmap, (enlarged / enlarged.max()).detach())
 
 
-def test_overlay_keeps_grey_where_nothing_speaks():
+def test_overlay_keeps_grey_where_the_map_is_zero():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8)
     heat = np.zeros((8, 8), np.float32)
     heat[2, 3] = 1

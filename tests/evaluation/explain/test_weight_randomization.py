@@ -7,8 +7,12 @@ import torch
 from scipy.stats import spearmanr
 
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.evaluation.explain.saliency import heat_maps
-from brain_tumor.evaluation.explain.weight_randomization import randomised, sanity, similarity
+from brain_tumor.evaluation.explain.saliency import saliency_maps
+from brain_tumor.evaluation.explain.weight_randomization import (
+    map_similarity,
+    progressively_randomized,
+    weight_randomization_test,
+)
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.models.timm_backbone import timm_backbone
 
@@ -24,13 +28,13 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (6, 64, 64), np.uint8)
 
 
-def test_maps_that_never_change_fail(network, images):
-    document = sanity(network, lambda _: images.astype(np.float32))
-    constant = sanity(network, lambda _: np.ones((6, 64, 64), np.float32))
+def test_maps_that_do_not_change_fail(network, images):
+    document = weight_randomization_test(network, lambda _: images.astype(np.float32))
+    constant = weight_randomization_test(network, lambda _: np.ones((6, 64, 64), np.float32))
 
     assert not document["passed"]
     assert [step["similarity"] for step in document["steps"]] == [1.0] * len(document["steps"])
-    assert "Read nothing into them" in document["verdict"]
+    assert "Do not interpret them" in document["verdict"]
     assert not constant["passed"]
 
 
@@ -38,7 +42,9 @@ def test_maps_that_never_change_fail(network, images):
 def test_maps_of_the_network_pass(method, network, images):
     classes = np.arange(6) % 3
 
-    document = sanity(network, lambda other: heat_maps(other, Normalize(), images, classes, method))
+    document = weight_randomization_test(
+        network, lambda other: saliency_maps(other, Normalize(), images, classes, method)
+    )
 
     assert document["passed"]
     assert document["steps"][-1]["similarity"] < 0.5
@@ -48,22 +54,22 @@ def test_maps_of_the_network_pass(method, network, images):
 
 def test_weights_become_random_from_the_head_down(network):
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    seen = [
+    steps = [
         (name, share, {key for key, value in copy.named_parameters() if not torch.equal(value, before[key])})
-        for name, share, copy in randomised(network)
+        for name, share, copy in progressively_randomized(network)
     ]
 
-    assert [name for name, _, _ in seen] == ["head", "stages.2.0", "stages.1.0", "stages.0.0", "stem"]
-    assert seen[0][2] == {"head.weight", "head.bias"}
-    assert all(one < other for (_, _, one), (_, _, other) in pairwise(seen))
-    assert seen[-1][1] == 1
-    assert {name for name in before if name.endswith("0.weight")} <= seen[-1][2] | {"stem.1.weight"}
+    assert [name for name, _, _ in steps] == ["head", "stages.2.0", "stages.1.0", "stages.0.0", "stem"]
+    assert steps[0][2] == {"head.weight", "head.bias"}
+    assert all(one < other for (_, _, one), (_, _, other) in pairwise(steps))
+    assert steps[-1][1] == 1
+    assert {name for name in before if name.endswith("0.weight")} <= steps[-1][2] | {"stem.1.weight"}
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
 
 
-def test_values_are_shuffled_not_drawn_anew(network):
-    *_, (_, _, copy) = randomised(network, seed=3)
+def test_values_are_shuffled(network):
+    *_, (_, _, copy) = progressively_randomized(network, seed=3)
 
     for (_, one), (_, other) in zip(network.named_parameters(), copy.named_parameters(), strict=True):
         torch.testing.assert_close(one.flatten().sort().values, other.flatten().sort().values)
@@ -71,7 +77,7 @@ def test_values_are_shuffled_not_drawn_anew(network):
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224"])
 def test_timm_networks_have_stages_too(name):
-    steps = list(randomised(timm_backbone(name, 2, 64, pretrained=False)))
+    steps = list(progressively_randomized(timm_backbone(name, 2, 64, pretrained=False)))
 
     assert len(steps) > 4
     assert steps[-1][1] == pytest.approx(1)
@@ -83,6 +89,6 @@ def test_similarity_is_spearmans():
     other = np.round(one + rng.random((4, 8, 8)), 1).astype(np.float32)
 
     expected = np.mean([spearmanr(a, b, axis=None).statistic for a, b in zip(one, other, strict=True)])
-    assert similarity(one, other) == pytest.approx(expected)
-    assert similarity(one, np.zeros_like(one)) == 0
-    assert similarity(one, -one) == pytest.approx(-1)
+    assert map_similarity(one, other) == pytest.approx(expected)
+    assert map_similarity(one, np.zeros_like(one)) == 0
+    assert map_similarity(one, -one) == pytest.approx(-1)

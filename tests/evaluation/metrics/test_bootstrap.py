@@ -6,13 +6,13 @@ import pytest
 from factories import predictions
 from scipy.stats import binomtest, bootstrap
 
-from brain_tumor.evaluation.metrics.bootstrap import group_weights, intervals, left_out
+from brain_tumor.evaluation.metrics.bootstrap import group_weights, intervals, jackknife_weights
 from brain_tumor.evaluation.metrics.estimates import evaluate, results_document
 from brain_tumor.evaluation.metrics.values import metric_values
 
 
 def simulated(n=200, group_size=1, seed=0):
-    """Groups that are right or wrong as a whole."""
+    """Groups whose images are all correct or all wrong."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(n // group_size), group_size)
     labels = rng.integers(0, 2, n)
@@ -52,15 +52,15 @@ def test_intervals_equal_those_of_scipy(name, seed):
     table = simulated(150, seed=seed)
     right = table.found == table.labels
     values = right if name == "accuracy" else np.where(right, 2 * 0.1**2, 2 * 0.9**2)
-    wanted = bootstrap((values,), np.mean, n_resamples=9999, method="BCa", random_state=0).confidence_interval
+    expected = bootstrap((values,), np.mean, n_resamples=9999, method="BCa", random_state=0).confidence_interval
 
     low, high = spans(table, resamples=9999)[name]
 
-    assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=0.0068)  # one image of 150
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.0068)  # one image of 150
 
 
 def test_skewed_statistics_are_corrected():
-    """An accuracy of 0.97 has more room below than above."""
+    """The interval of an accuracy of 0.97 is longer below than above."""
     table = simulated(100, seed=11)
     labels = table.found.copy()
     labels[:3] = 1 - labels[:3]
@@ -77,8 +77,8 @@ def test_grouped_data_have_wider_intervals():
 
 
 def test_the_jackknife_leaves_each_group_out_once():
-    [few] = left_out(np.array([0, 0, 1, 2]))
-    chunks = list(left_out(np.repeat(np.arange(10_000), 2)))
+    [few] = jackknife_weights(np.array([0, 0, 1, 2]))
+    chunks = list(jackknife_weights(np.repeat(np.arange(10_000), 2)))
 
     assert few[few[:, 0] == 0][0].tolist() == [0, 0, 1, 1]
     assert (few == 0).sum(axis=0).tolist() == [1, 1, 1, 1]
@@ -96,21 +96,21 @@ def test_undefined_metrics_are_null():
 
 
 @pytest.mark.parametrize(("right", "size"), [(True, 1), (False, 1), (True, 4)])
-def test_all_or_nothing_gets_an_exact_interval_by_groups(right, size):
-    """Twenty images of twenty, or of five, patients: what no resample can move is still not certain."""
+def test_proportions_of_0_and_1_get_an_exact_interval_by_groups(right, size):
+    """Twenty images of twenty, or of five, patients: all resamples are equal, but the proportion is uncertain."""
     labels = np.full(20, 0 if right else 1)
     groups = [f"g{n // size}" for n in range(20)]
     table = predictions(labels, np.tile([0.9, 0.1], (20, 1)), names=("no_tumor", "tumor"), groups=groups)
     n = 20 // size
-    wanted = binomtest(n if right else 0, n).proportion_ci(0.95, method="exact")
+    expected = binomtest(n if right else 0, n).proportion_ci(0.95, method="exact")
 
     found = evaluate(table, resamples=20)["accuracy"]
 
-    assert (found["ci_low"], found["ci_high"]) == pytest.approx((wanted.low, wanted.high))
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((expected.low, expected.high))
     assert found["value"] == float(right)
 
 
-def test_n_is_what_a_share_is_of():
+def test_n_is_the_denominator_of_a_share():
     table = predictions(np.array([0, 0, 0, 1]), np.eye(2)[[0, 0, 1, 1]], names=("no_tumor", "tumor"))
 
     results = evaluate(table, resamples=20)

@@ -3,8 +3,8 @@ import pytest
 from factories import predictions
 from sklearn.metrics import roc_auc_score
 
-from brain_tumor.evaluation.explain.gallery import surest_mistakes
-from brain_tumor.evaluation.metrics.curves import points_table, pr_points, reliability_points, roc_points, sides
+from brain_tumor.evaluation.explain.gallery import most_confident_errors
+from brain_tumor.evaluation.metrics.curves import one_vs_rest, points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.metrics.probability import ece
 from brain_tumor.evaluation.report import plots as figures
 
@@ -32,25 +32,27 @@ def test_reliability_points_give_the_ece(table):
 def test_thinned_curves_keep_their_area_and_ends(table):
     points = points_table(table, roc_points, limit=100)
 
-    assert set(points["class"]) == {side.name for side in sides(table)}
-    for side in sides(table):
-        curve = points[points["class"] == side.name]
+    assert set(points["class"]) == {problem.name for problem in one_vs_rest(table)}
+    for problem in one_vs_rest(table):
+        curve = points[points["class"] == problem.name]
         assert len(curve) <= 100
         assert curve[["x", "y"]].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
-        assert np.trapezoid(curve["y"], curve["x"]) == pytest.approx(roc_auc_score(side.positive, side.score), abs=0.01)
+        assert np.trapezoid(curve["y"], curve["x"]) == pytest.approx(
+            roc_auc_score(problem.positive, problem.score), abs=0.01
+        )
 
 
-def test_classes_without_images_shift_no_other():
+def test_classes_without_images_do_not_shift_others():
     table = predictions(np.array([0, 2, 0, 2]), np.eye(4)[[0, 2, 2, 2]])
 
     assert set(points_table(table, pr_points)["class"]) == {"glioma", "no_tumor", "any tumour"}
 
 
-def test_surest_mistakes_come_first(table):
-    wrong = surest_mistakes(table, limit=5)
+def test_most_confident_errors_come_first(table):
+    errors = most_confident_errors(table, limit=5)
 
-    found = table.probabilities.argmax(axis=1)
-    confidence = np.where(found != table.labels, table.probabilities.max(axis=1), 0)
-    assert wrong["probability"].tolist() == sorted(confidence, reverse=True)[:5]
-    assert (wrong["label"] != wrong["prediction"]).all()
-    assert surest_mistakes(predictions(np.array([0, 1]), np.eye(2), names=("a", "b"))).empty
+    predicted = table.probabilities.argmax(axis=1)
+    confidence = np.where(predicted != table.labels, table.probabilities.max(axis=1), 0)
+    assert errors["probability"].tolist() == sorted(confidence, reverse=True)[:5]
+    assert (errors["label"] != errors["prediction"]).all()
+    assert most_confident_errors(predictions(np.array([0, 1]), np.eye(2), names=("a", "b"))).empty

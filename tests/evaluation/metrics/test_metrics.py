@@ -26,25 +26,25 @@ def tables(draw):
 
 
 def expected(labels, p, weights, names):
-    """What scikit-learn says of the weighted sample (images of weight 0 left out)."""
+    """scikit-learn's metrics of the weighted sample; images of weight 0 are left out."""
     kept = weights > 0
     labels, p, w = labels[kept], p[kept], weights[kept]
-    found, every = p.argmax(axis=1), range(p.shape[1])
+    predicted, every = p.argmax(axis=1), range(p.shape[1])
     one_hot = np.eye(p.shape[1])[labels]
     values = {
-        "accuracy": reference.accuracy_score(labels, found, sample_weight=w),
-        "f1_macro": reference.f1_score(labels, found, average="macro", sample_weight=w, zero_division=0),
-        "balanced_accuracy": reference.balanced_accuracy_score(labels, found, sample_weight=w),
-        "mcc": reference.matthews_corrcoef(labels, found, sample_weight=w),
-        "kappa": reference.cohen_kappa_score(labels, found, sample_weight=w),
+        "accuracy": reference.accuracy_score(labels, predicted, sample_weight=w),
+        "f1_macro": reference.f1_score(labels, predicted, average="macro", sample_weight=w, zero_division=0),
+        "balanced_accuracy": reference.balanced_accuracy_score(labels, predicted, sample_weight=w),
+        "mcc": reference.matthews_corrcoef(labels, predicted, sample_weight=w),
+        "kappa": reference.cohen_kappa_score(labels, predicted, sample_weight=w),
         "nll": reference.log_loss(labels, p, sample_weight=w, labels=list(every)),
         "brier": np.average(((p - one_hot) ** 2).sum(axis=1), weights=w),
     }
     values["loss"] = values["nll"]
     for c in every:
-        positive, said, name = labels == c, found == c, names[c]
-        tp, fp = w[positive & said].sum(), w[~positive & said].sum()
-        fn, tn = w[positive & ~said].sum(), w[~positive & ~said].sum()
+        positive, called, name = labels == c, predicted == c, names[c]
+        tp, fp = w[positive & called].sum(), w[~positive & called].sum()
+        fn, tn = w[positive & ~called].sum(), w[~positive & ~called].sum()
         values |= {
             f"sensitivity/{name}": tp / (tp + fn) if tp + fn else np.nan,
             f"specificity/{name}": tn / (tn + fp) if tn + fp else np.nan,
@@ -75,24 +75,24 @@ def test_every_metric_equals_scikit_learn(table):
     labels, p, weights = table
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn warns of absent classes
-        wanted = expected(labels, p, weights, NAMES)
+        scikit_learn = expected(labels, p, weights, NAMES)
 
-    found = metric_values(predictions(labels, p), weights[None])
+    values = metric_values(predictions(labels, p), weights[None])
 
-    for name, value in wanted.items():
-        np.testing.assert_allclose(found[name][0], value, atol=1e-9, err_msg=name)
+    for name, value in scikit_learn.items():
+        np.testing.assert_allclose(values[name][0], value, atol=1e-9, err_msg=name)
 
 
 @settings(max_examples=60, deadline=None)
 @given(tables().filter(lambda table: table[1].shape[1] >= 3))
 def test_detection_is_tumour_against_healthy(table):
     labels, p, weights = table
-    tumour, said = labels != 2, p.argmax(axis=1) != 2
+    tumour, called = labels != 2, p.argmax(axis=1) != 2
     w = weights
-    tp, fp = w[tumour & said].sum(), w[~tumour & said].sum()
-    fn, tn = w[tumour & ~said].sum(), w[~tumour & ~said].sum()
+    tp, fp = w[tumour & called].sum(), w[~tumour & called].sum()
+    fn, tn = w[tumour & ~called].sum(), w[~tumour & ~called].sum()
 
-    found = metric_values(predictions(labels, p), weights[None])
+    values = metric_values(predictions(labels, p), weights[None])
 
     for name, (up, down) in {
         "sensitivity": (tp, tp + fn),
@@ -102,13 +102,15 @@ def test_detection_is_tumour_against_healthy(table):
         "accuracy": (tp + tn, tp + tn + fp + fn),
         "f1": (2 * tp, 2 * tp + fp + fn),
     }.items():
-        np.testing.assert_allclose(found[f"detection/{name}"][0], up / down if down else np.nan, atol=1e-9)
+        np.testing.assert_allclose(values[f"detection/{name}"][0], up / down if down else np.nan, atol=1e-9)
     kept = w > 0
-    np.testing.assert_allclose(found["detection/auroc"][0], area(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9)
-    np.testing.assert_allclose(found["detection/auprc"][0], precision(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9)
+    np.testing.assert_allclose(values["detection/auroc"][0], area(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9)
+    np.testing.assert_allclose(
+        values["detection/auprc"][0], precision(tumour[kept], 1 - p[kept, 2], w[kept]), atol=1e-9
+    )
 
 
-def test_many_weightings_at_once_equal_each_alone():
+def test_weightings_together_equal_each_alone():
     rng = np.random.default_rng(0)
     table = predictions(rng.integers(0, 4, 40), rng.dirichlet(np.ones(4), 40))
     weights = rng.integers(0, 3, (5, 40)).astype(float)
@@ -124,29 +126,29 @@ def test_ece_by_hand():
     """Two bins: 0.62 (three images, two right) and 0.93 (one image, right)."""
     p = np.array([[0.62, 0.38], [0.62, 0.38], [0.38, 0.62], [0.07, 0.93]])
 
-    found = metric_values(predictions(np.array([0, 1, 1, 1]), p, names=("a", "b")), np.ones((1, 4)))
+    values = metric_values(predictions(np.array([0, 1, 1, 1]), p, names=("a", "b")), np.ones((1, 4)))
 
     assert ECE_BINS == 15
-    assert found["ece"][0] == pytest.approx((abs(2 - 3 * 0.62) + abs(1 - 0.93)) / 4)
-    assert "detection/auroc" not in found
+    assert values["ece"][0] == pytest.approx((abs(2 - 3 * 0.62) + abs(1 - 0.93)) / 4)
+    assert "detection/auroc" not in values
 
 
-def test_impossible_label_costs_much_but_not_infinity():
-    found = metric_values(predictions(np.array([0]), np.array([[0.0, 1.0]])), np.ones((1, 1)))
+def test_nll_of_probability_zero_is_finite():
+    values = metric_values(predictions(np.array([0]), np.array([[0.0, 1.0]])), np.ones((1, 1)))
 
-    assert 700 < found["nll"][0] < 800
+    assert 700 < values["nll"][0] < 800
 
 
 def test_bins_of_equal_mass_by_hand():
-    """Thirty images of thirty confidences: each bin holds two."""
+    """Thirty images of thirty confidences: two per bin."""
     top = np.linspace(0.6, 0.89, 30)
     labels = (np.arange(30) % 3 == 0).astype(int)
     table = predictions(labels, np.stack([top, 1 - top], axis=1), names=("a", "b"))
 
-    found = metric_values(table, np.ones((1, 30)))
+    values = metric_values(table, np.ones((1, 30)))
 
     gaps = ((labels == 0) - top).reshape(15, 2).sum(axis=1)
-    assert found["ece_mass"][0] == pytest.approx(np.abs(gaps).sum() / 30)
+    assert values["ece_mass"][0] == pytest.approx(np.abs(gaps).sum() / 30)
 
 
 def test_equal_confidences_share_a_bin():
@@ -175,12 +177,12 @@ def test_recalibration_equals_logistic_regression(slope):
     for row in range(2):
         fitted = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], positive, sample_weight=weights[row])
         assert slopes[row] == pytest.approx(fitted.coef_[0, 0], rel=1e-4)
-        shifted = 1 / (1 + np.exp(-logit - intercepts[row]))  # at the best shift the mean is right
+        shifted = 1 / (1 + np.exp(-logit - intercepts[row]))  # at the optimum the mean is the share of positives
         assert np.average(shifted, weights=weights[row]) == pytest.approx(np.average(positive, weights=weights[row]))
 
 
 @pytest.mark.parametrize("positive", [[True] * 6, [False] * 6, [False] * 3 + [True] * 3])
-def test_recalibration_is_undefined_where_no_slope_is_best(positive):
+def test_recalibration_is_undefined_without_an_optimal_slope(positive):
     slope, _ = recalibration(np.array(positive), np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8]), np.ones((1, 6)))
 
     assert np.isnan(slope[0])

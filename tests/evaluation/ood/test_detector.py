@@ -1,4 +1,4 @@
-"""The detector against independent references, and what must hold whatever it is fitted on."""
+"""The OOD detector against independent references, and properties of every fit."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn.covariance import LedoitWolf
 
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.ood.detector import OODDetector, energy
-from brain_tumor.evaluation.ood.fit import fit_ood_detector, normal_of, rejected_shares
+from brain_tumor.evaluation.ood.fit import fit_normal, fit_ood_detector, rejected_shares
 
 CLASSES = 3
 
@@ -28,90 +28,91 @@ def fit(count=300, width=20, reject_share=0.05):
     return fit_ood_detector(*scans(count, width), reject_share=reject_share)
 
 
-def scikit_learns(features, asked):
-    """Mahalanobis distance over √D with the covariance of features in their standard deviations, or the median one."""
+def reference_distance(features, queries):
+    """Mahalanobis distance over √D, of features divided by their standard deviations or the median of these."""
     scale = np.maximum(features.std(axis=0), np.median(features.std(axis=0)))
-    scaled, other = ((some - features.mean(axis=0)) / scale for some in (features, asked))
+    scaled, other = ((values - features.mean(axis=0)) / scale for values in (features, queries))
     squared = LedoitWolf(assume_centered=True).fit(scaled).mahalanobis(other)
     return np.sqrt(squared / features.shape[1])
 
 
 class TestDistance:
     @pytest.mark.parametrize(("count", "width"), [(200, 20), (60, 90), (128, 128), (100, 1000)])
-    def test_is_scikit_learns(self, count, width):
-        """Where no more than 128 directions are known, nothing is left out."""
-        features, asked = scans(count, width)[0], scans(50, width, seed=1)[0]
+    def test_equals_scikit_learn(self, count, width):
+        """With at most 128 principal directions the covariance is complete."""
+        features, queries = scans(count, width)[0], scans(50, width, seed=1)[0]
 
-        assert normal_of(features).distance(asked) == pytest.approx(scikit_learns(features, asked), rel=1e-3)
+        assert fit_normal(features).distance(queries) == pytest.approx(reference_distance(features, queries), rel=1e-3)
 
-    def test_of_wide_features_is_near_it(self):
+    def test_of_wide_features_is_close_to_scikit_learn(self):
         features = scans(900, 300)[0]
-        asked = np.concatenate([scans(100, 300, seed=1)[0], scans(100, 300, seed=2)[0] * 1.5])
-        normal = normal_of(features)
+        queries = np.concatenate([scans(100, 300, seed=1)[0], scans(100, 300, seed=2)[0] * 1.5])
+        normal = fit_normal(features)
 
         assert normal.directions.shape == (300, 128)
         np.testing.assert_allclose(normal.directions.T @ normal.directions, np.eye(128), atol=1e-8)
-        assert np.corrcoef(normal.distance(asked), scikit_learns(features, asked))[0, 1] > 0.9
+        assert np.corrcoef(normal.distance(queries), reference_distance(features, queries))[0, 1] > 0.9
 
-    def test_does_not_change_with_the_units_of_features(self):
-        features, asked = scans(200)[0], scans(50, seed=1)[0]
+    def test_does_not_depend_on_the_units_of_features(self):
+        features, queries = scans(200)[0], scans(50, seed=1)[0]
         shift = np.linspace(-5, 5, 20)
 
-        moved = normal_of(7 * features + shift).distance(7 * asked + shift)
+        moved = fit_normal(7 * features + shift).distance(7 * queries + shift)
 
-        assert moved == pytest.approx(normal_of(features).distance(asked), rel=1e-3)
+        assert moved == pytest.approx(fit_normal(features).distance(queries), rel=1e-3)
 
-    def test_of_channels_that_hardly_speak_is_not_what_rounding_makes_of_them(self):
-        features, asked = scans(200)[0], scans(50, seed=1)[0]
-        features[:, 0], asked[:, 0] = 0.5, 0.5
-        rounded = asked.copy()
+    def test_is_not_dominated_by_rounding_in_channels_of_low_variance(self):
+        features, queries = scans(200)[0], scans(50, seed=1)[0]
+        features[:, 0], queries[:, 0] = 0.5, 0.5
+        rounded = queries.copy()
         rounded[:, 0] += 1e-3
-        normal = normal_of(features)
+        normal = fit_normal(features)
 
-        assert normal.distance(rounded) == pytest.approx(normal.distance(asked), rel=0.05)
+        assert normal.distance(rounded) == pytest.approx(normal.distance(queries), rel=0.05)
 
-    def test_of_features_that_never_change_is_finite(self):
-        assert np.isfinite(normal_of(np.zeros((60, 8), np.float32)).distance(np.eye(8, dtype=np.float32))).all()
+    def test_of_constant_features_is_finite(self):
+        assert np.isfinite(fit_normal(np.zeros((60, 8), np.float32)).distance(np.eye(8, dtype=np.float32))).all()
 
 
-def test_energy_is_scipys():
+def test_energy_equals_scipy():
     logits = np.random.default_rng(0).normal(0, 100, (20, 4)).astype(np.float32)
     assert energy(logits) == pytest.approx(-logsumexp(logits.astype(float), axis=1))
 
 
-class TestGate:
+class TestDetector:
     @pytest.mark.parametrize("share", [0.05, 0.2])
     @pytest.mark.parametrize("width", [20, 100])
-    def test_turns_the_stated_share_of_new_scans_away(self, share, width):
+    def test_rejects_the_stated_share_of_new_scans(self, share, width):
         detector = fit(800, width, share).detector
         features, logits, _ = scans(4000, width, seed=5)
 
-        found = (detector.ood_score(features, logits) > 0).mean()
+        rejected = (detector.ood_score(features, logits) > 0).mean()
 
-        assert found == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / 800))
+        assert rejected == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / 800))
 
-    def test_of_its_own_scans_too_as_each_is_measured_without_its_group(self):
+    def test_rejects_the_stated_share_of_fitted_scans_out_of_fold(self):
         fitted = fit(400, 100)
         features, logits, _ = scans(400, 100)
 
-        own = fitted.detector.ood_score(features, logits)
+        in_fold = fitted.detector.ood_score(features, logits)
 
         assert (fitted.ood_score > 0).mean() == pytest.approx(0.05, abs=0.005)
-        assert (own > 0).mean() < (fitted.ood_score > 0).mean()
+        assert (in_fold > 0).mean() < (fitted.ood_score > 0).mean()
 
-    def test_does_not_know_a_scans_own_group(self):
-        """All scans of a group lie far from the others: whoever knew one of them would find the others usual."""
+    def test_distances_are_from_other_groups(self):
+        """The scans of a group lie far from all others: one of them in the fit would make the others typical."""
         features, logits, _ = scans(200, 20)
         groups = np.arange(200) // 10
         features += 3 * np.random.default_rng(1).normal(size=(20, 20)).astype(np.float32)[groups]
 
-        within, alone = (
-            fit_ood_detector(features, logits, g, reject_share=0.05).detector.usual for g in (groups, np.arange(200))
+        by_group, by_scan = (
+            fit_ood_detector(features, logits, g, reject_share=0.05).detector.statistics
+            for g in (groups, np.arange(200))
         )
 
-        assert within[0, 0] > 1.2 * alone[0, 0]
+        assert by_group[0, 0] > 1.2 * by_scan[0, 0]
 
-    def test_turns_away_what_lies_far_and_what_no_class_is_named_for(self):
+    def test_rejects_distant_features_and_low_logits(self):
         detector = fit().detector
         features, logits, _ = scans(30, seed=1)
 
@@ -119,7 +120,7 @@ class TestGate:
         assert (detector.ood_score(features, logits - 30) > 0).all()
         assert (detector.ood_score(features, logits) > 0).mean() < 0.3
 
-    def test_one_by_one_or_together(self):
+    def test_does_not_depend_on_the_batch(self):
         detector = fit().detector
         features, logits, _ = scans(12, seed=1)
 
@@ -131,21 +132,21 @@ class TestGate:
     def test_does_not_depend_on_the_order_of_classes_or_features(self):
         features, logits, groups = scans(300)
         other = fit_ood_detector(features[:, ::-1], logits[:, ::-1], groups, reject_share=0.05).detector
-        asked, named, _ = scans(40, seed=1)
+        queries, query_logits, _ = scans(40, seed=1)
 
-        found = other.ood_score(asked[:, ::-1], named[:, ::-1])
+        reordered = other.ood_score(queries[:, ::-1], query_logits[:, ::-1])
 
-        assert found == pytest.approx(fit().detector.ood_score(asked, named), abs=1e-6)
+        assert reordered == pytest.approx(fit().detector.ood_score(queries, query_logits), abs=1e-6)
 
-    def test_same_seed_same_gate(self):
+    def test_same_seed_same_bytes(self):
         assert fit().detector.to_bytes() == fit().detector.to_bytes()
 
-    def test_is_small_however_wide_the_features(self):
+    def test_size_is_limited_for_wide_features(self):
         assert len(fit(200, 2048).detector.to_bytes()) < 1.2e6
 
 
 class TestShares:
-    def test_are_those_that_fitting_found(self):
+    def test_equal_the_share_in_the_fit(self):
         features, logits, groups = scans(400)
         fitted = fit_ood_detector(features, logits, groups, reject_share=0.05)
 
@@ -166,9 +167,9 @@ class TestShares:
         assert shares[0] < shares[1] < shares[2]
 
     def test_of_too_few_are_refused(self):
-        known = scans(20)
+        few = scans(20)
         with pytest.raises(DataError, match="20 validation images in 10 groups are too few"):
-            rejected_shares(fit().detector, known[2], known[:2], known[:2])
+            rejected_shares(fit().detector, few[2], few[:2], few[:2])
 
 
 class TestFile:
@@ -187,35 +188,40 @@ class TestFile:
             (lambda arrays: arrays.pop("centre"), "cannot be read: 'centre'"),
             (lambda arrays: arrays.update(images=np.array([np.inf])), "cannot be read"),
             (lambda arrays: arrays.update(limit=np.ones(3)), "cannot be read"),
-            (lambda arrays: arrays.update(scale=arrays["scale"][:3]), "do not fit together"),
-            (lambda arrays: arrays.update(directions=arrays["directions"].T.copy()[:3]), "do not fit together"),
-            (lambda arrays: arrays.update(usual=arrays["usual"][:1]), "do not fit together"),
-            (lambda arrays: arrays.update(variances=-arrays["variances"]), "make no sense"),
-            (lambda arrays: arrays.update(rest=np.zeros(1)), "make no sense"),
-            (lambda arrays: arrays.update(limit=np.array([np.nan])), "make no sense"),
+            (lambda arrays: arrays.update(scale=arrays["scale"][:3]), "shapes of its arrays"),
+            (
+                lambda arrays: arrays.update(directions=arrays["directions"].T.copy()[:3]),
+                "shapes of its arrays",
+            ),
+            (lambda arrays: arrays.update(usual=arrays["usual"][:1]), "shapes of its arrays"),
+            (lambda arrays: arrays.update(variances=-arrays["variances"]), "not finite, or deviations"),
+            (lambda arrays: arrays.update(rest=np.zeros(1)), "not finite, or deviations"),
+            (lambda arrays: arrays.update(limit=np.array([np.nan])), "not finite, or deviations"),
         ],
     )
-    def test_that_is_spoilt(self, change, sentence):
+    def test_invalid_content_is_refused(self, change, sentence):
         arrays = load(fit().detector.to_bytes())
         change(arrays)
 
         with pytest.raises(ValueError, match=sentence):
             OODDetector.from_bytes(save(arrays))
 
-    def test_that_is_none(self):
+    def test_other_content_is_refused(self):
         with pytest.raises(ValueError, match="cannot be read"):
             OODDetector.from_bytes(b"no detector")
 
 
-class TestTooSmall:
+class TestTooFewScans:
     @pytest.mark.parametrize("count", [0, 1, 3, 12, 39])
     def test_too_few_scans(self, count):
-        sentence = rf"{count} validation images in {(count + 1) // 2} groups are too few .* 5\.0% .* takes 40 in 5\."
+        sentence = (
+            rf"{count} validation images in {(count + 1) // 2} groups are too few .* 5\.0% .* 40 images in 5 groups"
+        )
         with pytest.raises(DataError, match=sentence):
             fit(count)
 
-    def test_a_smaller_share_takes_more(self):
-        with pytest.raises(DataError, match="it takes 200 in 5"):
+    def test_a_smaller_share_needs_more_scans(self):
+        with pytest.raises(DataError, match="at least 200 images in 5 groups"):
             fit(150, reject_share=0.01)
 
     def test_too_few_groups(self):

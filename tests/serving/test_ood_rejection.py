@@ -1,4 +1,4 @@
-"""A model with a detector says which images it knows nothing of, by every engine; one without answers as before."""
+"""OOD rejection from run to answer, with every engine; models without an OOD detector reject nothing."""
 
 import json
 import shutil
@@ -41,24 +41,24 @@ def rewrite(run, change):
 
 
 class TestRun:
-    def test_keeps_its_gate_and_what_it_says_of_each_scan(self, gated):
+    def test_writes_the_detector_and_the_score_of_each_scan(self, gated):
         for split in ("val", "test"):
-            found = table(gated, split)
-            assert found.columns[-2:].tolist() == ["rejected", "ood_score"]
-            assert found["rejected"].tolist() == (found["ood_score"] > 0).tolist()
+            predictions = table(gated, split)
+            assert predictions.columns[-2:].tolist() == ["rejected", "ood_score"]
+            assert predictions["rejected"].tolist() == (predictions["ood_score"] > 0).tolist()
         detector = OODDetector.from_bytes((gated / "ood_detector.safetensors").read_bytes())
         assert detector.images == len(table(gated, "val"))
 
-    def test_tells_how_many_scans_are_turned_away(self, gated):
-        found = json.loads((gated / "results.json").read_text())["ood_rejection"]
+    def test_states_the_share_of_rejected_scans(self, gated):
+        rejection = json.loads((gated / "results.json").read_text())["ood_rejection"]
 
-        assert found["asked"] == 0.05
+        assert rejection["target"] == 0.05
         for split in ("val", "test"):
-            assert found[split]["n"] == len(table(gated, split))
-            assert found[split]["value"] == pytest.approx(table(gated, split)["rejected"].mean())
-        assert 0 < found["val"]["value"] <= 0.05
+            assert rejection[split]["n"] == len(table(gated, split))
+            assert rejection[split]["value"] == pytest.approx(table(gated, split)["rejected"].mean())
+        assert 0 < rejection["val"]["value"] <= 0.05
 
-    def test_too_small_for_a_gate_says_so_and_does_without(self, trained):
+    def test_too_few_scans_for_a_detector_are_noted(self, trained):
         record = json.loads((trained / "run.json").read_text())
 
         assert not (trained / "ood_detector.safetensors").exists()
@@ -69,7 +69,7 @@ class TestRun:
 
 
 class TestBundle:
-    def test_holds_the_gate_and_what_it_was_set_to(self, gated):
+    def test_has_the_detector_and_its_settings(self, gated):
         config, bundle = config_of(gated), read_bundle(gated)
 
         assert config["ood_detector"] == {
@@ -77,9 +77,9 @@ class TestBundle:
         }  # fmt: skip
         assert bundle.read("ood_detector.safetensors") == (gated / "ood_detector.safetensors").read_bytes()
         card = (gated / "bundle" / "README.md").read_text()
-        assert f"A detector fitted on {bundle.ood_detector.images}\n  validation scans" in card
+        assert f"An OOD detector fitted on {bundle.ood_detector.images}\n  validation scans" in card
 
-    def test_of_before_there_were_gates_is_read_and_answers(self, gated_copy):
+    def test_without_a_detector_is_read(self, gated_copy):
         (gated_copy / "ood_detector.safetensors").unlink()
         pack(gated_copy)
         rewrite(gated_copy, lambda config: config.pop("ood_detector"))
@@ -105,20 +105,20 @@ class TestBundle:
             ),
         ],
     )
-    def test_spoilt_is_one_sentence(self, gated_copy, change, sentence):
+    def test_an_invalid_detector_is_reported_in_one_sentence(self, gated_copy, change, sentence):
         rewrite(gated_copy, lambda config: change(config["ood_detector"]))
 
-        with pytest.raises(BundleError, match=sentence) as told:
+        with pytest.raises(BundleError, match=sentence) as error:
             Predictor.load(gated_copy)
-        assert str(told.value).count("\n") == 0
+        assert str(error.value).count("\n") == 0
 
-    def test_with_another_gate_is_noticed(self, gated_copy):
+    def test_a_replaced_detector_is_detected(self, gated_copy):
         (gated_copy / "bundle" / "ood_detector.safetensors").write_bytes(b"another")
 
         with pytest.raises(BundleError, match="SHA-256 is not the one"):
             Predictor.load(gated_copy)
 
-    def test_with_an_export_of_another_network_is_told_when_it_answers(self, gated_copy, trained):
+    def test_an_export_without_features_is_refused(self, gated_copy, trained):
         path = gated_copy / "bundle" / "model.onnx"
         model = onnx.load(path)
         del model.graph.output[1]
@@ -134,7 +134,7 @@ class TestBundle:
 
 class TestAnswer:
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_is_what_the_run_said_of_each_scan(self, gated, engine):
+    def test_has_the_ood_score_of_the_run(self, gated, engine):
         expected = table(gated)
 
         answers = Predictor.load(gated, engine).batch(expected["path"], batch_size=7)
@@ -143,49 +143,49 @@ class TestAnswer:
         assert [answer.rejected for answer in answers] == [answer.ood_score > 0 for answer in answers]
 
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_knows_a_scan_from_a_white_picture(self, gated, engine):
+    def test_rejects_a_white_image_and_accepts_a_scan(self, gated, engine):
         predictor = Predictor.load(gated, engine)
 
         assert predictor(WHITE).rejected is True
         assert predictor(draw("glioma", 1000)).rejected is False
 
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_is_the_same_alone_and_among_others(self, gated, engine):
+    def test_does_not_depend_on_the_batch(self, gated, engine):
         predictor, paths = Predictor.load(gated, engine), table(gated)["path"].tolist()[:6]
 
         together = [answer.ood_score for answer in predictor.batch(paths)]
 
         assert together == pytest.approx([predictor(path).ood_score for path in paths], abs=1e-4)
 
-    def test_has_no_opinion_without_a_gate(self, trained):
+    def test_has_no_ood_score_without_a_detector(self, trained):
         answer = Predictor.load(trained)(WHITE)
 
         assert (answer.rejected, answer.ood_score) == (None, None)
 
 
 class TestExport:
-    def test_has_features_only_for_a_gate(self, gated, exported):
+    def test_has_features_only_with_a_detector(self, gated, exported):
         outputs = [
             [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output]
             for run in (gated, exported)
         ]
         assert outputs == [["logits", "features"], ["logits"]]
 
-    def test_keeps_what_the_gate_does(self, gated, exported):
+    def test_keeps_the_share_of_rejected_scans(self, gated, exported):
         for engine in ("onnxruntime", "openvino"):
             checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
-            moved = checks["rejected_after"] - checks["rejected_before"]
-            assert abs(moved) * len(table(gated, "val")) < 1.5  # one scan lies at the threshold itself
+            shift = checks["rejected_after"] - checks["rejected_before"]
+            assert abs(shift) * len(table(gated, "val")) < 1.5  # one scan lies at the limit
             assert 0 < checks["rejected_before"] <= 0.1
             assert "rejected_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
 
-    def test_is_refused_where_the_gate_turns_others_away(self, gated_copy, monkeypatch):
+    def test_is_refused_where_the_share_of_rejected_scans_changes(self, gated_copy, monkeypatch):
         monkeypatch.setattr(exporting, "SECONDS", 0.0)
         monkeypatch.setattr(exporting, "F1_DROP", 1.0)
         bundle = read_bundle(gated_copy)
         model = onnx.load_from_string(bundle.read("model.onnx"))
-        onnx_stranger = _scaled_features(model)
-        monkeypatch.setattr(exporting, "quantized", lambda *_: onnx_stranger)
+        scaled = _scaled_features(model)
+        monkeypatch.setattr(exporting, "quantized", lambda *_: scaled)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
 
         with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
@@ -226,26 +226,26 @@ class TestVerb:
         Image.fromarray(WHITE).save(root / "white.png")
         return root
 
-    def test_names_the_foreign_and_says_not_to_use_them(self, gated, folder, tmp_path, capsys):
-        found = predict([f"bundle={gated}", f"input={folder}"], tmp_path / "out")
+    def test_lists_rejected_images_with_a_warning(self, gated, folder, tmp_path, capsys):
+        predictions = predict([f"bundle={gated}", f"input={folder}"], tmp_path / "out")
 
-        assert found["rejected"].tolist() == [False, True]
-        assert found["prediction"].notna().all()
+        assert predictions["rejected"].tolist() == [False, True]
+        assert predictions["prediction"].notna().all()
         read = pd.read_csv(tmp_path / "out" / "predictions.csv")
         assert read["rejected"].tolist() == [False, True]
-        assert read["ood_score"].to_numpy() == pytest.approx(found["ood_score"].to_numpy(float))
-        shown = " ".join(capsys.readouterr().out.split())
-        assert "withheld: foreign to the model │ 1" in shown
-        assert "1 image is unlike the scans that this model knows (column foreign): do not use" in shown
+        assert read["ood_score"].to_numpy() == pytest.approx(predictions["ood_score"].to_numpy(float))
+        output = " ".join(capsys.readouterr().out.split())
+        assert "rejected as out-of-distribution │ 1" in output
+        assert "1 image is out-of-distribution (column rejected): do not use its prediction" in output
 
-    def test_says_nothing_of_them_without_a_gate(self, trained, folder, tmp_path, capsys):
-        found = predict([f"bundle={trained}", f"input={folder}"], tmp_path / "out")
+    def test_prints_no_warning_without_a_detector(self, trained, folder, tmp_path, capsys):
+        predictions = predict([f"bundle={trained}", f"input={folder}"], tmp_path / "out")
 
-        assert found["rejected"].isna().all()
-        assert "OOD" not in capsys.readouterr().out
+        assert predictions["rejected"].isna().all()
+        assert "out-of-distribution" not in capsys.readouterr().out
 
 
-def test_a_gate_needs_nothing_of_its_fitting(gated):
+def test_rejection_imports_nothing_of_fitting(gated):
     code = f"""
 import sys
 from brain_tumor import Predictor
@@ -257,13 +257,13 @@ print(*sorted(sys.modules))
     assert not {"sklearn", "torch", "matplotlib", "lightning"} & set(done.stdout.split())
 
 
-def test_a_bundle_needs_its_run_no_more(gated, tmp_path):
+def test_a_bundle_works_without_its_run(gated, tmp_path):
     moved = shutil.copytree(gated / "bundle", tmp_path / "moved")
 
     assert Predictor.load(moved)(WHITE).rejected is True
 
 
-def test_evaluation_asks_the_gate_about_foreign_images(gated, tmp_path):
+def test_evaluation_covers_ood_sets_and_the_users_images(gated, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)).save(
         tmp_path / "photos" / "a.png"
@@ -279,7 +279,7 @@ def test_evaluation_asks_the_gate_about_foreign_images(gated, tmp_path):
     assert "<h2>OOD images</h2>" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_an_empty_folder_of_foreign_images(gated, tmp_path):
+def test_an_empty_folder_of_ood_images(gated, tmp_path):
     (tmp_path / "photos").mkdir()
 
     with pytest.raises(DataError, match="photos holds no images"):

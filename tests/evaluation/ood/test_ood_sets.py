@@ -1,4 +1,4 @@
-"""OOD images: what they are said to be, and the same each time."""
+"""Sets of OOD images: content and reproducibility."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def sets(scans):
     return ood_sets(SIZE, count=10, seed=1, scans=scans)
 
 
-def test_all_are_grey_squares(sets):
+def test_all_images_are_grey_and_of_the_size(sets):
     assert list(sets) == ["photos", "anatomy", "generated body", "noise", "blank", "text", "inverted", "shuffled"]
     for name, images in sets.items():
         assert images.dtype == np.uint8
@@ -27,7 +27,7 @@ def test_all_are_grey_squares(sets):
         assert len(np.unique(images, axis=0)) == len(images)
 
 
-def test_same_seed_same_pictures(sets, scans):
+def test_same_seed_same_images(sets, scans):
     again, other = (ood_sets(SIZE, count=10, seed=seed, scans=scans) for seed in (1, 2))
 
     for name in sets:
@@ -43,7 +43,7 @@ def test_a_set_does_not_depend_on_the_others(sets):
         np.testing.assert_array_equal(images, sets[name])
 
 
-def test_those_made_of_scans_hold_what_scans_hold(sets, scans):
+def test_inverted_and_shuffled_keep_the_pixels_of_scans(sets, scans):
     histograms = {tuple(np.bincount(scan.ravel(), minlength=256)) for scan in scans}
 
     assert {tuple(np.bincount(image.ravel(), minlength=256)) for image in sets["shuffled"]} == histograms
@@ -51,24 +51,24 @@ def test_those_made_of_scans_hold_what_scans_hold(sets, scans):
     assert {(255 - image).tobytes() for image in sets["inverted"]} == {scan.tobytes() for scan in scans}
 
 
-def test_blank_is_blank_and_from_black_to_white(sets):
+def test_blank_images_range_from_black_to_white(sets):
     assert sets["blank"].std(axis=(1, 2)).max() < 15
     means = sets["blank"].mean(axis=(1, 2))
     assert means.min() < 1
     assert means.max() > 240
 
 
-def test_text_is_written_both_ways(sets):
+def test_text_is_dark_on_light_and_light_on_dark(sets):
     assert {int(np.median(page)) for page in sets["text"]} == {0, 255}
 
 
-def test_generated_bodies_lie_on_black(sets):
+def test_generated_bodies_have_a_black_background(sets):
     corners = sets["generated body"][:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.mean() < 25
     assert sets["generated body"][:, SIZE // 2 - 5 : SIZE // 2 + 5].mean() > 40
 
 
-def test_anatomy_has_as_many_pictures_as_poses():
-    found = anatomy(1000, SIZE, np.random.default_rng(0))
+def test_anatomy_has_eight_poses_per_file():
+    images = anatomy(1000, SIZE, np.random.default_rng(0))
 
-    assert len(np.unique(found, axis=0)) == len(found) == 8 * len(ANATOMY)
+    assert len(np.unique(images, axis=0)) == len(images) == 8 * len(ANATOMY)
