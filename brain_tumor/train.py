@@ -8,7 +8,6 @@ From Python::
     run.results["test"]["f1_macro"]
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,8 +71,8 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.pipelines import evaluation as conclusion
     from brain_tumor.pipelines.ood import fit_run_detector, write_predictions
     from brain_tumor.pipelines.run_facts import data_facts, model_facts
-    from brain_tumor.run_dir.record import RunRecord
-    from brain_tumor.run_dir.resume import checkpoint_to_resume, facts
+    from brain_tumor.run_dir.record import RunRecord, read_record
+    from brain_tumor.run_dir.resume import checkpoint_to_resume
     from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
     from brain_tumor.tracking.publish import describe, publish
     from brain_tumor.training import build as assemble
@@ -87,11 +86,11 @@ def run(cfg: DictConfig) -> TrainedRun:
 
     run_dir = Path(cfg.paths.run_dir)
     world = resolve_world(cfg)
-    if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
+    if cfg.resume == "auto" and read_record(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _done_before(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
-    precision = facts(run_dir).get("precision") if checkpoint else None
+    precision = read_record(run_dir).get("precision") if checkpoint else None
     with (
         ignore_known_warnings(),
         stop_signals() as stop,
@@ -137,11 +136,12 @@ def run(cfg: DictConfig) -> TrainedRun:
 
 def _done_before(run_dir: Path) -> TrainedRun:
     """A finished run, from its files."""
-    from brain_tumor.run_dir.resume import facts
+    from brain_tumor.run_dir.atomic import read_json
+    from brain_tumor.run_dir.record import read_record
 
     log.info("The run in %s is finished; there is nothing left to do.", run_dir)
-    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
-    return TrainedRun(run_dir, results, facts(run_dir)["training"]["best"])
+    results = read_json(run_dir / "results.json")
+    return TrainedRun(run_dir, results, read_record(run_dir)["training"]["best"])
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from brain_tumor.errors import ConfigError
+from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.evaluation.comparison.candidates import Run
 from brain_tumor.evaluation.predictions import read_predictions
-from brain_tumor.sweeps.jobs import REPLICATES, Plan, read_record
+from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.sweeps.jobs import REPLICATES, Plan
 from brain_tumor.sweeps.table import assignments
 
 
@@ -90,9 +92,9 @@ def read_runs(paths: Sequence[Path], part: str) -> dict[Path, Run]:
 def leaked(path: Path) -> int | None:
     """Images that stand on two sides of a run's split, by anything in common; None where nobody looked."""
     try:
-        found = json.loads((path / "results.json").read_text(encoding="utf-8"))["leakage"]
+        found = read_json(path / "results.json")["leakage"]
         return sum(int(count) for name, count in found.items() if name != "allowed")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, RunDirError, ValueError, KeyError, AttributeError):
         return None
 
 

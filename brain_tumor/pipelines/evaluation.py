@@ -26,7 +26,8 @@ from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
 from brain_tumor.pipelines.evaluation_inputs import Subject
 from brain_tumor.pipelines.image_evidence import look
-from brain_tumor.run_dir.record import RunRecord, write_json
+from brain_tumor.run_dir.atomic import write_json
+from brain_tumor.run_dir.record import RunRecord
 from brain_tumor.serving.packing import pack
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """From a run directory to the bundle in it: the best weights, everything needed to use them, and the model card."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +17,7 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import chosen_in
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
+from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import CARD, OOD_DETECTOR, SEEN, WEIGHTS, Bundle, OODFacts, read_bundle, write_config
 
@@ -46,7 +46,7 @@ def pack(run_dir: Path) -> Bundle:
     """
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
-        facts, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
+        facts, results = (read_json(run_dir / name) for name in ("run.json", "results.json"))
     except FileNotFoundError as error:
         raise BundleError(
             f"{run_dir} cannot become a bundle: {Path(error.filename).name} is missing; a bundle is made of a "

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from brain_tumor.run_dir.record import write_json
+from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.sweeps.__main__ import main
 from brain_tumor.sweeps.importance import importance
 from brain_tumor.sweeps.jobs import Job, Plan
