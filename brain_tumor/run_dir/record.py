@@ -79,7 +79,7 @@ class RunRecord:
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
             "status": "running",
-            "started": _now(),
+            "started": utc_now(),
             "pid": os.getpid(),
             "host": platform.node(),
             "command": command_line(),
@@ -125,7 +125,7 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            self.note(status="finished", ended=_now())
+            self.note(status="finished", ended=utc_now())
             return
         raised = self._as_run_dir_error(error)
         reason = str(raised) if isinstance(raised, BrainTumorError) else f"{type(error).__name__}: {error}"
@@ -157,13 +157,14 @@ class RunRecord:
             status: ``failed``, ``preempted`` or ``pruned``.
             reason: Reason, in one sentence.
         """
-        self.note(status=status, ended=_now(), reason=reason)
+        self.note(status=status, ended=utc_now(), reason=reason)
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -171,7 +172,7 @@ def _resumed_facts(run_dir: Path) -> dict[str, Any]:
     """Return what a resumed run keeps from ``run.json`` of the interrupted one, and the time of the restart."""
     record = read_record(run_dir)
     kept = {name: record[name] for name in ("started", "seconds") if name in record}
-    return kept | {"resumed": [*record.get("resumed", []), _now()]}
+    return kept | {"resumed": [*record.get("resumed", []), utc_now()]}
 
 
 def _remove_outputs(run_dir: Path) -> None:
