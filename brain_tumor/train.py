@@ -73,8 +73,8 @@ def run(cfg: DictConfig) -> TrainedRun:
     from brain_tumor.pipelines.run_facts import data_facts, model_facts
     from brain_tumor.run_dir.record import RunRecord, read_record
     from brain_tumor.run_dir.resume import checkpoint_to_resume
+    from brain_tumor.tracking.log_run import log_results, log_start
     from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
-    from brain_tumor.tracking.publish import describe, publish
     from brain_tumor.training import build as assemble
     from brain_tumor.training.data import same_data
     from brain_tumor.training.distributed.launch import other_ranks
@@ -108,7 +108,7 @@ def run(cfg: DictConfig) -> TrainedRun:
                     same_data(datamodule.samples, run_dir)
                 write_table(datamodule.samples, run_dir / "samples.csv")
             record.note(data=data_facts(datamodule, cfg))
-            describe(loggers, record.facts, datamodule.samples, cfg)
+            log_start(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 classifier = assemble.build_classifier(cfg, datamodule)
                 precision = resolve_precision(cfg, classifier, world, precision)
@@ -130,7 +130,7 @@ def run(cfg: DictConfig) -> TrainedRun:
             conclusion.bundle(run_dir)
         with record.stage("report"):
             conclusion.present(record, tables, results, cfg)
-            publish(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
+            log_results(loggers, run_dir, record.facts, results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, results, best.score)
 
 
