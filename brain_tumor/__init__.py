@@ -1,4 +1,4 @@
-"""Honest brain tumour detection and classification on MRI slices (research use, not a medical device)."""
+"""Brain tumour detection and classification on MRI slices (research use, not a medical device)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +7,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 CAUTION = "Research use only; not a medical device."
-"""Stands wherever results are shown."""
+"""Notice on every page and table that shows results."""
 
 
 def __getattr__(name: str) -> Any:
-    """`Predictor`, imported when it is asked for: importing the package stays instant."""
+    """Import `Predictor` on first use, so that ``import brain_tumor`` itself stays instant."""
     if name == "Predictor":
         from brain_tumor.serving.predictor import Predictor
 

@@ -1,15 +1,15 @@
-"""The errors a user can cause; each message says what was found, what was expected and what to do next."""
+"""Errors that a user can cause; each message says what was found, what was expected and what to do next."""
 
 
 class BrainTumorError(Exception):
-    """Base of all errors that are told in one sentence; a verb prints it and exits with ``exit_code``."""
+    """Base class of errors whose message is one sentence; a verb prints it and exits with ``exit_code``."""
 
     exit_code = 2
-    """2 where the user can mend it."""
+    """Exit code of the command: 2 if the user can correct the error, 1 otherwise."""
 
 
 class ConfigError(BrainTumorError):
-    """The composed configuration cannot be built."""
+    """The composed configuration is invalid."""
 
 
 class DataError(BrainTumorError):
@@ -17,34 +17,34 @@ class DataError(BrainTumorError):
 
 
 class RankError(BrainTumorError):
-    """One of several training processes died or does not answer."""
+    """One of several training processes died or does not respond."""
 
     exit_code = 1
 
 
 class RunDirError(BrainTumorError):
-    """The run directory cannot be written any more."""
+    """The run directory can no longer be written, or a file in it is damaged."""
 
 
 class WeightsError(BrainTumorError):
-    """Pretrained or saved weights cannot be had or do not fit."""
+    """Pretrained or saved weights are not available or do not fit the network."""
 
 
 class BundleError(BrainTumorError):
-    """A bundle is damaged or foreign, or cannot do what is asked of it."""
+    """A bundle is damaged, was written by another program, or does not support the requested operation."""
 
 
 class AcceptanceError(BrainTumorError):
-    """A candidate may not take the champion's place; no mistake of anyone."""
+    """A candidate model does not meet the acceptance criteria. This is a result, not a mistake of the user."""
 
     exit_code = 1
 
 
 class PrunedError(BrainTumorError):
-    """A sweep ended a run that promised nothing; no mistake of anyone."""
+    """A search stopped an unpromising trial. This is a result, not a mistake of the user."""
 
     status = "pruned"
-    """How ``run.json`` says that it ended."""
+    """Final ``status`` in ``run.json``."""
 
 
 class JobError(Exception):
@@ -52,14 +52,19 @@ class JobError(Exception):
 
 
 class SweepError(Exception):
-    """Some jobs of a sweep failed; the others were done. A verb prints the message and exits with code 1."""
+    """Some jobs of a sweep failed and the others have run; a verb prints the message and exits with code 1."""
 
 
-def require(good: bool, found: str, expected: str) -> None:
+def require(condition: bool, setting: str, expected: str) -> None:
     """Check a setting.
 
+    Args:
+        condition: Whether the setting is valid.
+        setting: Key and value of the setting: ``data.batch_size=0``.
+        expected: Description of valid values: ``a whole number from 1``.
+
     Raises:
-        ConfigError: It is not good.
+        ConfigError: The setting is invalid.
     """
-    if not good:
-        raise ConfigError(f"Invalid {found}: expected {expected}.")
+    if not condition:
+        raise ConfigError(f"Invalid {setting}: expected {expected}.")

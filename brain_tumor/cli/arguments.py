@@ -7,7 +7,8 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import OmegaConf
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.run_dir.resume import facts, is_alive
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.run_dir.resume import is_alive
 
 _KEY = "resume="
 _DEPTH = ("*", "*/*")
@@ -58,7 +59,7 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> list[str]:
 
 def _latest(runs: Path) -> Path:
     found = [path.parent for pattern in _DEPTH for path in runs.glob(f"{pattern}/run.json")]
-    open_ = [run_dir for run_dir in found if facts(run_dir).get("status") != "finished" and not is_alive(run_dir)]
+    open_ = [run_dir for run_dir in found if read_record(run_dir).get("status") != "finished" and not is_alive(run_dir)]
     if not open_:
         raise ConfigError(f"There is no unfinished run below {runs.absolute()}; name one: resume=RUN.")
     return max(open_, key=lambda run_dir: (run_dir / "run.json").stat().st_mtime).absolute()

@@ -8,10 +8,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from brain_tumor.errors import ConfigError
+from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.evaluation.comparison.candidates import Run
 from brain_tumor.evaluation.predictions import read_predictions
-from brain_tumor.sweeps.jobs import REPLICATES, Plan, read_record
+from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.sweeps.jobs import REPLICATES, Plan
 from brain_tumor.sweeps.table import assignments
 
 
@@ -91,9 +93,9 @@ def read_runs(paths: Sequence[Path], split: str) -> dict[Path, Run]:
 def leaked(path: Path) -> int | None:
     """Return the number of leaked images of a run's split, or None if leakage was not counted."""
     try:
-        leakage = json.loads((path / "results.json").read_text(encoding="utf-8"))["leakage"]
-        return sum(int(count) for name, count in leakage.items() if name != "allowed")
-    except (OSError, ValueError, KeyError, AttributeError):
+        found = read_json(path / "results.json")["leakage"]
+        return sum(int(count) for name, count in found.items() if name != "allowed")
+    except (OSError, RunDirError, ValueError, KeyError, AttributeError):
         return None
 
 

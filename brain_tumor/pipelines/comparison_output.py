@@ -10,8 +10,7 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.comparison.acceptance import change_record
 from brain_tumor.evaluation.comparison.report import forest, write_page
 from brain_tumor.evaluation.report.plots import save_figure
-from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.run_dir.record import write_json
+from brain_tumor.run_dir.atomic import published_file, write_json
 
 
 def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any] | None, *, command: str) -> None:

@@ -17,7 +17,8 @@ from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
 from brain_tumor.pipelines.evaluation_input import EvaluationInput, evaluation_input
 from brain_tumor.pipelines.image_evidence import look
-from brain_tumor.run_dir.record import RunRecord, write_json
+from brain_tumor.run_dir.atomic import write_json
+from brain_tumor.run_dir.record import RunRecord
 
 
 @dataclass(frozen=True)

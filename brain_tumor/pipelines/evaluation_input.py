@@ -1,6 +1,5 @@
 """What `brain-tumor evaluate` judges: tables of any framework, a run on its own test, or a model on other data."""
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external import external
 from brain_tumor.pipelines.image_evidence import Known, Shown
+from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.packing import bundle_of
@@ -135,8 +135,8 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
         require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")
     bundle = bundle_of(run_dir)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
-    facts = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    before = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    facts = read_json(run_dir / "run.json")
+    before = read_json(run_dir / "results.json")
     before["baseline"] = before.get("baseline") or before.get("floor")  # its name in version 0.1
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",

@@ -1,6 +1,5 @@
 """A training run from data to report: load, fit, predict, evaluate, bundle, report."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.record import RunRecord, refuse_finished
-from brain_tumor.run_dir.resume import checkpoint_to_resume, facts
+from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import RunRecord, read_record, refuse_finished
+from brain_tumor.run_dir.resume import checkpoint_to_resume
 from brain_tumor.serving.packing import pack
+from brain_tumor.tracking.log_run import log_results, log_start
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
-from brain_tumor.tracking.publish import describe, publish
 from brain_tumor.training.build import fresh_trainer
 from brain_tumor.training.data import same_data
 from brain_tumor.training.distributed.launch import start_workers
@@ -86,11 +86,11 @@ def train_run(cfg: DictConfig) -> TrainedRun:
     """Train and evaluate what a composed configuration describes."""
     run_dir = Path(cfg.paths.run_dir)
     world = resolve_world(cfg)
-    if cfg.resume == "auto" and facts(run_dir).get("status") == "finished" and not cfg.overwrite:
+    if cfg.resume == "auto" and read_record(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _finished_run(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
-    resumed_precision = facts(run_dir).get("precision") if checkpoint else None
+    resumed_precision = read_record(run_dir).get("precision") if checkpoint else None
     with (
         ignore_known_warnings(),
         stop_signals() as stop,
@@ -106,7 +106,7 @@ def train_run(cfg: DictConfig) -> TrainedRun:
                     same_data(datamodule.samples, run_dir)
                 write_table(datamodule.samples, run_dir / "samples.csv")
             record.note(data=data_facts(datamodule, cfg))
-            describe(loggers, record.facts, datamodule.samples, cfg)
+            log_start(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 prepared = prepare(cfg, datamodule, world, stop, loggers, resumed_precision)
                 classifier = prepared.classifier
@@ -126,7 +126,7 @@ def train_run(cfg: DictConfig) -> TrainedRun:
             _write_bundle(run_dir)
         with record.stage("report"):
             write_report(inputs, evidence, record)
-            publish(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
+            log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
 
 
@@ -140,5 +140,5 @@ def _write_bundle(run_dir: Path) -> None:
 
 def _finished_run(run_dir: Path) -> TrainedRun:
     log.info("The run in %s is finished; there is nothing left to do.", run_dir)
-    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
-    return TrainedRun(run_dir, results, facts(run_dir)["training"]["best"])
+    results = read_json(run_dir / "results.json")
+    return TrainedRun(run_dir, results, read_record(run_dir)["training"]["best"])

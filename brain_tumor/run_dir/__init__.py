@@ -1,1 +1,1 @@
-"""The run directory: atomic writes, ``run.json``, what a run can resume from. Knows nothing of data or models."""
+"""The run directory: atomic writes, ``run.json``, resuming. Must not know about data or models."""

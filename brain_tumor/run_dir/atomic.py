@@ -1,5 +1,6 @@
-"""Write files and folders in one step, and let one process work while others wait for it."""
+"""Write files and folders in one step, read and write JSON, and let one process work while others wait for it."""
 
+import json
 import logging
 import os
 import shutil
@@ -7,17 +8,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import filelock
 
-from brain_tumor.errors import DataError
+from brain_tumor.errors import DataError, RunDirError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
 def published_file(path: Path) -> Iterator[Path]:
-    """Yield a name beside ``path`` to write to; on leaving the file replaces ``path``, on an error it is removed.
+    """Yield a temporary path beside ``path`` to write to; on exit it replaces ``path``, on an error it is removed.
 
-    A reader sees the old file or the whole new one.
+    Readers see the old file or the complete new one.
 
     Raises:
         OSError: The folder cannot be written.
@@ -32,44 +36,71 @@ def published_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def published_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty draft beside ``folder`` to fill; on leaving it becomes ``folder``, on an error it is removed.
+    """Yield a temporary folder beside ``folder`` to fill; on exit it becomes ``folder``, on an error it is removed.
 
-    Where another process was faster its folder stays: both are expected to hold the same.
+    If another process has made ``folder`` in the meantime, that one stays: both are expected to hold the same.
 
     Raises:
-        DataError: The disk is full, the parent cannot be written, or what the folder is made from cannot be read.
+        DataError: The disk is full, the parent folder cannot be written, or a source file cannot be read.
     """
     draft = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         yield draft
-        _rename(draft, folder)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
     except OSError as error:
-        raise DataError(f"The cache {folder.parent} could not be filled ({error}); set paths.cache_dir.") from error
+        raise DataError(
+            f"The cache {folder.parent} could not be filled ({error}); set paths.cache_dir to a writable folder on a "
+            "disk with free space."
+        ) from error
     finally:
         if draft:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _rename(draft: Path, folder: Path) -> None:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object from a file.
+
+    Raises:
+        OSError: The file cannot be read.
+        RunDirError: The file holds no JSON object.
+    """
     try:
-        draft.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunDirError(f"{path} is damaged ({error}): expected JSON. Copy it again, or repeat the run.") from error
+    if not isinstance(document, dict):
+        raise RunDirError(f"{path} is damaged: expected a JSON object. Copy it again, or repeat the run.")
+    return document
 
 
-log = logging.getLogger(__name__)
+def write_json(document: dict[str, Any], path: Path) -> None:
+    """Write a JSON object in one step: readers see the old file or the complete new one.
+
+    Raises:
+        OSError: The folder cannot be written.
+        ValueError: The document holds NaN or an infinity, which JSON does not know.
+    """
+    with published_file(path) as draft:
+        draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def one_at_a_time(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock of ``path``, a file or folder that is being made. It ends with the process, however that ends.
+def hold_lock(path: Path, activity: str) -> Iterator[None]:
+    """Hold the lock of a file or folder that is being made; the lock ends with the process, however that ends.
 
-    Ranks and jobs of a sweep start together and want the same: if all did the work, each would have a share of the
-    cores only, and all be done later than one alone. Where a file system knows no locks all do it, and the first to be
-    done wins (`brain_tumor.run_dir.atomic`).
+    The ranks of a run and the jobs of a sweep start together and need the same entries of the cache. If all of them
+    did the work, they would share the cores and all finish later than one process alone. On file systems without locks
+    every process does the work, and the first result is kept (`published_folder`).
+
+    Args:
+        path: File or folder to make.
+        activity: What the holder of the lock does, for the log of the waiting processes: "decodes these images".
     """
     lock = filelock.FileLock(path.parent / "locks" / f"{path.name}.lock")
     try:
@@ -77,7 +108,7 @@ def one_at_a_time(path: Path, doing: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            log.info("Another process %s; waiting for it.", doing)
+            log.info("Another process %s; waiting until it is done.", activity)
             lock.acquire()
     except (OSError, NotImplementedError) as error:
         log.debug("%s cannot be locked: %s", path, error)

@@ -1,8 +1,7 @@
-"""``run.json``: what ran, on what, with what, how long, and how it ended."""
+"""``run.json``: the record of a run, with its command, versions, hardware, seconds per stage, and how it ended."""
 
 import errno
 import importlib.metadata
-import json
 import os
 import platform
 import shlex
@@ -19,11 +18,11 @@ from typing import Any, Self
 
 import brain_tumor
 from brain_tumor.errors import BrainTumorError, ConfigError, RunDirError
-from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.run_dir.resume import facts
+from brain_tumor.run_dir.atomic import read_json, write_json
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Error numbers of a disk that is full or read-only."""
 _OUTPUTS = (
     "bundle",
     "checkpoints",
@@ -39,26 +38,40 @@ _OUTPUTS = (
     "tensorboard",
     "tripod_ai.md",
 )
+"""Files and folders that a run writes, and that the next run in the same directory removes."""
 
 
-def write_json(document: dict[str, Any], path: Path) -> None:
-    """Write JSON in one step: a reader sees the old file or the whole new one."""
-    with published_file(path) as draft:
-        draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a run; empty if it is missing or cannot be read."""
+    try:
+        return read_json(run_dir / "run.json")
+    except (OSError, RunDirError):
+        return {}
+
+
+def refuse_finished(run_dir: Path, overwrite: bool) -> None:
+    """Refuse to replace a finished run, unless ``overwrite`` allows it.
+
+    Raises:
+        ConfigError: The directory holds a finished run.
+    """
+    if not overwrite and read_record(run_dir).get("status") == "finished":
+        raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
 
 
 class RunRecord:
-    """A context that keeps ``run.json`` up to date: running, then finished, or failed or preempted (with the reason).
+    """Context manager that keeps ``run.json`` up to date.
 
-    What an earlier run left in the directory is removed first, unless that run is gone on with.
+    The status is ``running`` inside the context; on exit it becomes ``finished``, or, with the reason, ``failed``,
+    ``preempted`` or ``pruned``. Outputs of an earlier run are removed first, unless that run is resumed.
 
     Args:
-        run_dir: Made if it is missing.
-        overwrite: Replace a finished run that lies there.
-        resume: Go on with the run that lies there: keep its files, when it started and what it took so far.
+        run_dir: Run directory, created if it is missing.
+        overwrite: Whether a finished run in the directory may be replaced.
+        resume: Whether to continue the run in the directory: its files, start time and seconds per stage are kept.
 
     Raises:
-        ConfigError: A finished run lies there and may not be replaced, or the directory cannot be written.
+        ConfigError: The directory holds a finished run that may not be replaced, or it cannot be written.
     """
 
     def __init__(self, run_dir: Path, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -67,7 +80,7 @@ class RunRecord:
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
             "status": "running",
-            "started": _now(),
+            "started": utc_now(),
             "pid": os.getpid(),
             "host": platform.node(),
             "command": command_line(),
@@ -78,23 +91,23 @@ class RunRecord:
             "seconds": {},
         }
         if resume:
-            self._facts |= _before(run_dir)
+            self._facts |= _resumed_facts(run_dir)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             if self._path.exists() and not resume:
-                _clear(run_dir)
+                _remove_outputs(run_dir)
             self._write()
         except OSError as error:
             raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); set hydra.run.dir.") from error
 
     def note(self, **facts: Any) -> None:
-        """Add facts, and write them down at once."""
+        """Add facts and write ``run.json``."""
         self._facts |= facts
         self._write()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the seconds spent inside under ``seconds.<name>``."""
+        """Add the seconds spent inside the context to ``seconds.<name>``."""
         start = time.perf_counter()
         yield
         seconds = self._facts["seconds"].get(name, 0) + time.perf_counter() - start
@@ -103,7 +116,7 @@ class RunRecord:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that is known so far."""
+        """Content of ``run.json`` so far."""
         return self._facts
 
     def __enter__(self) -> Self:
@@ -113,62 +126,58 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            self.note(status="finished", ended=_now())
+            self.note(status="finished", ended=utc_now())
             return
-        told = self._in_words(error)
-        reason = str(told) if isinstance(told, BrainTumorError) else f"{type(error).__name__}: {error}"
-        with suppress(OSError):  # where even this cannot be written, the reason is still told
+        raised = self._as_run_dir_error(error)
+        reason = str(raised) if isinstance(raised, BrainTumorError) else f"{type(error).__name__}: {error}"
+        with suppress(OSError):  # if run.json cannot be written either, the error itself still gives the reason
             self.end(getattr(error, "status", "failed"), reason)
-        if told is not error:
-            raise told from error
+        if raised is not error:
+            raise raised from error
 
-    def _in_words(self, error: BaseException) -> BaseException:
-        """The error itself, or a sentence in its place if it comes of a run directory that is full, or gone."""
+    def _as_run_dir_error(self, error: BaseException) -> BaseException:
+        """Return a `RunDirError` if the run directory is full or gone, else the error itself."""
         if not isinstance(error, OSError | BrainTumorError):
             return error
-        if self._path.is_file() and not (isinstance(error, OSError) and self._refused(error)):
+        if self._path.is_file() and not (isinstance(error, OSError) and self._is_about_run_dir(error)):
             return error
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         return RunDirError(
-            f"The run directory {self.run_dir} can no longer be written ({reason}); what was "
-            "saved before is whole. Make room or bring the directory back; the same command with resume=auto and this "
-            "hydra.run.dir goes on."
+            f"The run directory {self.run_dir} can no longer be written ({reason}); the files written before are "
+            "complete. Free disk space or restore the directory, then repeat the command with resume=auto and this "
+            "hydra.run.dir."
         )
 
-    def _refused(self, error: OSError) -> bool:
-        return error.errno in _NO_ROOM or str(self.run_dir) in f"{error} {error.filename}"
+    def _is_about_run_dir(self, error: OSError) -> bool:
+        return error.errno in _DISK_ERRORS or str(self.run_dir) in f"{error} {error.filename}"
 
     def end(self, status: str, reason: str) -> None:
-        """Write down that the run ended before its time, and why."""
-        self.note(status=status, ended=_now(), reason=reason)
+        """Record that the run ended without finishing.
+
+        Args:
+            status: ``failed``, ``preempted`` or ``pruned``.
+            reason: Reason, in one sentence.
+        """
+        self.note(status=status, ended=utc_now(), reason=reason)
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def refuse_finished(run_dir: Path, overwrite: bool) -> None:
-    """Stop before a finished run is touched.
-
-    Raises:
-        ConfigError: One lies there and may not be replaced.
-    """
-    if not overwrite and facts(run_dir).get("status") == "finished":
-        raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
+def _resumed_facts(run_dir: Path) -> dict[str, Any]:
+    """Return what a resumed run keeps from ``run.json`` of the interrupted one, and the time of the restart."""
+    record = read_record(run_dir)
+    kept = {name: record[name] for name in ("started", "seconds") if name in record}
+    return kept | {"resumed": [*record.get("resumed", []), utc_now()]}
 
 
-def _before(run_dir: Path) -> dict[str, Any]:
-    """What goes on from an interrupted run."""
-    known = facts(run_dir)
-    kept = {name: known[name] for name in ("started", "seconds") if name in known}
-    return kept | {"resumed": [*known.get("resumed", []), _now()]}
-
-
-def _clear(run_dir: Path) -> None:
-    """Remove what an earlier run left: its results must not stand beside this one's record."""
+def _remove_outputs(run_dir: Path) -> None:
+    """Remove the outputs of an earlier run, so that its results cannot pass for results of this one."""
     for name in _OUTPUTS:
         if (run_dir / name).is_dir():
             shutil.rmtree(run_dir / name)
@@ -177,14 +186,14 @@ def _clear(run_dir: Path) -> None:
 
 
 def command_line() -> str:
-    """The command, without the program's folder, quoted so that a shell takes it."""
+    """Return the command line, quoted for a shell, without the folder of the program."""
     return shlex.join([*Path(sys.argv[0]).name.split(), *sys.argv[1:]])
 
 
 def git_sha() -> str | None:
-    """Commit of the working copy this package runs from, with ``-dirty`` if it was changed; None elsewhere."""
+    """Return the commit of the checkout that holds this package, with ``-dirty`` if it was changed; else None."""
     try:
-        _git("ls-files", "--error-unmatch", "__init__.py")  # else a stranger's repository around it
+        _git("ls-files", "--error-unmatch", "__init__.py")  # fails in the repository of somebody else
         return _git("describe", "--always", "--abbrev=40", "--dirty")
     except (OSError, subprocess.SubprocessError):
         return None
@@ -196,8 +205,8 @@ def _git(*arguments: str) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, and the GPUs that torch sees."""
-    import torch  # takes seconds: not for verbs that only ask for the command line
+    """Return machine type, number of cores, torch threads, and the GPUs that torch sees."""
+    import torch  # takes seconds, which verbs that only need the command line do not spend
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {

@@ -1,40 +1,40 @@
-"""Find an interrupted run to go on with."""
+"""Find out what an interrupted run can resume from, and whether it still runs."""
 
-import json
 import os
 import platform
 from pathlib import Path
-from typing import Any
+
+from brain_tumor.run_dir.record import read_record
 
 
 def last_checkpoint(run_dir: Path) -> Path:
-    """Where a run keeps the checkpoint that it can go on from."""
+    """Return the path of the checkpoint that a run resumes from."""
     return run_dir / "checkpoints" / "last.ckpt"
 
 
 def checkpoint_to_resume(run_dir: Path, resume: str | None) -> Path | None:
-    """The checkpoint to go on from, if ``resume`` asks for that and there is one."""
+    """Return the checkpoint to resume from, or None to start from the beginning.
+
+    Args:
+        run_dir: Run directory, which need not exist.
+        resume: Value of the key ``resume``; ``auto`` resumes if there is a checkpoint, None never does.
+    """
     path = last_checkpoint(run_dir)
     return path if resume == "auto" and path.is_file() else None
 
 
-def facts(run_dir: Path) -> dict[str, Any]:
-    """The run's ``run.json``; empty if there is none, or it cannot be read."""
-    try:
-        return dict(json.loads((run_dir / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
 def is_alive(run_dir: Path) -> bool:
-    """Whether the process that wrote ``run.json`` as running still runs, on this machine."""
-    known = facts(run_dir)
-    if known.get("status") != "running" or known.get("host") != platform.node():
+    """Check whether another process of this machine still runs the run: the one that ``run.json`` names."""
+    record = read_record(run_dir)
+    pid = record.get("pid")
+    if record.get("status") != "running" or record.get("host") != platform.node():
+        return False
+    if not isinstance(pid, int) or pid <= 0:
         return False
     try:
-        os.kill(int(known.get("pid", 0)) or 2**22 + 1, 0)
+        os.kill(pid, 0)  # sends no signal, only checks that the process exists
     except PermissionError:
         return True
     except OSError:
         return False
-    return int(known["pid"]) != os.getpid()
+    return pid != os.getpid()

@@ -1,7 +1,6 @@
 """Packing of a finished run into a bundle: the best weights, the settings for inference, and the model card."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +17,7 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
+from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import (
     CARD,
@@ -61,7 +61,7 @@ def pack(run_dir: Path) -> Bundle:
     """
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
-        record, results = (json.loads((run_dir / name).read_text("utf-8")) for name in ("run.json", "results.json"))
+        record, results = (read_json(run_dir / name) for name in ("run.json", "results.json"))
     except FileNotFoundError as error:
         raise BundleError(
             f"{run_dir} cannot be packed into a bundle: {Path(error.filename).name} is missing; finish the run first "

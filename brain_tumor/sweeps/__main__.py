@@ -1,4 +1,4 @@
-"""Sum up a sweep again, from what its runs have left: ``python -m brain_tumor.sweeps SWEEP_DIR``."""
+"""Write the summary of a sweep again, from its run directories: ``python -m brain_tumor.sweeps SWEEP_DIR``."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,11 @@ from brain_tumor.sweeps.summary import Summary
 
 
 def main() -> None:
-    """Write ``sweep.csv`` and ``sweep.html``, and print the table; exits with 2 where there is no sweep."""
+    """Write ``sweep.csv`` and ``sweep.html``, and print the table; exit with code 2 if there is no sweep."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m brain_tumor.sweeps SWEEP_DIR")
     try:
-        Summary(Path(sys.argv[1]).absolute()).show()
+        Summary(Path(sys.argv[1]).absolute()).write_and_print()
     except BrainTumorError as error:
         print(f"brain-tumor: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""A sweep's summary in the terminal."""
+"""The summary of a sweep in the terminal."""
 
 from pathlib import Path
 
@@ -15,21 +15,21 @@ STYLES = {"failed": "red", "pruned": "dim", "waiting": "dim", "preempted": "yell
 
 
 def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | None) -> None:
-    """Print a row a job, the reasons of those that failed, the best one's command, and where everything lies."""
+    """Print the table of jobs, the reasons of those that did not finish, the best job, and the paths of the files."""
     console = get_console()
-    console.print(sweep_table(plan, rows))
+    console.print(_jobs_table(plan, rows))
     for _, row in rows[rows["reason"] != ""].iterrows():
         text = f"#{row['number']} {row['status']}: {row['reason']}"
         console.print(text, style=STYLES.get(row["status"]), markup=False, highlight=False)
     if best is not None:
-        console.print(f"Best by {plan.metric} of validation: #{best.row['number']}", highlight=False, markup=False)
+        console.print(f"Best job by {plan.metric} (validation): #{best.row['number']}", highlight=False, markup=False)
         console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)
-    for what, name in {"Page": "sweep.html", "Table": "sweep.csv", "Sweep": ""}.items():
-        console.print(f"{what + ':':<9}{sweep_dir / name}", soft_wrap=True, highlight=False, markup=False)
+    for title, name in {"Page": "sweep.html", "Table": "sweep.csv", "Sweep": ""}.items():
+        console.print(f"{title + ':':<9}{sweep_dir / name}", soft_wrap=True, highlight=False, markup=False)
 
 
-def sweep_table(plan: Plan, rows: pd.DataFrame) -> Table:
-    """Number, status, what was swept, the monitored value, and macro-F1 of the test."""
+def _jobs_table(plan: Plan, rows: pd.DataFrame) -> Table:
+    """Make a table of number, status, swept values, monitored value, test macro-F1 and seconds, one row per job."""
     keys = swept_keys(plan)
     counts = ", ".join(f"{n} {status}" for status, n in rows["status"].value_counts().items())
     table = Table(title=f"{len(rows)} jobs: {counts}", title_justify="left", caption=CAUTION)
@@ -37,25 +37,25 @@ def sweep_table(plan: Plan, rows: pd.DataFrame) -> Table:
     table.add_column("status")
     for key in keys:
         table.add_column(escape(key), overflow="fold")
-    shown = {"monitored": f"best {plan.metric}", "test/f1_macro": "test/f1_macro", "seconds": "seconds"}
-    shown = {name: title for name, title in shown.items() if name in rows and rows[name].notna().any()}
-    for title in shown.values():
-        table.add_column(title, justify="right")
+    titles = {"monitored": f"best {plan.metric}", "test/f1_macro": "test/f1_macro", "seconds": "seconds"}
+    columns = [name for name in titles if name in rows and rows[name].notna().any()]
+    for name in columns:
+        table.add_column(titles[name], justify="right")
     for _, row in rows.iterrows():
-        numbers = [show_number(row[name], 1 if name == "seconds" else 3) for name in shown]
-        values = [str(row["number"]), row["status"], *(escape(show_value(row[key])) for key in keys), *numbers]
-        table.add_row(*values, style=STYLES.get(row["status"]))
+        values = [escape(format_value(row[key])) for key in keys]
+        numbers = [format_number(row[name], 1 if name == "seconds" else 3) for name in columns]
+        table.add_row(str(row["number"]), row["status"], *values, *numbers, style=STYLES.get(row["status"]))
     return table
 
 
-def show_value(text: str) -> str:
-    """A swept value; long numbers, as a search draws them, to four digits."""
+def format_value(text: str) -> str:
+    """Format a swept value; long numbers, as a search draws them, are rounded to four significant digits."""
     try:
         return f"{float(text):.4g}" if len(text) > 8 else text
     except ValueError:
         return text
 
 
-def show_number(value: float | None, digits: int = 3) -> str:
-    """``0.953``, or a dash where there is none."""
+def format_number(value: float | None, digits: int = 3) -> str:
+    """Format a number with fixed decimals (``0.953``), or as a dash if it is missing."""
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"

@@ -1,24 +1,25 @@
-"""A sweep's plan, ``sweep.json``, the status of each of its jobs, and how a failed job is reported."""
+"""The plan of a sweep (``sweep.json``), the records of its jobs (``run.json``), and the reasons of failed jobs."""
 
-import json
 import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.errors import BrainTumorError, ConfigError, JobError
-from brain_tumor.run_dir.record import command_line, write_json
+from brain_tumor.config.compose import explain
+from brain_tumor.errors import BrainTumorError, ConfigError, JobError, RunDirError
+from brain_tumor.run_dir.atomic import read_json, write_json
+from brain_tumor.run_dir.record import command_line, read_record, utc_now
 
-ENDED = ("finished", "failed", "pruned", "preempted")
-"""What ``status`` of a run's ``run.json`` says when nothing more will come; before: ``waiting``, ``running``."""
+FINAL_STATUSES = ("finished", "failed", "pruned", "preempted")
+"""Values of ``status`` in ``run.json`` of a job that has ended; before that it is ``waiting`` or ``running``."""
 
 REPLICATES = ("seed", "split.fold", "split.repeat", "split.source", "split.seed")
-"""Keys that draw again and choose nothing."""
+"""Keys whose values make replicates of one setting: they change the random draws, not the method."""
 
 
 @dataclass(frozen=True)
@@ -27,105 +28,131 @@ class Job:
 
     number: int
     folder: str
-    """Its run directory, below the sweep's where it lies there."""
+    """Run directory: relative to the sweep's directory if it lies in there, else absolute."""
     overrides: list[str]
 
 
 @dataclass
 class Plan:
-    """What ``sweep.json`` says: which jobs there are, what they differ in, and how to tell the best."""
+    """Content of ``sweep.json``: the jobs of a sweep, the keys they differ in, and the metric that ranks them."""
 
     verb: str
     metric: str | None
     """Monitored validation metric."""
     mode: str | None
-    """``max`` or ``min``: which of its values is best."""
+    """``max`` if a higher value of the metric is better, ``min`` if a lower one is."""
     swept: list[str]
-    """Keys that the jobs differ in."""
+    """Keys that the sweep varies."""
     jobs: list[Job] = field(default_factory=list)
     status: str = "running"
-    """``running``, ``finished`` (all jobs), ``failed`` (some job) or ``stopped`` before the end."""
+    """``running``, ``finished`` (all jobs have run), ``failed`` (some of them failed) or ``stopped`` (interrupted)."""
     command: str = field(default_factory=command_line)
-    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    started: str = field(default_factory=utc_now)
 
-    def write(self, sweep_dir: Path) -> None:
-        """Write ``sweep.json`` in one step."""
-        write_json(asdict(self), sweep_dir / "sweep.json")
+    @classmethod
+    def create(cls, config: DictConfig, swept: Sequence[str]) -> Self:
+        """Create the directory of a sweep, and a plan without jobs.
+
+        Args:
+            config: Configuration of the sweep, with ``hydra``.
+            swept: Keys that the sweep varies, with a ``+`` where the command line has one.
+
+        Raises:
+            ConfigError: The directory cannot be created.
+        """
+        folder = Path(config.hydra.sweep.dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The sweep directory {folder} cannot be created ({error}); set hydra.sweep.dir."
+            ) from error
+        return cls(
+            verb=config.hydra.job.config_name,
+            metric=OmegaConf.select(config, "monitor.metric"),
+            mode=OmegaConf.select(config, "monitor.mode"),
+            swept=list(dict.fromkeys(key.lstrip("+~") for key in swept)),
+        )
 
     @classmethod
     def read(cls, sweep_dir: Path) -> Self:
         """Read ``sweep.json``.
 
         Raises:
-            ConfigError: There is none.
+            ConfigError: The directory holds no readable ``sweep.json``.
         """
         try:
-            facts = json.loads((sweep_dir / "sweep.json").read_text(encoding="utf-8"))
-            return cls(**{**facts, "jobs": [Job(**job) for job in facts["jobs"]]})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"{sweep_dir} is no sweep's directory: it holds no readable sweep.json.") from error
+            document = read_json(sweep_dir / "sweep.json")
+            return cls(**{**document, "jobs": [Job(**job) for job in document["jobs"]]})
+        except (OSError, RunDirError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"{sweep_dir} is not the directory of a sweep: it holds no readable sweep.json. Name the directory "
+                "that hydra.sweep.dir named."
+            ) from error
 
-
-def read_record(run_dir: Path) -> dict[str, Any]:
-    """``run.json`` of a run, or nothing where there is none."""
-    try:
-        return dict(json.loads((run_dir / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
+    def write(self, sweep_dir: Path) -> None:
+        """Write ``sweep.json`` in one step."""
+        write_json(asdict(self), sweep_dir / "sweep.json")
 
 
 def end_record(run_dir: Path, status: str, reason: str | None = None) -> None:
-    """Note in ``run.json`` how a run ended that could not do so itself."""
+    """Record in ``run.json`` how a job ended, for a job that could not do so itself.
+
+    Args:
+        run_dir: Run directory, created if it is missing.
+        status: One of `FINAL_STATUSES`.
+        reason: Reason of a failure, in one sentence.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    ended = {"status": status, "ended": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_json(read_record(run_dir) | ended | ({"reason": reason} if reason else {}), run_dir / "run.json")
+    outcome = {"status": status, "ended": utc_now()} | ({"reason": reason} if reason else {})
+    write_json(read_record(run_dir) | outcome, run_dir / "run.json")
 
 
-def clear_records(folders: Sequence[Path], *, overwrite: bool, resume: bool = False) -> None:
-    """See to it that no record of an earlier sweep passes for this one's; with ``resume``, finished runs stay as such.
+def reset_records(run_dirs: Sequence[Path], *, overwrite: bool, resume: bool = False) -> None:
+    """Set the records of earlier runs to ``waiting``, so that none of them passes for a result of this sweep.
+
+    Args:
+        run_dirs: Run directories of the jobs.
+        overwrite: Whether earlier runs may be replaced.
+        resume: Whether earlier runs are resumed; the records of finished ones then stay as they are.
 
     Raises:
-        ConfigError: There is one, and it may not be replaced.
+        ConfigError: A directory holds a run that may be neither replaced nor resumed.
     """
-    for folder in folders:
-        if record := read_record(folder):
-            if resume:
-                if record.get("status") != "finished":
-                    write_json(record | {"status": "waiting"}, folder / "run.json")
-                continue
-            if not overwrite:
-                raise ConfigError(
-                    f"{folder} holds a run already; go on with resume=auto, choose another hydra.sweep.dir, or set "
-                    "overwrite=true."
-                )
-            write_json({"status": "waiting"}, folder / "run.json")
+    for run_dir in run_dirs:
+        record = read_record(run_dir)
+        if not record or (resume and record.get("status") == "finished"):
+            continue
+        if not resume and not overwrite:
+            raise ConfigError(
+                f"{run_dir} already holds a run; resume it with resume=auto, choose another hydra.sweep.dir, or set "
+                "overwrite=true."
+            )
+        write_json((record if resume else {}) | {"status": "waiting"}, run_dir / "run.json")
 
 
 def job_failure(error: BaseException) -> JobError:
-    """Any error as one that every launcher can carry from process to process; its traceback goes to the job's log."""
+    """Convert any error to one that every launcher can pass between processes; log its traceback to the job's file."""
     _log_traceback(error)
-    return JobError(one_sentence(error))
+    return JobError(failure_reason(error))
 
 
-def one_sentence(error: BaseException) -> str:
-    """The reason as a person reads it."""
-    from brain_tumor.config.compose import explain
-
+def failure_reason(error: BaseException) -> str:
+    """Describe an error in one sentence."""
     if isinstance(error, BrainTumorError | JobError):
         return str(error)
     if isinstance(error, OmegaConfBaseException):
         return explain(error)
     if isinstance(error, SystemExit):
-        return f"ended itself with exit code {error.code}"
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+        return f"exited with code {error.code}"
+    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
 
 
 def _log_traceback(error: BaseException) -> None:
-    """Into files only: on the screen a sweep shows one line a job."""
-    record = logging.LogRecord(
-        __name__, logging.ERROR, __file__, 0, "".join(traceback.format_exception(error)).rstrip(), None, None
-    )
+    """Log a traceback to files only: the terminal shows one line per job."""
+    text = "".join(traceback.format_exception(error)).rstrip()
+    record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, text, None, None)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
             handler.handle(record)

@@ -1,4 +1,4 @@
-"""The sweeper that searches with Optuna: each next job depends on the results of those before."""
+"""The sweeper that searches with Optuna: each trial depends on the results of the trials before it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.errors import ConfigError, require
-from brain_tumor.sweeps.grid import new_plan
-from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan, end_record, read_record
-from brain_tumor.sweeps.optuna_trials import Trials
-from brain_tumor.sweeps.run_jobs import Conductor
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.sweeps.jobs import REPLICATES, Plan, end_record
+from brain_tumor.sweeps.optuna_study import OptunaStudy
+from brain_tumor.sweeps.run_jobs import JobRunner
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 
-class StudySweeper(Sweeper):
-    """Searches with Optuna's TPE, ``n_jobs`` trials at a time; a trial is a job, and their numbers are the same.
+class OptunaSweeper(Sweeper):
+    """Sweeper that searches with Optuna's TPE sampler; each trial is a job of the same number.
 
     Args:
-        n_trials: In all, with those that the study has already.
-        n_jobs: At once.
-        seed: Of the search.
-        startup_trials: Drawn at random at first.
-        study_name: Continued, if the storage holds it.
-        storage: A file or a database's address; None: ``study.db`` in the sweep's directory.
-        params: Key → its range, in Hydra's syntax; the command line wins.
+        n_trials: Number of trials of the study, including those of earlier sweeps.
+        n_jobs: Number of trials that run at the same time.
+        seed: Seed of the search.
+        startup_trials: Number of trials that are drawn at random before the search learns from earlier ones.
+        study_name: Name of the study, which is continued if the storage holds it.
+        storage: Path of an SQLite file or address of a database; None is ``study.db`` in the sweep's directory.
+        params: Key → its values, in Hydra's syntax; the command line takes precedence.
+
+    Raises:
+        ConfigError: ``n_trials``, ``n_jobs`` or ``startup_trials`` is not a whole number from 1.
     """
 
     def __init__(
@@ -49,11 +52,11 @@ class StudySweeper(Sweeper):
     ) -> None:
         for name, value in {"n_trials": n_trials, "n_jobs": n_jobs, "startup_trials": startup_trials}.items():
             require(isinstance(value, int) and value >= 1, f"hydra.sweeper.{name}={value}", "a whole number from 1")
-        self._n_trials, self._n_jobs, self._seed, self._startup = n_trials, n_jobs, seed, startup_trials
-        self._name, self._storage, self._params = study_name, storage, params
+        self._n_trials, self._n_jobs, self._seed, self._startup_trials = n_trials, n_jobs, seed, startup_trials
+        self._study_name, self._storage, self._params = study_name, storage, params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's."""
+        """Build the launcher; called by Hydra."""
         self._context, self._config = hydra_context, config
         self._launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -62,83 +65,86 @@ class StudySweeper(Sweeper):
             self._launcher.n_jobs = self._n_jobs
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the trials that the study still lacks.
+        """Run trials until the study has ``n_trials`` of them.
 
         Raises:
-            ConfigError: Space, storage or study cannot be used; no job has run.
-            SweepError: Jobs failed; all have run.
+            ConfigError: The search space, the storage or the study cannot be used; no job has run.
+            SweepError: Some jobs failed; all have run.
         """
-        parser = OverridesParser.create(config_loader=self._context.config_loader)
-        params = [f"{key!s}={value}" for key, value in self._params.items()]
         sweep_dir = Path(self._config.hydra.sweep.dir).absolute()
-        trials = Trials(
+        study = OptunaStudy(
             self._storage or str(sweep_dir / "study.db"),
-            self._name,
+            self._study_name,
             mode=self._config.monitor.mode,
             seed=self._seed,
-            startup=self._startup,
+            startup_trials=self._startup_trials,
             parallel=self._n_jobs > 1,
         )
+        parser = OverridesParser.create(config_loader=self._context.config_loader)
+        params = [f"{key!s}={value}" for key, value in self._params.items()]
         space, fixed = read_space(parser.parse_overrides([*params, *arguments]))
-        plan = new_plan(self._config, list(space))
-        if len(trials) and (sweep_dir / "sweep.json").is_file():
+        plan = Plan.create(self._config, list(space))
+        if len(study) and (sweep_dir / "sweep.json").is_file():
             plan.jobs = Plan.read(sweep_dir).jobs
         OmegaConf.save(self._config, sweep_dir / "multirun.yaml")
-        self._recover(trials, plan, sweep_dir)
-        with Conductor(self._config, self._context, self._launcher, plan) as conductor:
-            conductor.on_end = lambda job, record: trials.tell(job.number, record)
-            while (left := self._n_trials - trials.counted()) > 0:
-                asked = [trials.ask(space) for _ in range(min(left, self._n_jobs))]
-                jobs: list[Job] = []
-                for number, overrides, _ in asked:
-                    jobs += conductor.add([[*fixed, *overrides]], number)
-                conductor.run(jobs, [[identity] for *_, identity in asked])
+        _recover(study, plan, sweep_dir)
+        with JobRunner(
+            self._config, self._context, self._launcher, plan, on_end=lambda job, record: study.tell(job.number, record)
+        ) as runner:
+            while (remaining := self._n_trials - study.count_completed()) > 0:
+                trials = [study.ask(space) for _ in range(min(remaining, self._n_jobs))]
+                jobs = [runner.add([[*fixed, *trial.overrides]], first=trial.number)[0] for trial in trials]
+                runner.run(jobs, [[trial.hydra_override] for trial in trials])
 
-    @staticmethod
-    def _recover(trials: Trials, plan: Plan, sweep_dir: Path) -> None:
-        """Of trials that a killed sweep left behind some have finished all the same; the others are tried again."""
-        jobs = {job.number: job for job in plan.jobs}
-        for number in trials.unfinished():
-            job = jobs.get(number)
-            record = read_record(sweep_dir / job.folder) if job else {}
-            if record.get("status") in ("finished", "pruned", "failed"):
-                trials.tell(number, record)
-                continue
-            trials.give_up(number)
-            if job:
-                end_record(
-                    sweep_dir / job.folder, "failed", "lost when its sweep was killed; its settings are tried again"
-                )
+
+def _recover(study: OptunaStudy, plan: Plan, sweep_dir: Path) -> None:
+    """Record the outcomes of trials that finished when their sweep was killed, and retry those that did not."""
+    jobs = {job.number: job for job in plan.jobs}
+    for number in study.unfinished():
+        job = jobs.get(number)
+        record = read_record(sweep_dir / job.folder) if job else {}
+        if record.get("status") in ("finished", "pruned", "failed"):
+            study.tell(number, record)
+            continue
+        study.retry(number)
+        if job:
+            reason = "lost when its sweep was killed; its settings are tried again"
+            end_record(sweep_dir / job.folder, "failed", reason)
 
 
 def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistribution], list[str]]:
-    """Tell what is searched from what is fixed; of two overrides of one key the later counts.
+    """Split overrides into the search space and fixed settings; of two overrides of one key the later one counts.
 
     Args:
-        overrides: ``key=choice(a,b)`` or ``key=a,b`` or a glob, ``range(start,stop,step)``, ``interval(low,high)``,
-            each perhaps as ``tag(log,…)`` or ``int(…)``; anything else is fixed.
+        overrides: Parsed overrides. ``key=choice(a,b)``, ``key=a,b``, a glob, ``range(start,stop,step)`` and
+            ``interval(low,high)``, each also as ``tag(log,…)`` or ``int(…)``, are searched; all others are fixed.
 
     Returns:
-        Key, with its ``+`` where it has one, → distribution; and the fixed overrides.
+        Key, with its ``+`` if it has one, → distribution; and the fixed overrides.
 
     Raises:
-        ConfigError: A distribution is invalid, or a seed or fold is among the searched keys.
+        ConfigError: A distribution is invalid, a seed or fold is to be searched, or nothing is.
     """
     last = {override.key_or_group: override for override in overrides}
     space, fixed = {}, []
     for key, override in last.items():
+        text = str(override.input_line)
         if not override.is_sweep_override():
-            fixed.append(str(override.input_line))
+            fixed.append(text)
             continue
-        text = override.input_line
         require(
-            key not in REPLICATES, f"{text} in a search", f"{key} fixed: a search would only find the luckiest {key}"
+            key not in REPLICATES,
+            f"{text} in a search",
+            f"a fixed {key}, as a search would only find the luckiest {key}",
         )
         try:
             space[override.get_key_element()] = _distribution(override)
         except ValueError as error:
             raise ConfigError(f"{text} cannot be searched: {error}") from error
-    require(bool(space), "A search over nothing", "a key to search: 'optimizer.lr=tag(log,interval(1e-4,1e-2))'")
+    if not space:
+        raise ConfigError(
+            "The search has no key to vary; add one, such as 'optimizer.lr=tag(log,interval(1e-4,1e-2))'."
+        )
     return space, fixed
 
 
@@ -147,18 +153,19 @@ def _distribution(override: Override) -> BaseDistribution:
 
     sweep: Any = override.value()
     tags: set[str] = getattr(sweep, "tags", set())
-    if unknown := tags - {"log"}:
-        raise ValueError(f"the tag {', '.join(map(str, unknown))} means nothing; log does")
+    unknown = sorted(map(str, tags - {"log"}))
+    if unknown:
+        raise ValueError(f"the tag {', '.join(unknown)} is unknown; expected log.")
     log = "log" in tags
     if isinstance(sweep, IntervalSweep):
         low, high = cast("tuple[float, float]", (sweep.start, sweep.end))
-        if isinstance(low, int) and isinstance(high, int):  # int(interval(1,9))
+        if isinstance(low, int) and isinstance(high, int):  # as of int(interval(1,9))
             return IntDistribution(low, high, log=log)
         return FloatDistribution(low, high, log=log)
     if isinstance(sweep, RangeSweep):
         values = list(sweep.range())
         if not values:
-            raise ValueError("the range is empty")
+            raise ValueError("the range is empty.")
         if isinstance(values[0], int):
             return IntDistribution(min(values), max(values), log=log, step=1 if log else abs(int(sweep.step)))
         return FloatDistribution(min(values), max(values), log=log, step=None if log else abs(float(sweep.step)))

@@ -1,4 +1,4 @@
-"""Make Hydra know this package's launchers and sweepers."""
+"""Register this package's launchers and sweepers with Hydra."""
 
 import importlib.util
 
@@ -6,56 +6,56 @@ from hydra.core.plugins import Plugins
 
 from brain_tumor.errors import ConfigError
 
-EXTRAS = {
+LAUNCHER_PACKAGES = {
     "joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
     "submitit_local": ("hydra_plugins.hydra_submitit_launcher", "submitit"),
     "submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "submitit"),
     "ray": ("hydra_plugins.hydra_ray_launcher", None),
 }
-"""``launcher=NAME`` → the package that it needs, and the extra of ours that brings it."""
+"""``launcher=NAME`` → the package that it needs, and the extra of ``brain-tumor`` that installs it, if there is one."""
 
 
 def register_plugins() -> None:
-    """Register what ``hydra.launcher`` and ``hydra.sweeper`` may name of this package."""
+    """Make ``hydra.launcher`` and ``hydra.sweeper`` accept the launchers and sweepers of this package."""
     from brain_tumor.sweeps.fork import ForkedLauncher
     from brain_tumor.sweeps.grid import GridSweeper
-    from brain_tumor.sweeps.optuna_sweeper import StudySweeper
+    from brain_tumor.sweeps.optuna_sweeper import OptunaSweeper
 
     plugins = Plugins.instance()
     plugins.is_in_toplevel_plugins_module = _is_plugin  # type: ignore[method-assign]
-    for plugin in (ForkedLauncher, GridSweeper, StudySweeper, *_submitit()):
+    for plugin in (ForkedLauncher, GridSweeper, OptunaSweeper, *_submitit_launchers()):
         plugins.register(plugin)
 
 
-def _is_plugin(clazz: str) -> bool:
-    """Hydra takes plugins from the package ``hydra_plugins`` only, which a project's own tree would have to hold."""
-    return clazz.startswith("brain_tumor.sweeps.") or Plugins.is_in_toplevel_plugins_module(clazz)
-
-
 def require_launcher(arguments: list[str]) -> None:
-    """Say what is missing before Hydra says it in a page.
+    """Check that the launcher named on the command line is installed: Hydra's own message for this is a page long.
 
     Raises:
-        ConfigError: The command line names a launcher that is not installed.
+        ConfigError: The launcher needs a package that is not installed.
     """
     for argument in arguments:
         key, _, name = argument.partition("=")
-        if key in ("launcher", "hydra/launcher") and name in EXTRAS:
-            package, extra = EXTRAS[name]
-            if not _is_installed(package):
-                wanted = f"'brain-tumor[{extra}]'" if extra else package.rpartition(".")[2].replace("_", "-")
-                raise ConfigError(f"{argument} needs a package that is not installed: pip install {wanted}")
+        if key in ("launcher", "hydra/launcher") and name in LAUNCHER_PACKAGES:
+            module, extra = LAUNCHER_PACKAGES[name]
+            if not _is_installed(module):
+                package = f"'brain-tumor[{extra}]'" if extra else module.rpartition(".")[2].replace("_", "-")
+                raise ConfigError(f"{argument} needs a package that is not installed: pip install {package}")
 
 
-def _is_installed(package: str) -> bool:
+def _is_plugin(clazz: str) -> bool:
+    """Accept classes of this package: Hydra itself only accepts those of a top-level package ``hydra_plugins``."""
+    return clazz.startswith("brain_tumor.sweeps.") or Plugins.is_in_toplevel_plugins_module(clazz)
+
+
+def _is_installed(module: str) -> bool:
     try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # nobody has brought a hydra_plugins yet
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # no installed package provides hydra_plugins
         return False
 
 
-def _submitit() -> list[type]:
-    if not _is_installed(EXTRAS["submitit_local"][0]):
+def _submitit_launchers() -> list[type]:
+    if not _is_installed(LAUNCHER_PACKAGES["submitit_local"][0]):
         return []
     from brain_tumor.sweeps.submitit_launchers import LocalLauncher, SlurmLauncher
 

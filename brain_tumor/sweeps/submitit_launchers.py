@@ -1,4 +1,4 @@
-"""Submitit's launchers, which wait for all jobs of a sweep whatever becomes of one."""
+"""Submitit's launchers (this machine, Slurm), changed to wait for all jobs of a sweep even if some are killed."""
 
 import logging
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
-    """As its parent, whose ``launch`` raises at the first job that was killed while others still run."""
+    """Submitit launcher whose ``launch`` waits for all jobs; the parent's raises at the first job that was killed."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Submit the jobs as one array and wait; one outcome each, in their order."""
+        """Submit the jobs as one array, wait for all, and return their outcomes, in the order of the jobs."""
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
         states = [Singleton.get_state()] * len(numbers)
@@ -31,17 +31,15 @@ class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
         return [self._outcome(job) for job in jobs]
 
     def executor(self) -> Any:
-        """Submitit's, with the parameters of ``hydra.launcher``."""
+        """Return Submitit's executor with the parameters of ``hydra.launcher``."""
         import submitit
 
-        own = {"submitit_folder", "max_num_timeout"}
-        if "max_num_timeout" in self.params:
-            init = {f"{self._EXECUTOR}_max_num_timeout": self.params["max_num_timeout"]}
-        else:
-            init = {}
-        executor = submitit.AutoExecutor(cluster=self._EXECUTOR, folder=self.params["submitit_folder"], **init)
-        shared = set(BaseQueueConf.__dataclass_fields__)
-        params = {name: value for name, value in self.params.items() if name not in own}
+        params = dict(self.params)
+        options = {"folder": params.pop("submitit_folder")}
+        if "max_num_timeout" in params:
+            options[f"{self._EXECUTOR}_max_num_timeout"] = params.pop("max_num_timeout")
+        executor = submitit.AutoExecutor(cluster=self._EXECUTOR, **options)
+        shared = set(BaseQueueConf.__dataclass_fields__)  # other parameters take the name of their executor as prefix
         executor.update_parameters(
             **{name if name in shared else f"{self._EXECUTOR}_{name}": value for name, value in params.items()}
         )
@@ -50,7 +48,7 @@ class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
     def _outcome(self, job: Any) -> JobReturn:
         try:
             outcome: JobReturn = job.results()[0]
-        except Exception as error:  # what killed the job is told by the queue, if at all
+        except Exception as error:  # Submitit raises errors of many types for a job that was killed
             log.debug("%s job %s", self._EXECUTOR, job.job_id, exc_info=error)
             reason = (
                 f"{self._EXECUTOR} job {job.job_id} ended without a result (state: {job.state}; see {job.paths.stderr})"
@@ -60,12 +58,12 @@ class _TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
 
 
 class LocalLauncher(_TolerantLauncher):
-    """Processes on this machine."""
+    """Launcher of processes on this machine."""
 
     _EXECUTOR = "local"
 
 
 class SlurmLauncher(_TolerantLauncher):
-    """Jobs of a Slurm queue."""
+    """Launcher of jobs in a Slurm queue."""
 
     _EXECUTOR = "slurm"

@@ -1,4 +1,4 @@
-"""What a sweep leaves in its directory: ``sweep.csv`` and ``sweep.html``, kept up to date while it runs."""
+"""The summary of a sweep: ``sweep.csv`` and ``sweep.html`` in its directory, kept up to date while it runs."""
 
 import logging
 import time
@@ -8,30 +8,33 @@ from brain_tumor.sweeps.jobs import Plan
 
 log = logging.getLogger(__name__)
 
-_SHARE = 0.05
-"""Of the time, that drawing the page may take while jobs run."""
+_PAGE_TIME_SHARE = 0.05
+"""Largest share of the sweep's time that drawing the page may take while jobs run."""
 
 
 class Summary:
-    """Writes the summary of one sweep; what a sweep costs must not depend on how often it is summed up.
+    """Writer of the summary of one sweep.
 
     Args:
-        sweep_dir: Holds ``sweep.json``; all else is read from the run directories that it names.
+        sweep_dir: Directory with ``sweep.json``; everything else is read from the run directories named in it.
     """
 
     def __init__(self, sweep_dir: Path) -> None:
         self._sweep_dir = sweep_dir
         self._next_page = 0.0
 
-    def update_soon(self) -> None:
-        """Write the table; the page too, unless it was drawn a moment ago."""
-        self._update(page=time.monotonic() >= self._next_page)
+    def update(self, *, page: bool = False) -> None:
+        """Write the table and, from time to time, the page; an error is only logged, as the jobs must go on.
 
-    def update(self) -> None:
-        """Write table and page, whatever it takes; what goes wrong here must not end a sweep."""
-        self._update(page=True)
+        Args:
+            page: Whether to write the page in any case.
+        """
+        try:
+            self._write(page=page or time.monotonic() >= self._next_page)
+        except Exception:  # `write_and_print` raises it at the end of the sweep
+            log.warning("The summary of the sweep could not be written.", exc_info=True)
 
-    def show(self) -> None:
+    def write_and_print(self) -> None:
         """Write table and page, and print the table."""
         from brain_tumor.sweeps.console import print_sweep
         from brain_tumor.sweeps.table import best_job, read_rows
@@ -40,12 +43,6 @@ class Summary:
         self._write(page=True)
         rows = read_rows(self._sweep_dir, plan)
         print_sweep(self._sweep_dir, plan, rows, best_job(rows, plan))
-
-    def _update(self, *, page: bool) -> None:
-        try:
-            self._write(page=page)
-        except Exception:  # the jobs are worth more than an image of them; at the end it is raised
-            log.warning("The sweep's summary could not be written.", exc_info=True)
 
     def _write(self, *, page: bool) -> None:
         from brain_tumor.data.samples import write_table
@@ -58,4 +55,4 @@ class Summary:
         if page:
             start = time.monotonic()
             write_page(self._sweep_dir, plan, rows)
-            self._next_page = time.monotonic() + (time.monotonic() - start) / _SHARE
+            self._next_page = time.monotonic() + (time.monotonic() - start) / _PAGE_TIME_SHARE

@@ -1,7 +1,7 @@
-"""The jobs of a sweep as a table, and jobs that differ only in seed or fold as one setting: mean, spread, best."""
+"""The jobs of a sweep as a table, jobs that differ only in seed or fold as one setting, and the best of both."""
 
-import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,20 +10,26 @@ from typing import Any
 
 import pandas as pd
 
+from brain_tumor.errors import RunDirError
 from brain_tumor.evaluation.report.format import DETECTION, HEADLINES
-from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan, read_record
+from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan
 
 RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (*HEADLINES, *DETECTION))
-"""Columns of results, where a run has them."""
+"""Columns with values of ``results.json``."""
+
+SCORES = ("monitored", "test/f1_macro", "test/balanced_accuracy", "test/auroc")
+"""Columns of which settings have mean and standard deviation."""
 
 
 def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
-    """One row a job, in their order.
+    """Read the outcomes of the jobs from their run directories.
 
     Returns:
-        Columns: ``number``, ``status`` (waiting, running, finished, failed, pruned, preempted), ``reason``, one for
-        each swept key (text, as on the command line), ``monitored`` (best value of the monitored validation metric),
-        those of `RESULTS` that any job has, ``seconds`` and ``run_dir``.
+        One row per job, in the order of the plan. Columns: ``number``, ``status`` (waiting, running, finished, failed,
+        pruned, preempted), ``reason``, one per swept key (text, as on the command line), ``monitored`` (best value of
+        the monitored validation metric), those of `RESULTS` that any job has, ``seconds`` and ``run_dir``.
     """
     keys = swept_keys(plan)
     rows = [_row(sweep_dir, job, keys) for job in plan.jobs]
@@ -33,38 +39,42 @@ def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
 
 
 def swept_keys(plan: Plan) -> list[str]:
-    """Keys that were swept, and others that not all jobs agree on."""
-    values = [assignments(job.overrides) for job in plan.jobs]
-    differing = [
-        key for key in dict.fromkeys(key for job in values for key in job) if len({job.get(key) for job in values}) > 1
-    ]
+    """Return the swept keys, and then other keys whose values differ between jobs."""
+    settings = [assignments(job.overrides) for job in plan.jobs]
+    keys = dict.fromkeys(key for setting in settings for key in setting)
+    differing = [key for key in keys if len({setting.get(key) for setting in settings}) > 1]
     return list(dict.fromkeys([*plan.swept, *differing]))
 
 
-def assignments(overrides: list[str]) -> dict[str, str]:
-    """``+key=value`` → ``{key: value}``."""
+def setting_keys(plan: Plan) -> list[str]:
+    """Return the swept keys that define a setting: all but those of replicates."""
+    return [key for key in swept_keys(plan) if key not in REPLICATES]
+
+
+def assignments(overrides: Sequence[str]) -> dict[str, str]:
+    """Split overrides into keys, without ``+`` or ``~``, and values: ``+key=value`` → ``{key: value}``."""
     return {key.lstrip("+~"): value for key, _, value in (override.partition("=") for override in overrides)}
 
 
 def _row(sweep_dir: Path, job: Job, keys: list[str]) -> dict[str, Any]:
     run_dir = sweep_dir / job.folder
     record = read_record(run_dir)
-    chosen = assignments(job.overrides)
-    reason = str(record.get("reason", "")).strip().partition("\n")[0]
+    finished = record.get("status") == "finished"
+    setting = assignments(job.overrides)
     return {
         "number": job.number,
         "status": record.get("status", "waiting"),
-        "reason": reason if record.get("status") != "finished" else "",
-        **{key: chosen.get(key, "") for key in keys},
+        "reason": "" if finished else str(record.get("reason", "")).strip().partition("\n")[0],
+        **{key: setting.get(key, "") for key in keys},
         "monitored": record.get("training", {}).get("best"),
-        **(_results(run_dir) if record.get("status") == "finished" else {}),
+        **(_results(run_dir) if finished else {}),
         "seconds": _seconds(record),
         "run_dir": job.folder,
     }
 
 
 def _seconds(record: dict[str, Any]) -> float | None:
-    """Of the stages that were done; of a run that ended within one, from its start to its end."""
+    """Return the seconds of a run: the sum over its stages if it finished, else the time from start to end."""
     if record.get("status") != "finished" and {"started", "ended"} <= set(record):
         return (datetime.fromisoformat(record["ended"]) - datetime.fromisoformat(record["started"])).total_seconds()
     seconds = record.get("seconds", {})
@@ -77,94 +87,99 @@ def _results(run_dir: Path) -> dict[str, float | None]:
 
 
 @lru_cache(maxsize=4096)
-def _read_results(path: Path, _changed: int) -> dict[str, float | None]:
+def _read_results(path: Path, _mtime_ns: int) -> dict[str, float | None]:
+    """Read the values of `RESULTS`; cached while the file does not change, as the table is written after every job."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found = {name: document[name.partition("/")[0]].get(name.partition("/")[2]) for name in RESULTS}
-    except (OSError, ValueError, KeyError):
+        document = read_json(path)
+        splits = {name: name.partition("/") for name in RESULTS}
+        estimates = {name: document[split].get(metric) for name, (split, _, metric) in splits.items()}
+    except (OSError, RunDirError, KeyError):
         return {}
-    return {name: estimate["value"] for name, estimate in found.items() if estimate is not None}
-
-
-SHOWN = ("monitored", "test/f1_macro", "test/balanced_accuracy", "test/auroc")
+    return {name: estimate["value"] for name, estimate in estimates.items() if estimate is not None}
 
 
 @dataclass(frozen=True)
 class Best:
-    """What the monitored validation metric prefers; the test has no say."""
+    """The job or the setting with the best monitored validation value; the test results are not used to choose it."""
 
     score: float
+    """Monitored value; of a setting, the mean over its jobs."""
     row: pd.Series
-    """The best job, or of the best setting the one row of `summarise`."""
+    """Row of the job in `read_rows`, or of the setting in `summarise_settings`."""
     command: str
-    """That runs it again."""
-
-
-def choices(plan: Plan) -> list[str]:
-    """Swept keys that make a setting."""
-    return [key for key in swept_keys(plan) if key not in REPLICATES]
-
-
-def summarise(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """One row a setting, best first.
-
-    Args:
-        rows: Of `read_rows`.
-        plan: The sweep's.
-
-    Returns:
-        Columns: those of `choices`, ``jobs`` (planned), ``n`` (finished), and of `SHOWN` mean and standard deviation
-        (n − 1; undefined of one) as ``<name>`` and ``<name> sd``.
-    """
-    keys = choices(plan)
-    shown = [name for name in SHOWN if name in rows]
-    parts = [(((),), rows)] if not keys else rows.groupby(keys, sort=False)
-    table = []
-    for chosen, part in parts:
-        done = part[part["status"] == "finished"]
-        spread = {f"{name} sd": done[name].astype(float).std() for name in shown}
-        means = {name: done[name].astype(float).mean() for name in shown}
-        table.append({**dict(zip(keys, chosen, strict=False)), "jobs": len(part), "n": len(done), **means, **spread})
-    frame = pd.DataFrame(table, columns=[*keys, "jobs", "n", *(x for name in shown for x in (name, f"{name} sd"))])
-    return frame.sort_values(
-        "monitored", ascending=plan.mode == "min", na_position="last", kind="stable", ignore_index=True
-    )
+    """Command line that runs the job, or all jobs of the setting, again."""
 
 
 def best_job(rows: pd.DataFrame, plan: Plan) -> Best | None:
-    """The finished job with the best monitored value."""
-    done = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
-    if done.empty:
+    """Return the finished job with the best monitored value, or None if no job has finished."""
+    finished = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
+    if finished.empty:
         return None
-    scores = done["monitored"].astype(float)
-    row = done.iloc[int(scores.argmin() if plan.mode == "min" else scores.argmax())]
+    scores = finished["monitored"].astype(float)
+    row = finished.iloc[int(scores.argmin() if plan.mode == "min" else scores.argmax())]
     job = next(job for job in plan.jobs if job.number == row["number"])
     return Best(float(row["monitored"]), row, _command(plan, job.overrides))
 
 
+def summarise_settings(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Summarise the jobs of each setting, best mean of the monitored value first.
+
+    Args:
+        rows: Table from `read_rows`.
+        plan: Plan of the sweep.
+
+    Returns:
+        One row per setting. Columns: those of `setting_keys`, ``jobs`` (planned), ``n`` (finished), and for each of
+        `SCORES` the mean over the finished jobs as ``<name>`` and the standard deviation as ``<name> sd`` (divisor
+        n − 1; undefined for n = 1).
+    """
+    keys = setting_keys(plan)
+    scores = [name for name in SCORES if name in rows]
+    groups = rows.groupby(keys, sort=False) if keys else [((), rows)]
+    table = []
+    for values, jobs in groups:
+        finished = jobs[jobs["status"] == "finished"]
+        row = {**dict(zip(keys, values, strict=True)), "jobs": len(jobs), "n": len(finished)}
+        for name in scores:
+            row[name] = finished[name].astype(float).mean()
+            row[f"{name} sd"] = finished[name].astype(float).std()
+        table.append(row)
+    columns = [*keys, "jobs", "n", *(column for name in scores for column in (name, f"{name} sd"))]
+    return pd.DataFrame(table, columns=columns).sort_values(
+        "monitored", ascending=plan.mode == "min", na_position="last", kind="stable", ignore_index=True
+    )
+
+
 def best_setting(rows: pd.DataFrame, settings: pd.DataFrame, plan: Plan) -> Best | None:
-    """The setting with the best mean, of those that finished as often as any; None without replicates."""
+    """Return the setting with the best mean among those with the most finished jobs; None without replicates.
+
+    Args:
+        rows: Table from `read_rows`.
+        settings: Table from `summarise_settings`.
+        plan: Plan of the sweep.
+    """
     if rows.empty or settings["n"].max() < 2:
         return None
     row = settings[settings["n"] == settings["n"].max()].iloc[0]
-    same = rows
-    for key in choices(plan):
-        same = same[same[key] == row[key]]
-    jobs = [job for job in plan.jobs if job.number in set(same["number"])]
-    varied = [key for key in swept_keys(plan) if key in REPLICATES]
-    fixed = [text for text in jobs[0].overrides if next(iter(assignments([text]))) not in varied]
-    values = {key: dict.fromkeys(assignments(job.overrides)[key] for job in jobs) for key in varied}
-    again = [f"{key}={','.join(found)}" for key, found in values.items()]
-    return Best(float(row["monitored"]), row, _command(plan, ["--multirun", *fixed, *again]))
+    selected = rows
+    for key in setting_keys(plan):
+        selected = selected[selected[key] == row[key]]
+    jobs = [job for job in plan.jobs if job.number in set(selected["number"])]
+    replicate_keys = [key for key in swept_keys(plan) if key in REPLICATES]
+    fixed = [text for text in jobs[0].overrides if not set(assignments([text])) & set(replicate_keys)]
+    replicates = []
+    for key in replicate_keys:
+        values = dict.fromkeys(assignments(job.overrides)[key] for job in jobs)
+        replicates.append(f"{key}={','.join(values)}")
+    return Best(float(row["monitored"]), row, _command(plan, ["--multirun", *fixed, *replicates]))
 
 
 def _command(plan: Plan, arguments: list[str]) -> str:
-    """An option that asks for a search would start another: say that it is one run, or a plain grid."""
-    if "--multirun" not in arguments:
-        arguments = [argument for argument in arguments if not argument.startswith("launcher=")]
+    """Return a command line for one run or, with ``--multirun``, for a plain grid, even if the sweep was a search."""
     searched = any(argument.startswith("hparams_search=") for argument in arguments)
-    if searched and "--multirun" in arguments:
-        arguments = [*arguments, "hydra/sweeper=grid"]
-    elif searched:
-        arguments = [*arguments, "hydra.mode=RUN"]
+    if "--multirun" in arguments:
+        arguments = [*arguments, "hydra/sweeper=grid"] if searched else arguments
+    else:
+        arguments = [argument for argument in arguments if not argument.startswith("launcher=")]
+        arguments = [*arguments, "hydra.mode=RUN"] if searched else arguments
     return shlex.join(["brain-tumor", plan.verb, *arguments])

@@ -1,1 +1,1 @@
-"""Experiment loggers, and what a run sends them."""
+"""Experiment loggers, and what a run logs besides Lightning's curves. Must not know how a run trains."""

@@ -1,4 +1,4 @@
-"""Experiment loggers for the length of one run."""
+"""Open and close the experiment loggers of a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,22 +10,22 @@ from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.callbacks.stop import PreemptedError
 from brain_tumor.config.instantiate import build, plain
-from brain_tumor.run_dir.resume import facts
-from brain_tumor.tracking.wandb.logger import DashboardLogger
-from brain_tumor.tracking.wandb.naming import identity
+from brain_tumor.run_dir.record import read_record
+from brain_tumor.tracking.wandb.logger import SafeWandbLogger
+from brain_tumor.tracking.wandb.naming import default_names
 
-_DASHBOARD = f"{DashboardLogger.__module__}.{DashboardLogger.__name__}"
+_WANDB_TARGET = f"{SafeWandbLogger.__module__}.{SafeWandbLogger.__name__}"
 
 
 @contextmanager
 def open_loggers(cfg: DictConfig, resume_id: str | None = None) -> Iterator[list[Logger]]:
-    """Build what ``logger`` asks for, hand it the whole configuration, and finish it whatever happens.
+    """Build the loggers named by ``logger``, log the configuration to them, and close them on exit.
 
-    Each run in wandb has an id of its own and ends with it; one that ends with an exception is marked failed there.
+    An exception inside the context marks the runs of the loggers as failed.
 
     Args:
-        cfg: The whole configuration.
-        resume_id: Of the wandb run to go on with, see `resumable_wandb_id`; None starts a new one.
+        cfg: Complete configuration.
+        resume_id: Id of the wandb run to resume, see `resumable_wandb_id`; None starts a new one.
 
     Raises:
         ConfigError: A logger cannot be built or cannot start.
@@ -33,12 +33,12 @@ def open_loggers(cfg: DictConfig, resume_id: str | None = None) -> Iterator[list
     loggers: list[Logger] = []
     try:
         for name, node in cfg.get("logger", {}).items():
-            loggers.append(build(_named(node, cfg, resume_id), f"logger.{name}"))
+            loggers.append(build(_with_names(node, cfg, resume_id), f"logger.{name}"))
             loggers[-1].log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         yield loggers
     except BaseException as error:
         for logger in loggers:
-            if isinstance(error, PreemptedError) and isinstance(logger, DashboardLogger):
+            if isinstance(error, PreemptedError) and isinstance(logger, SafeWandbLogger):
                 logger.mark_preempting()
         _finish(loggers, exit_code=1)
         raise
@@ -46,30 +46,32 @@ def open_loggers(cfg: DictConfig, resume_id: str | None = None) -> Iterator[list
 
 
 def wandb_id(loggers: list[Logger]) -> str | None:
-    """Id of the wandb run, or None."""
-    return next((logger.version for logger in loggers if isinstance(logger, DashboardLogger)), None)
+    """Return the id of the wandb run, or None if there is none."""
+    return next((logger.version for logger in loggers if isinstance(logger, SafeWandbLogger)), None)
 
 
 def resumable_wandb_id(run_dir: Path) -> str | None:
-    """Id of the wandb run that an earlier start in this directory has begun, or None."""
-    found = facts(run_dir).get("wandb_id")
-    return found if isinstance(found, str) else None
+    """Return the id of the wandb run that an earlier start in a run directory has begun, or None."""
+    run_id = read_record(run_dir).get("wandb_id")
+    return run_id if isinstance(run_id, str) else None
 
 
-def _named(node: DictConfig, cfg: DictConfig, resume_id: str | None) -> dict[str, Any]:
-    """The node, for wandb with what its user leaves open: name, group, tags and the run to go on with."""
-    recipe = plain(node)
-    if recipe.get("_target_") != _DASHBOARD:
-        return recipe
-    known = identity(cfg)
+def _with_names(node: DictConfig, cfg: DictConfig, resume_id: str | None) -> dict[str, Any]:
+    """Return the configuration of a logger; for wandb, complete name, group and tags, and set the id to resume."""
+    arguments = plain(node)
+    if arguments.get("_target_") != _WANDB_TARGET:
+        return arguments
+    defaults = default_names(cfg)
     for key in ("name", "group"):
-        recipe[key] = recipe.get(key) or known[key]
-    recipe["tags"] = list(dict.fromkeys([*(recipe.get("tags") or []), *known["tags"]]))
-    return recipe | ({"id": resume_id} if resume_id else {})
+        arguments[key] = arguments.get(key) or defaults[key]
+    arguments["tags"] = list(dict.fromkeys([*(arguments.get("tags") or []), *defaults["tags"]]))
+    if resume_id:
+        arguments["id"] = resume_id
+    return arguments
 
 
 def _finish(loggers: list[Logger], exit_code: int) -> None:
     for logger in loggers:
         logger.finalize("failed" if exit_code else "success")
-        if isinstance(logger, DashboardLogger):
+        if isinstance(logger, SafeWandbLogger):
             logger.finish(exit_code)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
-from sweeps.sweeps import TINY
+from sweep_commands import TINY
 
 from brain_tumor.callbacks.pruning import Pruning
 from brain_tumor.callbacks.trial import TRIAL

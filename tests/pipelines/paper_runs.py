@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from brain_tumor.run_dir.record import write_json
+from brain_tumor.run_dir.atomic import write_json
 
 CLASSES = ("glioma", "no_tumor")
 

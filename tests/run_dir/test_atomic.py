@@ -1,23 +1,25 @@
+import json
+
 import pytest
 
-from brain_tumor.errors import DataError
-from brain_tumor.run_dir.atomic import published_file, published_folder
+from brain_tumor.errors import DataError, RunDirError
+from brain_tumor.run_dir.atomic import published_file, published_folder, read_json, write_json
 
 
 def fill(publish, path, *, fail=False):
     with publish(path) as draft:
-        (draft / "part" if publish is published_folder else draft).write_text("new")
+        (draft / "file" if publish is published_folder else draft).write_text("new")
         assert draft.parent == path.parent
         if fail:
             raise ZeroDivisionError
 
 
 def content(path):
-    return (path / "part" if path.is_dir() else path).read_text()
+    return (path / "file" if path.is_dir() else path).read_text()
 
 
 @pytest.mark.parametrize("publish", [published_file, published_folder])
-def test_it_appears_whole_and_alone(publish, tmp_path):
+def test_nothing_but_the_complete_result_remains(publish, tmp_path):
     fill(publish, tmp_path / "x")
 
     assert content(tmp_path / "x") == "new"
@@ -42,17 +44,33 @@ def test_a_file_is_replaced_and_an_error_keeps_the_old_one(tmp_path):
     assert content(tmp_path / "x") == "new"
 
 
-def test_the_faster_process_keeps_its_folder(tmp_path):
+def test_the_folder_of_the_faster_process_stays(tmp_path):
     with published_folder(tmp_path / "x") as draft:
-        (draft / "part").write_text("slower")
+        (draft / "file").write_text("slower")
         fill(published_folder, tmp_path / "x")
 
     assert content(tmp_path / "x") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_place_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(DataError, match=r"could not be filled .*; set paths\.cache_dir"):
         fill(published_folder, tmp_path / "file" / "x")
+
+
+def test_json_is_read_back_and_has_no_nan(tmp_path):
+    write_json({"a": 1}, tmp_path / "x.json")
+
+    with pytest.raises(ValueError, match="JSON"):
+        write_json({"a": float("nan")}, tmp_path / "x.json")
+    assert read_json(tmp_path / "x.json") == json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff"])
+def test_damaged_json_is_one_sentence(text, tmp_path):
+    (tmp_path / "x.json").write_text(text, errors="surrogateescape")
+
+    with pytest.raises(RunDirError, match=r"x\.json is damaged.*: expected"):
+        read_json(tmp_path / "x.json")

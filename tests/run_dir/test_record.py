@@ -3,14 +3,14 @@ import json
 import pytest
 
 from brain_tumor.errors import ConfigError, DataError, RunDirError
-from brain_tumor.run_dir.record import RunRecord, write_json
+from brain_tumor.run_dir.record import RunRecord
 
 
 def stored(run_dir):
     return json.loads((run_dir / "run.json").read_text())
 
 
-def test_it_is_whole_from_the_start(tmp_path):
+def test_the_record_is_complete_from_the_start(tmp_path):
     with RunRecord(tmp_path / "new") as record:
         first = stored(tmp_path / "new")
         record.note(seed=3)
@@ -35,7 +35,7 @@ def test_it_is_whole_from_the_start(tmp_path):
         (KeyboardInterrupt(), "KeyboardInterrupt: "),
     ],
 )
-def test_a_failure_is_written_down_with_its_reason(tmp_path, error, reason):
+def test_a_failure_is_recorded_with_its_reason(tmp_path, error, reason):
     with pytest.raises(type(error)), RunRecord(tmp_path):
         raise error
 
@@ -65,7 +65,7 @@ def test_a_failed_or_broken_run_is_replaced(tmp_path, content):
         assert stored(tmp_path)["status"] == "running"
 
 
-def test_a_place_that_cannot_be_written(tmp_path):
+def test_a_run_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ConfigError, match=r"cannot be written .*; set hydra\.run\.dir"):
@@ -73,25 +73,17 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("error", [DataError("samples.csv was not found."), FileNotFoundError(2, "No such file")])
-def test_a_run_directory_that_vanished_is_the_reason_of_what_follows(tmp_path, error):
+def test_a_missing_run_directory_is_reported_as_the_cause(tmp_path, error):
     record = RunRecord(tmp_path / "run")
-    (tmp_path / "run").rename(tmp_path / "gone")
+    (tmp_path / "run").rename(tmp_path / "moved")
 
     with pytest.raises(RunDirError, match="resume=auto"), record:
         raise error
 
 
-def test_what_else_goes_wrong_keeps_its_own_name(tmp_path):
+def test_other_errors_keep_their_type(tmp_path):
     record = RunRecord(tmp_path / "run")
-    (tmp_path / "run").rename(tmp_path / "gone")
+    (tmp_path / "run").rename(tmp_path / "moved")
 
     with pytest.raises(RuntimeError, match="boom"), record:
         raise RuntimeError("boom")
-
-
-def test_json_has_no_nan(tmp_path):
-    write_json({"a": 1}, tmp_path / "x.json")
-
-    with pytest.raises(ValueError, match="JSON"):
-        write_json({"a": float("nan")}, tmp_path / "x.json")
-    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

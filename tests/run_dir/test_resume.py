@@ -1,4 +1,4 @@
-"""A run that was interrupted at any moment ends as if it had not been."""
+"""A run that is interrupted at any moment and resumed gives the same weights and the same table of epochs."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from brain_tumor.errors import ConfigError, DataError, RunDirError
 from brain_tumor.train import train
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""Sums of floats depend on how many threads share them."""
+"""Sums of floats depend on the number of threads."""
 SMALL = ["model.widths=[8,16]", "data.image_size=32", "evaluation.resamples=20", "callbacks=[]", "data.batch_size=4"]
 RUN = [*SMALL, "trainer.max_epochs=4", "augmentation.mixup=0.2", "snapshot_minutes=0.0005"]
 
@@ -33,7 +33,7 @@ def data(flat_folder):
 
 
 def outcome(run_dir):
-    """Hash of the last weights, and the table of epochs without its clock."""
+    """Return a hash of the last weights, and the table of epochs without its timings."""
     state = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     weights = hashlib.sha256(b"".join(state[name].numpy().tobytes() for name in sorted(state))).hexdigest()
     table = pd.read_csv(run_dir / "metrics.csv")
@@ -72,7 +72,7 @@ def wait_for(path, process, log):
 
 
 def interrupt(arguments, folder, number, *, after, **environment):
-    """Start, send a signal some seconds after the first checkpoint, and wait; returns the code and how long it took."""
+    """Send a signal some seconds after the first checkpoint; return the exit code and the seconds until the exit."""
     process = start(arguments, folder, **environment)
     wait_for(folder / "run" / "checkpoints" / "last.ckpt", process, folder / "log")
     time.sleep(after)
@@ -108,13 +108,13 @@ def test_sigterm_saves_within_the_epoch_and_resume_needs_no_other_argument(data,
     assert code == 128 + signal.SIGTERM
     assert seconds < 10
     assert record(tmp_path)["status"] == "preempted"
-    said = (tmp_path / "log").read_text().splitlines()[-1]
-    assert said.startswith("brain-tumor train: Stopped by SIGTERM")
+    last_line = (tmp_path / "log").read_text().splitlines()[-1]
+    assert last_line.startswith("brain-tumor train: Stopped by SIGTERM")
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     epochs = len(pd.read_csv(tmp_path / "run" / "metrics.csv"))
 
     resumed = expand([f"resume={tmp_path / 'run'}", f"trainer.max_epochs={epochs + 1}"])
-    run = train([one for one in resumed if not one.startswith("hydra.")], tmp_path / "run")
+    run = train([override for override in resumed if not override.startswith("hydra.")], tmp_path / "run")
 
     assert saved["global_step"] > 0
     assert run.results["test"]
@@ -125,11 +125,11 @@ def test_sigterm_saves_within_the_epoch_and_resume_needs_no_other_argument(data,
 
 
 @pytest.mark.parametrize(("resume", "queued"), [(["resume=auto"], "requeue 42_7\n"), ([], None)])
-def test_a_slurm_job_that_can_go_on_is_queued_again(resume, queued, data, tmp_path):
-    """An epoch here is a single batch: what follows is a checkpoint anyway, and the stop comes after that."""
+def test_a_slurm_job_that_can_be_resumed_is_queued_again(resume, queued, data, tmp_path):
+    """An epoch here is a single batch: a checkpoint follows in any case, and the run stops after it."""
     scontrol = tmp_path / "bin" / "scontrol"
     scontrol.parent.mkdir()
-    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "asked"}\n')
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "scontrol_arguments"}\n')
     scontrol.chmod(0o755)
     slurm = {"SLURM_JOB_ID": "44", "SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": "7"}
     path = f"{scontrol.parent}:{os.environ['PATH']}"
@@ -139,8 +139,8 @@ def test_a_slurm_job_that_can_go_on_is_queued_again(resume, queued, data, tmp_pa
 
     assert (code, record(tmp_path)["status"]) == (128 + signal.SIGUSR1, "preempted")
     assert seconds < 6
-    asked = tmp_path / "asked"
-    assert (asked.read_text() if asked.is_file() else None) == queued
+    requested = tmp_path / "scontrol_arguments"
+    assert (requested.read_text() if requested.is_file() else None) == queued
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def finished(data, tmp_path_factory):
     return train([*data, *SMALL, "trainer.max_epochs=1", "data.num_workers=0"], tmp_path_factory.mktemp("finished"))
 
 
-def test_a_finished_run_is_left_alone(finished, data):
+def test_a_finished_run_is_not_changed(finished, data):
     before = {path: path.stat().st_mtime_ns for path in finished.run_dir.rglob("*") if ".hydra" not in str(path)}
 
     again = train([*data, *SMALL, "trainer.max_epochs=1", "data.num_workers=0", "resume=auto"], finished.run_dir)
@@ -158,13 +158,13 @@ def test_a_finished_run_is_left_alone(finished, data):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_without_a_checkpoint_a_run_starts_anew(data, tmp_path):
+def test_without_a_checkpoint_a_run_starts_from_the_beginning(data, tmp_path):
     run = train([*data, *SMALL, "trainer.max_epochs=1", "data.num_workers=0", "resume=auto"], tmp_path)
 
     assert "resumed" not in json.loads((run.run_dir / "run.json").read_text())
 
 
-def test_other_data_are_refused(finished, tmp_path):
+def test_a_different_data_set_is_refused(finished, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(finished.run_dir, run_dir)
     (run_dir / "run.json").unlink()
@@ -177,7 +177,7 @@ def test_other_data_are_refused(finished, tmp_path):
 
 
 def test_a_full_disk_ends_with_one_sentence_and_leaves_the_last_checkpoint(data, tmp_path):
-    """A limit on the size of files stands for the disk: checkpoints that come later are larger, with Adam's state."""
+    """A file size limit simulates a full disk: later checkpoints are larger, because of Adam's state."""
     first = [*data, *SMALL, "trainer.max_epochs=1", "data.num_workers=0", "optimizer=sgd"]
     run = train(first, tmp_path / "run")
     before = (run.run_dir / "checkpoints" / "last.ckpt").read_bytes()
@@ -201,7 +201,7 @@ class TestExpand:
         (folder / "run.json").write_text(json.dumps({"status": status, "pid": os.getpid(), "host": "elsewhere"}))
         return folder
 
-    def test_a_run_brings_its_own_command_line(self, tmp_path):
+    def test_a_run_is_resumed_with_its_own_command_line(self, tmp_path):
         run = self.make(tmp_path / "a run")
 
         assert expand(["seed=4", f"resume={run}"]) == [
@@ -214,33 +214,32 @@ class TestExpand:
 
         assert f"hydra.run.dir='{tmp_path / 'sweep/0'}'" in expand(["resume=latest"], tmp_path)
 
-    def test_others_pass(self):
+    def test_other_arguments_are_kept(self):
         assert expand(["seed=1", "resume=auto"]) == ["seed=1", "resume=auto"]
 
     @pytest.mark.parametrize("word", ["latest", "nowhere"])
-    def test_nothing_to_go_on_with(self, word, tmp_path):
+    def test_no_run_to_resume(self, word, tmp_path):
         with pytest.raises(ConfigError, match=r"unfinished run|no run to go on with"):
             expand([f"resume={word}"], Path(tmp_path))
 
 
-def test_between_epochs(data, tmp_path):
-    """Two epochs, then two more, are four: the table says so, too."""
+def test_two_epochs_and_two_resumed_ones_equal_four(data, tmp_path):
     arguments = [*data, *SMALL, "data.num_workers=0", "scheduler=constant"]
     whole = train([*arguments, "trainer.max_epochs=4"], tmp_path / "whole")
 
     first = train([*arguments, "trainer.max_epochs=2"], tmp_path / "parts")
-    (first.run_dir / "run.json").unlink()  # finished otherwise
+    (first.run_dir / "run.json").unlink()  # a finished run would not be resumed
     second = train([*arguments, "trainer.max_epochs=4", "resume=auto"], tmp_path / "parts")
 
     assert outcome(second.run_dir) == outcome(whole.run_dir)
 
 
-class TestVanishes:
-    """What is taken away while a training runs."""
+class TestRemovedFiles:
+    """Files that are removed while a training runs."""
 
     @pytest.fixture
     def running(self, flat_folder, tmp_path, monkeypatch):
-        """A training in its first epochs, on images and with a cache of its own."""
+        """A training in its first epochs, with its own images and cache."""
         monkeypatch.setenv("BRAIN_TUMOR_CACHE", str(tmp_path / "cache"))
         shutil.copytree(flat_folder, tmp_path / "scans")
         arguments = ["data=folder", f"data.root={tmp_path / 'scans'}", *SMALL, "data.num_workers=1"]
@@ -251,7 +250,7 @@ class TestVanishes:
         process.wait()
 
     def test_the_data_set_and_the_cache(self, running):
-        """All images are held open by then: training goes on to its end. Resuming needs them, and says so."""
+        """Training has all images open and finishes; resuming needs the files and reports that they are missing."""
         process, arguments, folder = running
         shutil.rmtree(folder / "scans")
         shutil.rmtree(folder / "cache")
@@ -261,31 +260,31 @@ class TestVanishes:
         assert (folder / "run" / "report.html").is_file()
 
         code = start([*arguments, "trainer.max_epochs=80", "resume=auto", "overwrite=true"], folder).wait(timeout=120)
-        said = (folder / "log").read_text().splitlines()[-1]
+        last_line = (folder / "log").read_text().splitlines()[-1]
         assert code == 2
-        assert said.startswith("brain-tumor train: ")
-        assert "scans" in said
+        assert last_line.startswith("brain-tumor train: ")
+        assert "scans" in last_line
 
     def test_the_run_directory(self, running):
         process, _, folder = running
-        (folder / "run").rename(folder / "gone")
+        (folder / "run").rename(folder / "moved")
 
         code = process.wait(timeout=120)
 
-        said = (folder / "log").read_text()
+        output = (folder / "log").read_text()
         assert code == 2
-        assert "Traceback" not in said
-        assert f"The run directory {folder / 'run'} can no longer be written" in said.splitlines()[-1]
+        assert "Traceback" not in output
+        assert f"The run directory {folder / 'run'} can no longer be written" in output.splitlines()[-1]
 
     def test_the_run_directory_just_before_a_checkpoint(self, data, tmp_path, monkeypatch):
-        """Lightning would make it anew, and the run would go on without what was in it."""
-        kept = EpochTable.on_train_epoch_end
+        """Lightning would create it again, and the run would continue without its earlier files."""
+        original = EpochTable.on_train_epoch_end
 
-        def then_gone(*arguments):
-            kept(*arguments)
-            (tmp_path / "run").rename(tmp_path / "gone")
+        def write_then_move(*arguments):
+            original(*arguments)
+            (tmp_path / "run").rename(tmp_path / "moved")
 
-        monkeypatch.setattr(EpochTable, "on_train_epoch_end", then_gone)
+        monkeypatch.setattr(EpochTable, "on_train_epoch_end", write_then_move)
         with pytest.raises(RunDirError, match="can no longer be written"):
             train([*data, *SMALL, "data.num_workers=0", "trainer.max_epochs=2"], tmp_path / "run")
 

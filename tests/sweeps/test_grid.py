@@ -1,4 +1,4 @@
-"""What becomes of a sweep when its jobs fail in every way, and that Hydra's syntax is understood."""
+"""Grid sweeps: jobs that fail in every way, Hydra's syntax, and sweeps that are stopped or killed."""
 
 import json
 import os
@@ -7,59 +7,58 @@ import sys
 
 import pytest
 from conftest import CENTRES, save
-from sweeps.sweeps import TINY, end, is_alive, kill_job, rows, start, sweep, wait_for, writers
+from sweep_commands import TINY, finish, is_alive, kill_job, read_table, start, sweep, wait_for, writing_processes
 
 from brain_tumor.__main__ import main
-from brain_tumor.sweeps import fork as forking
-from brain_tumor.sweeps import plugins
+from brain_tumor.sweeps import fork, plugins
 from brain_tumor.train import train
 
 SHORT = "trainer.max_epochs=1"
 
 
 @pytest.fixture(scope="module")
-def shattered(flat_folder, tmp_path_factory):
-    """Six jobs: three finish, one raises, one comes to a NaN loss, one is killed while it trains."""
+def failing(flat_folder, tmp_path_factory):
+    """Six jobs: three finish, one raises an error, one gets a NaN loss, one is killed while it trains."""
     folder = tmp_path_factory.mktemp("sweep")
     process = start(flat_folder, folder, "trainer.max_epochs=8", "optimizer.lr=1e-3,-1,2e-3,1e30,4e-3,3e-3")
     kill_job(folder / "4", process)
-    code, out = end(process)
+    code, out = finish(process)
     return folder, code, out
 
 
 class TestJobsThatFail:
-    def test_the_others_finish(self, shattered):
-        folder, code, _ = shattered
-        table = rows(folder)
+    def test_the_others_finish(self, failing):
+        folder, code, _ = failing
+        table = read_table(folder)
         assert table["status"].tolist() == ["finished", "failed", "finished", "failed", "failed", "finished"]
         assert code == 1
         assert json.loads((folder / "sweep.json").read_text())["status"] == "failed"
 
-    def test_each_has_its_reason(self, shattered):
-        reasons = rows(shattered[0])["reason"]
+    def test_each_has_its_reason(self, failing):
+        reasons = read_table(failing[0])["reason"]
         assert reasons[1].startswith("optimizer.lr=-1")
         assert reasons[3].startswith("The validation loss became nan")
         assert reasons[4] == "killed by signal 9 (SIGKILL)"
         assert (reasons[[0, 2, 5]] == "").all()
 
-    def test_their_records_say_it_too(self, shattered):
-        folder = shattered[0]
+    def test_their_records_have_the_reasons(self, failing):
+        folder = failing[0]
         for number, words in {1: "optimizer", 3: "nan", 4: "SIGKILL"}.items():
             record = json.loads((folder / str(number) / "run.json").read_text())
             assert record["status"] == "failed"
             assert words in record["reason"]
 
-    def test_the_screen_has_sentences_and_the_log_the_traceback(self, shattered):
-        folder, _, out = shattered
+    def test_the_terminal_shows_sentences_and_the_log_the_traceback(self, failing):
+        folder, _, out = failing
         assert "Traceback" not in out
         assert "brain-tumor train: 3 of 6 jobs failed" in out
         assert "#4 failed: killed by signal 9 (SIGKILL)" in out
         assert "Traceback" in (folder / "1" / "train.log").read_text()
         assert "Traceback" not in (folder / "0" / "train.log").read_text()
 
-    def test_the_summary_is_that_of_the_runs(self, shattered):
-        folder = shattered[0]
-        table = rows(folder)
+    def test_the_summary_has_the_values_of_the_runs(self, failing):
+        folder = failing[0]
+        table = read_table(folder)
         assert table["optimizer.lr"].astype(float).tolist() == [1e-3, -1, 2e-3, 1e30, 4e-3, 3e-3]
         for number in (0, 2, 5):
             record = json.loads((folder / str(number) / "run.json").read_text())
@@ -71,8 +70,8 @@ class TestJobsThatFail:
         assert "Research use only; not a medical device." in page
         assert "killed by signal 9 (SIGKILL)" in page
 
-    def test_each_job_has_its_own_log(self, shattered):
-        folder = shattered[0]
+    def test_each_job_has_its_own_log(self, failing):
+        folder = failing[0]
         for number in range(6):
             assert (folder / str(number) / "train.log").is_file()
         assert (folder / "0" / "train.log").read_text().count("Epoch 8 of 8") == 1
@@ -80,7 +79,7 @@ class TestJobsThatFail:
 
 @pytest.fixture
 def experiments(tmp_path):
-    """A folder of configurations with two experiments of the user's own."""
+    """A folder of configurations with two experiments of a user."""
     folder = tmp_path / "mine" / "experiment"
     folder.mkdir(parents=True)
     for name, rate in {"own_slow": 1e-4, "own_quick": 1e-2}.items():
@@ -96,17 +95,19 @@ def test_ranges_lists_and_globs(flat_folder, tmp_path, experiments):
     )
 
     assert code == 0, out
-    table = rows(tmp_path / "sweep")
-    found = set(zip(table["experiment"], table["seed"], table["scheduler"], strict=True))
-    assert found == {(e, s, c) for e in ("own_slow", "own_quick") for s in (0, 1) for c in ("constant", "cosine")}
+    table = read_table(tmp_path / "sweep")
+    combinations = set(zip(table["experiment"], table["seed"], table["scheduler"], strict=True))
+    assert combinations == {
+        (e, s, c) for e in ("own_slow", "own_quick") for s in (0, 1) for c in ("constant", "cosine")
+    }
     assert "Epoch 1 of 1" in (tmp_path / "sweep" / "0" / "console.txt").read_text()
-    assert "Epoch 1 of 1" not in out  # jobs at once keep their lines to themselves
+    assert "Epoch 1 of 1" not in out  # jobs that run at the same time write to files
 
 
 class TestMistakes:
-    """Those that stop a sweep before any job: exit code 2."""
+    """Mistakes that stop a sweep before any job runs: exit code 2."""
 
-    def test_an_option_that_is_not_there(self, flat_folder, tmp_path):
+    def test_an_unknown_option(self, flat_folder, tmp_path):
         code, out = sweep(flat_folder, tmp_path, "model=small_cnn,resnet81", SHORT)
         assert (code, "resnet81" in out, "Traceback" in out) == (2, True, False)
         assert not (tmp_path / "0").exists()
@@ -131,7 +132,7 @@ class TestMistakes:
 
 @pytest.mark.slow
 class TestEnding:
-    def test_runs_of_an_earlier_sweep_stay(self, flat_folder, tmp_path):
+    def test_runs_of_an_earlier_sweep_are_kept(self, flat_folder, tmp_path):
         assert sweep(flat_folder, tmp_path, SHORT, "seed=0", "debug=fast")[0] == 0
         before = (tmp_path / "0" / "run.json").read_text()
 
@@ -141,39 +142,39 @@ class TestEnding:
         assert "overwrite=true" in out
         assert (tmp_path / "0" / "run.json").read_text() == before
         code, out = sweep(flat_folder, tmp_path, SHORT, "seed=1", "overwrite=true", "data.root=/no/such")
-        assert code == 1, out  # and none of it passes for a result of the new one
-        assert rows(tmp_path)["status"].tolist() == ["failed"]
+        assert code == 1, out  # no result of the earlier run passes for one of this sweep
+        assert read_table(tmp_path)["status"].tolist() == ["failed"]
         assert not (tmp_path / "0" / "results.json").exists()
 
     @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-    def test_a_sweep_that_is_stopped_stops_its_jobs_and_sums_up(self, how, flat_folder, tmp_path):
+    def test_a_stopped_sweep_stops_its_jobs_and_writes_its_summary(self, how, flat_folder, tmp_path):
         process = start(flat_folder, tmp_path, "trainer.max_epochs=1,2000", "seed=0")
         wait_for(tmp_path / "1" / "metrics.csv", process)
-        (job,) = writers(tmp_path / "1" / "train.log")
+        (job,) = writing_processes(tmp_path / "1" / "train.log")
         os.kill(process.pid, how)
-        code, out = end(process, timeout=60)
+        code, out = finish(process, timeout=60)
 
         assert code not in (0, 2)
         assert not is_alive(job)
-        table = rows(tmp_path)
+        table = read_table(tmp_path)
         assert table["status"].tolist() == ["finished", "preempted"], out
         assert json.loads((tmp_path / "sweep.json").read_text())["status"] == "stopped"
 
-    def test_jobs_end_with_a_sweep_that_is_killed(self, flat_folder, tmp_path):
+    def test_jobs_of_a_killed_sweep_end(self, flat_folder, tmp_path):
         process = start(flat_folder, tmp_path, "trainer.max_epochs=1,2000", "seed=0")
         wait_for(tmp_path / "1" / "metrics.csv", process)
-        (job,) = writers(tmp_path / "1" / "train.log")
+        (job,) = writing_processes(tmp_path / "1" / "train.log")
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)  # its output is open for as long as anyone of it lives
+        process.communicate(timeout=60)  # returns when no process of the sweep has its output open
 
         assert not is_alive(job)
-        assert rows(tmp_path)["status"][0] == "finished"  # summed up before
+        assert read_table(tmp_path)["status"][0] == "finished"  # the summary was written after that job
         assert (tmp_path / "sweep.html").is_file()
 
 
 @pytest.mark.slow
 def test_a_job_is_the_same_alone_or_in_a_sweep(flat_folder, tmp_path):
-    """Forked processes share a past; nothing of it may show."""
+    """Forked processes share the state of their parent, which must not change results."""
     sweep(flat_folder, tmp_path / "sweep", "trainer.max_epochs=2", "seed=1,0")
     alone = train([*TINY, f"data.root={flat_folder}", "trainer.max_epochs=2"], tmp_path / "alone")
 
@@ -181,8 +182,8 @@ def test_a_job_is_the_same_alone_or_in_a_sweep(flat_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_hydras_own_launcher(tmp_path):
-    """A job that fails, and one that ends itself, do not end the others in the same process either."""
+def test_hydras_basic_launcher(tmp_path):
+    """A failed job does not stop the others in the same process either."""
     for label in CENTRES:
         for number in range(8):
             save(tmp_path / "scans" / label / f"{number}.png", label, number)
@@ -190,29 +191,29 @@ def test_hydras_own_launcher(tmp_path):
     code, out = sweep(tmp_path / "scans", tmp_path / "sweep", *options)
 
     assert code == 1
-    assert rows(tmp_path / "sweep")["status"].tolist() == ["failed", "finished"], out
+    assert read_table(tmp_path / "sweep")["status"].tolist() == ["failed", "finished"], out
     assert "Traceback" not in out
 
 
-def test_where_forking_is_not_safe(flat_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(forking, "why_unsafe", lambda: "Forking is not safe here")
+def test_without_forking_the_jobs_run_in_this_process(flat_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fork, "reason_not_to_fork", lambda: "Forking is not safe here")
     options = [*TINY, f"data.root={flat_folder}", f"hydra.sweep.dir={tmp_path}", "optimizer.lr=-1,1e-3", "debug=fast"]
     monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", "-m", *options])
     with pytest.raises(SystemExit) as stop:
         main()
 
     assert stop.value.code == 1
-    assert rows(tmp_path)["status"].tolist() == ["failed", "finished"]
+    assert read_table(tmp_path)["status"].tolist() == ["failed", "finished"]
     assert "Forking is not safe here: the jobs run one after another" in capsys.readouterr().out
 
 
-def test_other_verbs_sweep_too(flat_folder, tmp_path, monkeypatch, capsys):
+def test_other_verbs_can_be_swept(flat_folder, tmp_path, monkeypatch, capsys):
     options = [f"data.root={flat_folder},/no/such", "data=folder", "data.image_size=32", f"hydra.sweep.dir={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["brain-tumor", "audit", "-m", *options])
     with pytest.raises(SystemExit) as stop:
         main()
 
     assert stop.value.code == 1
-    assert rows(tmp_path)["status"].tolist() == ["finished", "failed"]
-    assert "data.root=/no/such is missing" in rows(tmp_path)["reason"][1]
+    assert read_table(tmp_path)["status"].tolist() == ["finished", "failed"]
+    assert "data.root=/no/such is missing" in read_table(tmp_path)["reason"][1]
     assert "brain-tumor audit: 1 of 2 jobs failed" in capsys.readouterr().err

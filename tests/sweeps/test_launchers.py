@@ -1,4 +1,4 @@
-"""The launchers of others: their jobs fail as ours do, and what is asked of Slurm fits the trainer."""
+"""Launchers: jobs fail in the same way with all of them, and the resources requested from Slurm fit the trainer."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
-from sweeps.sweeps import end, rows, start, wait_for, writers
+from sweep_commands import finish, read_table, start, wait_for, writing_processes
 
-from brain_tumor.sweeps.fork import ForkedLauncher, why_unsafe
+from brain_tumor.sweeps.fork import ForkedLauncher, reason_not_to_fork
 from brain_tumor.sweeps.plugins import register_plugins
 
 
@@ -20,16 +20,16 @@ from brain_tumor.sweeps.plugins import register_plugins
     [("joblib", None), ("submitit_local", "local job"), ("hydra", "killed by signal 9")],
 )
 def test_a_job_that_is_killed_and_one_that_fails(launcher, reason, flat_folder, tmp_path):
-    """Of three jobs one fails, one is killed, one finishes, though joblib's workers all die with the one killed."""
+    """Of three jobs one fails, one is killed and one finishes, although joblib's workers all die with that one."""
     chosen = ["hydra.launcher.n_jobs=2"] if launcher == "hydra" else [f"launcher={launcher}"]
     process = start(flat_folder, tmp_path, *chosen, "trainer.max_epochs=25", "optimizer.lr=1e-3,-1,2e-3")
     wait_for(tmp_path / "2" / "metrics.csv", process)
-    for pid in writers(tmp_path / "2" / "train.log"):
+    for pid in writing_processes(tmp_path / "2" / "train.log"):
         os.kill(pid, signal.SIGKILL)
-    code, out = end(process)
+    code, out = finish(process)
 
-    table = rows(tmp_path)
-    if launcher == "joblib":  # a lost job is started again, alone, and then nobody kills it
+    table = read_table(tmp_path)
+    if launcher == "joblib":  # the lost job is started again, alone, and then it is not killed
         assert table["status"].tolist() == ["finished", "failed", "finished"], out
         assert "started again, one at a time" in out
     else:
@@ -42,10 +42,10 @@ def test_a_job_that_is_killed_and_one_that_fails(launcher, reason, flat_folder, 
 
 @pytest.fixture
 def slurm():
-    """The launcher that a command line comes to."""
+    """Return a function that builds the launcher for overrides."""
     register_plugins()
 
-    def of(*overrides):
+    def build(*overrides):
         import hydra
         from hydra.core.global_hydra import GlobalHydra
 
@@ -59,11 +59,11 @@ def slurm():
             context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=None)
             return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=None, config=cfg)
 
-    return of
+    return build
 
 
 def script(launcher, tmp_path, monkeypatch):
-    """What would be submitted, with a cluster that is not there."""
+    """Return the lines of the batch script that would be submitted, without a cluster."""
     from submitit.slurm.slurm import SlurmExecutor, _make_sbatch_string
 
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda _: 1))
@@ -73,7 +73,7 @@ def script(launcher, tmp_path, monkeypatch):
     return [line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH")]
 
 
-def test_slurm_is_asked_for_what_the_trainer_uses(slurm, tmp_path, monkeypatch):
+def test_slurm_resources_follow_the_trainer(slurm, tmp_path, monkeypatch):
     launcher = slurm("trainer.devices=4", "hydra.launcher.partition=gpu", "hydra.launcher.timeout_min=90")
     lines = script(launcher, tmp_path, monkeypatch)
     for line in ("gpus-per-node=4", "ntasks-per-node=4", "nodes=1", "partition=gpu", "time=90", "array=0-5%6"):
@@ -87,21 +87,21 @@ def test_a_queue_without_gpus(slurm, tmp_path, monkeypatch):
 
 
 class TestForkingIsUnsafe:
-    def test_elsewhere(self, monkeypatch):
+    def test_on_another_platform(self, monkeypatch):
         monkeypatch.setattr(sys, "platform", "darwin")
-        assert "darwin" in why_unsafe()
+        assert "darwin" in reason_not_to_fork()
 
     def test_with_a_gpu_in_use(self, monkeypatch):
         import torch
 
         monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-        assert "GPU" in why_unsafe()
+        assert "GPU" in reason_not_to_fork()
 
-    def test_here_it_is_safe(self):
-        assert why_unsafe() is None or sys.platform != "linux"
+    def test_on_linux_without_a_gpu_it_is_safe(self):
+        assert reason_not_to_fork() is None or sys.platform != "linux"
 
 
-def test_jobs_at_once_are_a_number():
+def test_n_jobs_is_checked():
     from brain_tumor.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.n_jobs=0"):

@@ -1,4 +1,4 @@
-"""What a sweep is summed up to, from what its runs left."""
+"""The summary of a sweep, computed from its run directories."""
 
 import itertools
 import re
@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from brain_tumor.run_dir.record import write_json
+from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.sweeps.__main__ import main
-from brain_tumor.sweeps.importance import importance
+from brain_tumor.sweeps.importance import key_importance
 from brain_tumor.sweeps.jobs import Job, Plan
 from brain_tumor.sweeps.page import write_page
-from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise, swept_keys
+from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise_settings, swept_keys
 
 
 def write_sweep(folder, table, *, mode="max", swept=(), fixed=("data.root=it's here",)):
-    """A sweep's directory as its runs would leave it: (overrides, validation, test), or (overrides, status, reason)."""
+    """Write the directory of a sweep from rows (overrides, val score, test score) or (overrides, status, reason)."""
     jobs = []
     for number, (overrides, val, test) in enumerate(table):
         jobs.append(Job(number, str(number), [*fixed, *overrides]))
@@ -41,8 +41,8 @@ def write_sweep(folder, table, *, mode="max", swept=(), fixed=("data.root=it's h
 
 
 @pytest.fixture
-def folds(tmp_path):
-    """Two models with three seeds each; one job of the better one failed, and one of the other waits."""
+def two_models(tmp_path):
+    """Two models with three seeds each; one job of the better model failed and one is waiting."""
     table = [
         (["model=small_cnn", "seed=0"], 0.80, 0.95),
         (["model=small_cnn", "seed=1"], 0.90, 0.70),
@@ -55,8 +55,8 @@ def folds(tmp_path):
     return tmp_path, plan, read_rows(tmp_path, plan)
 
 
-def test_a_row_a_job(folds):
-    _, plan, rows = folds
+def test_one_row_per_job(two_models):
+    _, plan, rows = two_models
     assert swept_keys(plan) == ["model", "seed"]
     assert rows["status"].tolist() == ["finished"] * 4 + ["failed", "waiting"]
     assert rows["reason"][4] == "killed by signal 9 (SIGKILL)"
@@ -67,40 +67,40 @@ def test_a_row_a_job(folds):
         0.5,
         3.5,
     ]
-    assert "test/auroc" not in rows  # nobody has it
+    assert "test/auroc" not in rows  # no job has it
 
 
-def test_keys_that_differ_are_found_without_being_told(tmp_path):
+def test_keys_that_differ_count_as_swept(tmp_path):
     plan = write_sweep(tmp_path, [(["a=1"], 0.5, 0.5), (["a=2", "+b=1"], 0.6, 0.6)])
     assert swept_keys(plan) == ["a", "b"]
 
 
-def test_seeds_are_one_setting(folds):
-    _, plan, rows = folds
-    table = summarise(rows, plan).set_index("model")
-    assert table.loc["cnn", "monitored"] == pytest.approx(0.8)
-    assert table.loc["cnn", "monitored sd"] == pytest.approx(statistics.stdev([0.8, 0.9, 0.7]))
-    assert table.loc["cnn", "test/f1_macro"] == pytest.approx(0.75)
+def test_jobs_that_differ_in_the_seed_are_one_setting(two_models):
+    _, plan, rows = two_models
+    table = summarise_settings(rows, plan).set_index("model")
+    assert table.loc["small_cnn", "monitored"] == pytest.approx(0.8)
+    assert table.loc["small_cnn", "monitored sd"] == pytest.approx(statistics.stdev([0.8, 0.9, 0.7]))
+    assert table.loc["small_cnn", "test/f1_macro"] == pytest.approx(0.75)
     assert table.loc["resnet18", ["jobs", "n"]].tolist() == [3, 1]
     assert table["monitored sd"].isna().loc["resnet18"]
 
 
-def test_the_best_is_validations_choice(folds):
-    _, plan, rows = folds
+def test_the_best_is_chosen_on_validation(two_models):
+    _, plan, rows = two_models
     best = best_job(rows, plan)
     assert best.row["number"] == 3  # though its test is the worst
     assert best.command == """brain-tumor train 'data.root=it'"'"'s here' model=resnet18 seed=0"""
-    setting = best_setting(rows, summarise(rows, plan), plan)
-    assert setting.row["model"] == "cnn"  # three jobs finished; one alone may be luck
+    setting = best_setting(rows, summarise_settings(rows, plan), plan)
+    assert setting.row["model"] == "small_cnn"  # three of its jobs finished, and only one of the other setting
     assert setting.command.endswith("model=small_cnn seed=0,1,2")
     assert "--multirun" in setting.command
 
 
-def test_least_is_best_where_the_metric_says_so(tmp_path):
+def test_with_mode_min_the_lowest_is_best(tmp_path):
     plan = write_sweep(tmp_path, [(["a=1"], 0.5, 0.5), (["a=2"], 0.4, 0.6)], mode="min")
     rows = read_rows(tmp_path, plan)
     assert best_job(rows, plan).row["number"] == 1
-    assert summarise(rows, plan)["a"].tolist() == ["2", "1"]
+    assert summarise_settings(rows, plan)["a"].tolist() == ["2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -110,47 +110,51 @@ def test_least_is_best_where_the_metric_says_so(tmp_path):
         (["launcher=joblib", "a=1"], "brain-tumor train a=1"),
     ],
 )
-def test_the_best_commands_is_one_run(overrides, command, tmp_path):
+def test_the_command_of_the_best_job_is_one_run(overrides, command, tmp_path):
     plan = write_sweep(tmp_path, [(overrides, 0.5, 0.5)], fixed=())
     assert best_job(read_rows(tmp_path, plan), plan).command == command
 
 
 class TestImportance:
-    def sweep_of(self, folder, score, seeds=2):
+    def importance_of(self, folder, score, seeds=2):
         grid = itertools.product((1e-4, 1e-3, 1e-2), ("cnn", "vit"), (0, 1), range(seeds))
         table = [
             ([f"lr={lr}", f"model={model}", f"nothing={n}", f"seed={s}"], score(lr, model, s), 0.5)
             for lr, model, n, s in grid
         ]
         plan = write_sweep(folder, table)
-        return importance(read_rows(folder, plan), plan)
+        return key_importance(read_rows(folder, plan), plan)
 
     def test_what_matters_comes_first(self, tmp_path):
-        found = self.sweep_of(tmp_path, lambda lr, model, s: 0.5 + 40 * lr + 0.1 * (model == "vit") + 0.001 * s)
-        assert list(found.shares) == ["lr", "model", "nothing"]
-        assert found.shares["lr"] > 0.3
-        assert abs(found.shares["nothing"]) < 0.05
-        assert 0.5 < found.r2 <= 1
+        def score(lr, model, seed):
+            return 0.5 + 40 * lr + 0.1 * (model == "vit") + 0.001 * seed
 
-    def test_noise_has_no_importance(self, tmp_path):
-        """All of a setting's seeds are left out together: else the forest would know its answer."""
-        luck = iter([0.3, 0.9, 0.1, 0.7, 0.2, 0.8, 0.35, 0.5, 0.95, 0.15, 0.65, 0.4] * 10)
-        found = self.sweep_of(tmp_path, lambda *_: next(luck), seeds=1)
-        assert found.shares == {}
-        assert "do not explain" in found.reason
+        importance = self.importance_of(tmp_path, score)
+        assert list(importance.shares) == ["lr", "model", "nothing"]
+        assert importance.shares["lr"] > 0.3
+        assert abs(importance.shares["nothing"]) < 0.05
+        assert 0.5 < importance.r2 <= 1
+
+    def test_random_scores_give_no_importance(self, tmp_path):
+        """All seeds of a setting are left out together, else the forest would have been fitted on its scores."""
+        scores = iter([0.3, 0.9, 0.1, 0.7, 0.2, 0.8, 0.35, 0.5, 0.95, 0.15, 0.65, 0.4] * 10)
+        importance = self.importance_of(tmp_path, lambda *_: next(scores), seeds=1)
+        assert importance.shares == {}
+        assert "do not explain" in importance.reason
 
     def test_too_few_jobs(self, tmp_path):
         plan = write_sweep(tmp_path, [([f"a={n}", f"b={n % 2}"], n / 9, 0.5) for n in range(5)])
-        assert importance(read_rows(tmp_path, plan), plan).reason == "5 different settings finished, and 8 are needed"
+        importance = key_importance(read_rows(tmp_path, plan), plan)
+        assert importance.reason == "5 different settings finished, and 8 are needed"
 
-    def test_seeds_alone(self, tmp_path):
+    def test_a_sweep_of_seeds_alone(self, tmp_path):
         plan = write_sweep(tmp_path, [([f"seed={n}"], n / 20, 0.5) for n in range(12)])
-        assert "fewer than two" in importance(read_rows(tmp_path, plan), plan).reason
+        assert "fewer than two" in key_importance(read_rows(tmp_path, plan), plan).reason
 
 
 class TestPage:
-    def test_it_stands_alone_and_says_what_it_is(self, folds):
-        folder, plan, rows = folds
+    def test_it_needs_no_network_and_has_the_notice(self, two_models):
+        folder, plan, rows = two_models
         write_page(folder, plan, rows)
         page = (folder / "sweep.html").read_text()
         assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
@@ -159,7 +163,7 @@ class TestPage:
         assert "No importance is shown: fewer than two settings were varied." in page
         assert "± 0.100" in page
 
-    def test_a_sweep_of_which_nothing_came(self, tmp_path):
+    def test_a_sweep_without_a_finished_job(self, tmp_path):
         plan = write_sweep(tmp_path, [(["a=<b>1</b>"], "failed", "<script>"), (["a=2"], "waiting", "")])
         write_page(tmp_path, plan, read_rows(tmp_path, plan))
         page = (tmp_path / "sweep.html").read_text()
@@ -173,19 +177,19 @@ class TestPage:
         assert "1 of 1" in (tmp_path / "sweep.html").read_text()
 
 
-class TestAgain:
+class TestCommand:
     """`python -m brain_tumor.sweeps DIR`."""
 
-    def test_from_the_run_directories_alone(self, folds, monkeypatch, capsys):
-        folder, _, _ = folds
-        monkeypatch.setattr(sys, "argv", ["sweeping", str(folder)])
+    def test_it_reads_only_the_run_directories(self, two_models, monkeypatch, capsys):
+        folder, _, _ = two_models
+        monkeypatch.setattr(sys, "argv", ["sweeps", str(folder)])
         main()
         assert "6 jobs: 4 finished, 1 failed, 1 waiting" in capsys.readouterr().out
         assert (folder / "sweep.csv").is_file()
         assert (folder / "sweep.html").is_file()
 
     def test_a_folder_that_holds_no_sweep(self, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr(sys, "argv", ["sweeping", str(tmp_path)])
+        monkeypatch.setattr(sys, "argv", ["sweeps", str(tmp_path)])
         with pytest.raises(SystemExit) as stop:
             main()
         assert stop.value.code == 2

@@ -1,4 +1,4 @@
-"""A server that stands where wandb's is looked for: it works, refuses every key, or takes calls and never answers."""
+"""Fake wandb servers: one that works, one that refuses every key, one that accepts connections and never responds."""
 
 import json
 import socket
@@ -14,8 +14,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        answer = self._answer(json.loads(body)) if self.path == "/graphql" else {}
-        text = json.dumps(answer).encode()
+        response = self._response(json.loads(body)) if self.path == "/graphql" else {}
+        text = json.dumps(response).encode()
         self.send_response(self.status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
@@ -25,17 +25,17 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815, the base class's name
     do_PUT = do_POST  # noqa: N815, the base class's name
 
-    def _answer(self, question):
-        asked = question.get("variables") or {}
+    def _response(self, request):
+        variables = request.get("variables") or {}
         if self.status != 200:
             return {"errors": [{"message": "permission denied"}]}
-        if "upsertBucket" in question["query"]:
+        if "upsertBucket" in request["query"]:
             project = {"id": "P", "name": "p", "entity": {"id": "E", "name": "e"}}
-            run = {"id": "B", "name": asked.get("name"), "displayName": "n", "config": None, "historyLineCount": 0}
+            run = {"id": "B", "name": variables.get("name"), "displayName": "n", "config": None, "historyLineCount": 0}
             return {"data": {"upsertBucket": {"bucket": {**run, "project": project}, "inserted": True}}}
-        if "viewer" in question["query"].lower():
+        if "viewer" in request["query"].lower():
             return {"data": {"viewer": {"id": "U", "entity": "e", "username": "u", "flags": "{}"}}}
-        return {"data": None, "errors": [{"message": "not known here"}]}
+        return {"data": None, "errors": [{"message": "unknown query"}]}
 
     def log_message(self, *_):
         pass
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(status: int = 200) -> Iterator[tuple[str, ThreadingHTTPServer]]:
-    """Answer every call with an HTTP status: 200 as wandb would, others as it refuses."""
+    """Serve with an HTTP status: 200 responds as wandb does, others refuse every request."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"status": status}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -54,12 +54,12 @@ def serving(status: int = 200) -> Iterator[tuple[str, ThreadingHTTPServer]]:
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """Take calls and never answer."""
+    """Accept connections and never respond."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def closed_port() -> str:
-    """Where nobody listens."""
+    """Return the address of a port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""What the experiment loggers are left with, read back by their own readers."""
+"""What the experiment loggers record, read back with their own readers."""
 
 import os
 import subprocess
@@ -50,8 +50,8 @@ def test_wandb_run_is_finished_when_the_job_fails(tmp_path):
     assert sys.modules["wandb"].run is None
 
 
-def test_wandb_without_an_account_is_told_of_the_way_out(tmp_path, flat_folder):
-    """In a process of its own: wandb remembers how it was first set up."""
+def test_wandb_without_an_account_suggests_offline(tmp_path, flat_folder):
+    """Run in its own process, as wandb keeps its first settings in a process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     environment |= {"HOME": str(tmp_path), "WANDB_API_KEY": ""}
     arguments = [

@@ -1,4 +1,4 @@
-"""The logger by itself: arguments, names, ranks."""
+"""The wandb logger alone: arguments, refusals, names, resuming, ranks."""
 
 import json
 import logging
@@ -6,16 +6,16 @@ import logging
 import pytest
 import torch
 import wandb
+from brain_tumor.models.validation_scores import ValidationScores
 from lightning.pytorch.utilities import rank_zero_only
-from wandb_files import kept, records_of, summary_of
+from wandb_files import offline_log, records_of, summary_of
 
 from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.classifier import ValidationScores
+from brain_tumor.tracking.log_run import log_start
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
-from brain_tumor.tracking.publish import describe
-from brain_tumor.tracking.wandb.logger import BEST, start_run
-from brain_tumor.tracking.wandb.naming import identity
+from brain_tumor.tracking.wandb.logger import METRIC_DIRECTIONS, start_run
+from brain_tumor.tracking.wandb.naming import default_names
 
 OFFLINE = ["logger=wandb", "logger.wandb.offline=true"]
 
@@ -26,7 +26,7 @@ class TestArguments:
         [
             (
                 "logger.wandb.mode=dryrun",
-                "Invalid mode=dryrun: expected online, offline, disabled",
+                "Invalid logger.wandb.mode=dryrun: expected online, offline, disabled",
             ),
             ("logger.wandb.mode=online", "Invalid .*with offline=true"),
             ("+logger.wandb.colour=red", "takes no colour"),
@@ -37,13 +37,13 @@ class TestArguments:
         with pytest.raises(ConfigError, match=sentence), open_loggers(compose([*OFFLINE, override], tmp_path)):
             pass
 
-    def test_all_of_them_arrive(self, tmp_path):
+    def test_all_of_them_are_passed_to_wandb(self, tmp_path):
         given = {"project": "p", "name": "n", "group": "g", "job_type": "j", "notes": "why", "entity": "lab"}
         overrides = [f"logger.wandb.{key}={value}" for key, value in given.items()]
         with open_loggers(compose([*OFFLINE, *overrides], tmp_path)):
             pass
 
-        [first, *_] = records_of(kept(tmp_path), "run")
+        [first, *_] = records_of(offline_log(tmp_path), "run")
         keys = {"name": "display_name", "group": "run_group"}
         assert {key: first[keys.get(key, key)] for key in given} == given
 
@@ -55,11 +55,11 @@ class TestArguments:
         assert not (tmp_path / "wandb").exists()
 
 
-class TestAnswers:
-    """wandb has one class of error for a server that refuses and for none that answers."""
+class TestStart:
+    """wandb raises the same class of error if a server refuses and if none responds."""
 
     @staticmethod
-    def says(text, monkeypatch):
+    def fail_with(text, monkeypatch):
         start = wandb.init
 
         def init(**arguments):
@@ -71,43 +71,49 @@ class TestAnswers:
 
     @pytest.mark.parametrize("text", ["404 Not Found", "HTTP 403 (/graphql)", "permission denied"])
     def test_refused(self, text, monkeypatch):
-        self.says(text, monkeypatch)
+        self.fail_with(text, monkeypatch)
         with pytest.raises(ConfigError, match="cannot start"):
             start_run({})
 
     @pytest.mark.parametrize("text", ["dial tcp 127.0.0.1:40312: connection refused", "Timed out: HTTP 403"])
     def test_unreachable(self, text, monkeypatch, caplog):
-        self.says(text, monkeypatch)
+        self.fail_with(text, monkeypatch)
         with caplog.at_level(logging.WARNING):
             assert start_run({}).disabled
         assert "wandb cannot be reached" in caplog.text
 
 
 class TestNames:
-    def test_data_have_short_ones(self, tmp_path):
-        name = identity(compose(["data=folder", "data.root=/a/b/my.scans", "model=resnet18"], tmp_path))["name"]
-        assert name == "my.scans_resnet18"
-        assert identity(compose(["data=manifest", "data.manifest=x/y.csv"], tmp_path))["name"] == "y_cnn"
-        assert identity(compose(["data=nickparvar", "data.root=/n"], tmp_path))["tags"] == ["nickparvar", "cnn"]
-        assert identity(compose(["model=timm", "model.name=resnet10t"], tmp_path))["name"] == "phantom_resnet10t"
-        assert identity(compose(["model=reference_cnn"], tmp_path))["group"] is None
+    @pytest.mark.parametrize(
+        ("overrides", "name"),
+        [
+            (["data=folder", "data.root=/a/b/my.scans", "model=resnet18"], "my.scans_resnet18"),
+            (["data=manifest", "data.manifest=x/y.csv"], "y_small_cnn"),
+            (["data=nickparvar", "data.root=/n"], "nickparvar_small_cnn"),
+            (["model=timm", "model.name=resnet10t"], "phantom_resnet10t"),
+        ],
+    )
+    def test_data_and_model(self, overrides, name, tmp_path):
+        names = default_names(compose(overrides, tmp_path))
 
-    def test_long_folders_make_no_tag_that_wandb_refuses(self, tmp_path):
+        assert names == {"name": name, "group": None, "tags": name.split("_", 1)}
+
+    def test_long_tags_are_cut(self, tmp_path):
         cfg = compose([*OFFLINE, "data=folder", f"data.root=/{'x' * 100}"], tmp_path)
         with open_loggers(cfg):
             pass
 
-        assert summary_of(kept(tmp_path))["tags"] == ["x" * 64, "cnn"]
+        assert summary_of(offline_log(tmp_path))["tags"] == ["x" * 64, "small_cnn"]
 
-    def test_every_curve_that_can_be_monitored_keeps_its_best(self):
+    def test_every_metric_that_can_be_monitored_has_a_direction(self):
         scores = ValidationScores(2)
         scores.update(torch.arange(2), torch.arange(2), torch.eye(2))
 
-        assert {*(f"val/{name}" for name in scores.compute()), "train/loss"} == set(BEST)
+        assert {*(f"val/{name}" for name in scores.compute()), "train/loss"} == set(METRIC_DIRECTIONS)
 
 
 class TestResuming:
-    def test_the_same_run_goes_on(self, tmp_path):
+    def test_a_resumed_training_continues_its_run(self, tmp_path):
         ids = []
         for number in range(2):
             resume_id = resumable_wandb_id(tmp_path)
@@ -116,7 +122,7 @@ class TestResuming:
                 ids.append(wandb_id(loggers))
             (tmp_path / "run.json").write_text(json.dumps({"wandb_id": ids[-1]}))
 
-        logs = [kept(tmp_path / f"part{number}") for number in range(2)]
+        logs = [offline_log(tmp_path / f"part{number}") for number in range(2)]
         assert ids[0] == ids[1] == summary_of(logs[1])["run_id"]
         assert [record.get("resume") for record in (records_of(log, "run")[0] for log in logs)] == [None, True]
 
@@ -129,7 +135,7 @@ class TestResuming:
         assert {path.name for path in tmp_path.glob("wandb/offline-run-*/*.wandb")} == {f"run-{first}.wandb"}
 
     @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"wandb_id": null}', '{"wandb_id": 3}'])
-    def test_no_run_to_go_on_with(self, content, tmp_path):
+    def test_no_run_to_resume(self, content, tmp_path):
         if content is not None:
             (tmp_path / "run.json").write_text(content)
 
@@ -142,28 +148,28 @@ def test_other_ranks_log_nothing(tmp_path, monkeypatch):
     cfg = compose(OFFLINE, tmp_path)
     with open_loggers(cfg) as loggers:
         loggers[0].experiment.log({"a": 1})
-        describe(loggers, facts, None, cfg)
+        log_start(loggers, facts, None, cfg)
         assert wandb_id(loggers) is None
 
     assert not (tmp_path / "wandb").exists()
 
 
-def test_what_fails_is_said_once(tmp_path, caplog):
+def test_errors_are_logged_once(tmp_path, caplog):
     with open_loggers(compose(OFFLINE, tmp_path)) as loggers, caplog.at_level(logging.WARNING):
         for _ in range(3):
-            with loggers[0].attempt():
-                raise RuntimeError("no dashboard today")
+            with loggers[0].errors_as_warning():
+                raise RuntimeError("no wandb today")
 
-    assert caplog.text.count("no dashboard today") == 1
-    assert summary_of(kept(tmp_path))["exit_code"] == 0
+    assert caplog.text.count("no wandb today") == 1
+    assert summary_of(offline_log(tmp_path))["exit_code"] == 0
 
 
-def test_a_run_that_somebody_else_has_open_is_left_alone(tmp_path):
+def test_a_run_of_other_code_is_not_changed(tmp_path):
     import wandb
 
-    (tmp_path / "theirs").mkdir()
-    with wandb.init(mode="offline", dir=tmp_path / "theirs") as theirs:
+    (tmp_path / "other").mkdir()
+    with wandb.init(mode="offline", dir=tmp_path / "other") as other:
         with open_loggers(compose(OFFLINE, tmp_path)) as loggers:
-            assert wandb_id(loggers) != theirs.id
-        assert wandb.run is theirs
-        theirs.log({"still": 1})
+            assert wandb_id(loggers) != other.id
+        assert wandb.run is other
+        other.log({"still": 1})

@@ -1,4 +1,4 @@
-"""No network, no account, no service: what becomes of a run. Each in its own process, for wandb keeps much in one."""
+"""Runs without network, account or wandb service, each in its own process, as wandb keeps state in a process."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ import time
 
 import pytest
 from fake_server import closed_port, serving, silent
-from wandb_files import kept, summary_of
+from wandb_files import offline_log, summary_of
 
 INIT_TIMEOUT = 4
 BOUND = INIT_TIMEOUT + 10 + 10
-"""Seconds: what is documented, and some for importing and for a busy machine."""
+"""Seconds: the documented limit, and 10 more for imports and a busy machine."""
 
 LOG = """
     import sys, time
@@ -26,17 +26,17 @@ LOG = """
     with open_loggers(cfg) as loggers:
         print("started in", time.perf_counter() - start)
         {body}
-        print("went on")
+        print("continued")
     print("ended")
 """
 
 
 @pytest.fixture
 def environment(tmp_path):
-    """An account, and no other setting of wandb's."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    """Environment with an account and no other settings of wandb."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     folders = {"HOME": str(tmp_path), "WANDB_DATA_DIR": str(tmp_path / "data")}
-    return own | folders | {"WANDB_API_KEY": "a" * 40, "WANDB_ERROR_REPORTING": "false"}
+    return inherited | folders | {"WANDB_API_KEY": "a" * 40, "WANDB_ERROR_REPORTING": "false"}
 
 
 def python(code, run_dir, environment, address):
@@ -53,7 +53,7 @@ def seconds(done):
     return float(done.stdout.split("started in ")[1].split()[0])
 
 
-def test_training_without_a_server_goes_on_offline(tmp_path, environment):
+def test_training_without_a_server_is_logged_offline(tmp_path, environment):
     tiny = [
         "data.patients=24", "data.slices=1", "data.image_size=32", "model.widths=[8,16,16,16]", "data.num_workers=0",
         "trainer.max_epochs=1", "evaluation.resamples=10", "callbacks=[]", "logger=wandb",
@@ -66,33 +66,33 @@ def test_training_without_a_server_goes_on_offline(tmp_path, environment):
 
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("wandb cannot be reached") == 1
-    found = summary_of(kept(tmp_path / "run"))
-    assert found["exit_code"] == 0
-    assert "final/test/f1_macro" in found["summary"]
+    logged = summary_of(offline_log(tmp_path / "run"))
+    assert logged["exit_code"] == 0
+    assert "final/test/f1_macro" in logged["summary"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["closed", "silent"])
-def test_nobody_waits_long_for_a_server(kind, tmp_path, environment):
-    with silent() as nobody:
-        done = log("", tmp_path, environment, closed_port() if kind == "closed" else nobody)
+def test_the_wait_for_a_server_is_limited(kind, tmp_path, environment):
+    with silent() as silent_server:
+        done = log("", tmp_path, environment, closed_port() if kind == "closed" else silent_server)
 
     assert done.returncode == 0, done.stderr
     assert seconds(done) < BOUND
     assert done.stderr.count("wandb cannot be reached") == 1
-    assert kept(tmp_path).is_file()
+    assert offline_log(tmp_path).is_file()
 
 
-def test_a_refused_key_is_a_mistake(tmp_path, environment):
+def test_a_refused_key_is_an_error(tmp_path, environment):
     with serving(401) as (address, _):
         done = log("", tmp_path, environment, address)
 
     assert "ConfigError: logger.wandb cannot start: permission denied" in done.stderr
     assert "set logger.wandb.offline=true" in done.stderr
-    assert "went on" not in done.stdout
+    assert "continued" not in done.stdout
 
 
-def test_a_server_that_dies_costs_no_time_in_training_and_little_at_the_end(tmp_path, environment):
+def test_a_server_that_dies_does_not_slow_down_training(tmp_path, environment):
     body = """
         loggers[0].log_metrics({"val/f1_macro": 0.5}, step=0)
         Path(sys.argv[1], "started").touch()
@@ -116,18 +116,18 @@ def test_a_server_that_dies_costs_no_time_in_training_and_little_at_the_end(tmp_
             server.server_close()
             (tmp_path / "started").unlink()
             start = time.monotonic()
-            said, _ = process.communicate(timeout=120)
+            output, _ = process.communicate(timeout=120)
 
-    assert process.returncode == 0, said
-    assert "wandb cannot be reached" not in said  # it was, at first
-    assert float(said.split("each took ")[1].split()[0]) < 0.05
-    assert "ended" in said
+    assert process.returncode == 0, output
+    assert "wandb cannot be reached" not in output  # it could at first
+    assert float(output.split("each took ")[1].split()[0]) < 0.05
+    assert "ended" in output
     assert time.monotonic() - start < 60
     [path] = (tmp_path / "wandb").glob("run-*/run-*.wandb")  # `wandb sync` can send it later
     assert summary_of(path)["summary"]["train/loss"]["last"] == 0.5
 
 
-def test_a_dead_service_costs_one_warning_and_the_next_job_has_a_new_one(tmp_path, environment):
+def test_a_killed_service_gives_one_warning_and_the_next_job_starts_a_new_one(tmp_path, environment):
     body = """
         import os, signal, subprocess
         listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
@@ -146,7 +146,7 @@ def test_a_dead_service_costs_one_warning_and_the_next_job_has_a_new_one(tmp_pat
     done = python(code, tmp_path, environment | {"WANDB_MODE": "offline"}, closed_port())
 
     assert done.returncode == 0, done.stderr
-    assert "went on" in done.stdout
+    assert "continued" in done.stdout
     assert done.stderr.count("wandb fails") == 1
     assert "Traceback" not in done.stderr
-    assert summary_of(kept(tmp_path / "second"))["summary"]["train/loss"]["last"] == 0.25
+    assert summary_of(offline_log(tmp_path / "second"))["summary"]["train/loss"]["last"] == 0.25

@@ -1,4 +1,4 @@
-"""What a training leaves in wandb, offline, read back by wandb's own reader."""
+"""What a training logs to wandb, offline, read back with wandb's own reader."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import confusion_matrix, roc_curve
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from wandb_files import artifact, kept, media_table, records_of, sha256, summary_of
+from wandb_files import artifact, media_table, offline_log, records_of, sha256, summary_of
 
 from brain_tumor.errors import BrainTumorError, DataError
 from brain_tumor.serving.bundle import CARD, CONFIG, TRAINING_DIGESTS, WEIGHTS
@@ -29,7 +29,7 @@ def data(flat_folder):
 
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dashboard")
+    folder = tmp_path_factory.mktemp("wandb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_DATA_DIR", str(folder / "data"))
         patch.setenv("WANDB_SILENT", "true")
@@ -39,7 +39,7 @@ def run(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def log(run):
-    return kept(run.run_dir)
+    return offline_log(run.run_dir)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def history(log):
     return [record["item"] for record in records_of(log, "history")]
 
 
-def test_it_is_known_by_name_and_tags(run, summary, data):
+def test_name_and_tags(run, summary, data):
     folder = data[1].rpartition("/")[2]
-    assert summary["name"] == f"{folder}_cnn"
-    assert summary["tags"] == ["mine", folder, "cnn", "grouped"]
+    assert summary["name"] == f"{folder}_small_cnn"
+    assert summary["tags"] == ["mine", folder, "small_cnn", "grouped"]
     assert summary["exit_code"] == 0
     assert summary["run_id"] == json.loads((run.run_dir / "run.json").read_text())["wandb_id"]
 
 
-def test_it_has_the_whole_configuration_and_the_facts(run, log, summary):
+def test_configuration_and_facts(run, log, summary):
     config = summary["config"]
     assert config["optimizer"]["lr"] == config["model"]["lr"] == 4e-3
     assert config["trainer"]["max_epochs"] == 3
@@ -78,7 +78,7 @@ def test_curves_are_those_of_metrics_csv(run, log, history):
         assert [row["epoch"] for row in rows] == [0, 1, 2]
         np.testing.assert_allclose([row[name] for row in rows], epochs[name], rtol=1e-6)
     norms = [row for row in history if "train/grad_norm" in row]
-    assert len(norms) == 6  # 36 // 8 = 4 steps an epoch, every second one
+    assert len(norms) == 6  # 36 // 8 = 4 steps per epoch, every second one logged
     assert all(row["train/grad_norm"] > 0 for row in norms)
     assert any(key.startswith("lr-") for row in history for key in row)
 
@@ -94,14 +94,14 @@ def test_axes_and_summaries_are_defined(log):
 
 def test_summary_has_best_last_and_final(run, summary):
     epochs = pd.read_csv(run.run_dir / "metrics.csv")
-    found = summary["summary"]
-    assert found["val/f1_macro"] == pytest.approx(
+    values = summary["summary"]
+    assert values["val/f1_macro"] == pytest.approx(
         {"max": epochs["val/f1_macro"].max(), "last": epochs["val/f1_macro"].iloc[-1]}
     )
-    assert found["val/loss"] == pytest.approx({"min": epochs["val/loss"].min(), "last": epochs["val/loss"].iloc[-1]})
+    assert values["val/loss"] == pytest.approx({"min": epochs["val/loss"].min(), "last": epochs["val/loss"].iloc[-1]})
     for split in ("val", "test"):
-        assert found[f"final/{split}/f1_macro"] == pytest.approx(run.results[split]["f1_macro"]["value"])
-    assert found["final/leakage/test_in_train"] == 0
+        assert values[f"final/{split}/f1_macro"] == pytest.approx(run.results[split]["f1_macro"]["value"])
+    assert values["final/leakage/test_in_train"] == 0
 
 
 def test_gradient_norms_reach_tensorboard_too(run):
@@ -117,7 +117,7 @@ def test_figures_are_the_runs_own(run, log, summary):
     assert (run.run_dir / "figures" / "reliability.png").is_file()
 
 
-def test_charts_say_what_the_predictions_say(run, log):
+def test_charts_agree_with_the_predictions(run, log):
     table = pd.read_csv(run.run_dir / "predictions" / "test.csv")
     classes = sorted(set(table["label"]))
     matrix = media_table(log, "test/confusion_matrix_table")["data"]
@@ -134,24 +134,24 @@ def test_charts_say_what_the_predictions_say(run, log):
 
 
 class TestErrors:
-    def test_they_are_the_surest_wrong_ones(self, run, log):
+    def test_they_are_the_most_confident_wrong_predictions(self, run, log):
         table = pd.read_csv(run.run_dir / "predictions" / "test.csv")
         wrong = table[table["label"] != table["prediction"]]
-        shown = media_table(log, "test/errors")
-        rows = pd.DataFrame(shown["data"], columns=shown["columns"])
+        errors = media_table(log, "test/errors")
+        rows = pd.DataFrame(errors["data"], columns=errors["columns"])
 
         assert 0 < len(wrong) <= 32
         assert set(rows["sample_id"]) == set(wrong["sample_id"])
         assert rows["probability"].is_monotonic_decreasing
-        assert shown["columns"] == [
+        assert errors["columns"] == [
             "sample_id", "class", "prediction", "probability", "group", "image", "saliency"
         ]  # fmt: skip
 
-    def test_pictures_are_those_that_went_in(self, run, log, data):
-        """Those of the table lie in its artifact."""
-        found = artifact(log, "run_table", f"run-{log.stem.removeprefix('run-')}-testerrors")
-        [path] = [path for name, path in found["files"].items() if name.endswith(".table.json")]
-        images = {sha256(path): path for name, path in found["files"].items() if name.endswith(".png")}
+    def test_images_are_the_inputs(self, run, log, data):
+        """The images of the table are in its artifact."""
+        table = artifact(log, "run_table", f"run-{log.stem.removeprefix('run-')}-testerrors")
+        [path] = [path for name, path in table["files"].items() if name.endswith(".table.json")]
+        images = {sha256(path): path for name, path in table["files"].items() if name.endswith(".png")}
         for row in json.loads(path.read_text())["data"]:
             with Image.open(images[row[-2]["sha256"]]) as image, Image.open(images[row[-1]["sha256"]]) as overlay:
                 assert (image.size, image.mode, overlay.mode) == ((32, 32), "L", "RGB")
@@ -167,13 +167,13 @@ class TestErrors:
 
 class TestArtifacts:
     def test_the_split_is_an_input(self, run, log):
-        found = artifact(log, "dataset", "split-")
-        assert found["use_after_commit"] is True
-        assert "grouped" in found["aliases"]
-        assert found["metadata"]["digest"] == json.loads((run.run_dir / "run.json").read_text())["data"]["digest"]
-        assert found["metadata"]["leakage"] == {"val_in_train": 0, "test_in_train": 0, "test_in_val": 0}
+        split = artifact(log, "dataset", "split-")
+        assert split["use_after_commit"] is True
+        assert "grouped" in split["aliases"]
+        assert split["metadata"]["digest"] == json.loads((run.run_dir / "run.json").read_text())["data"]["digest"]
+        assert split["metadata"]["leakage"] == {"val_in_train": 0, "test_in_train": 0, "test_in_val": 0}
 
-        logged = pd.read_csv(found["files"]["samples.csv"], dtype=str)
+        logged = pd.read_csv(split["files"]["samples.csv"], dtype=str)
         assert not {"path", "mask_path", "patient_id"} & set(logged.columns)
         samples = pd.read_csv(run.run_dir / "samples.csv", dtype=str)
         assert logged["split"].tolist() == samples["split"].tolist()
@@ -186,24 +186,24 @@ class TestArtifacts:
         assert (again.run_dir / "samples.csv").read_bytes() == (run.run_dir / "samples.csv").read_bytes()
 
     def test_the_model_is_an_output_and_no_copy(self, run, log):
-        found = artifact(log, "model", "model-")
-        assert "best" in found["aliases"]
-        assert found.get("use_after_commit", False) is False
-        assert {name: path.resolve() for name, path in found["files"].items()} == {
+        model = artifact(log, "model", "model-")
+        assert "best" in model["aliases"]
+        assert model.get("use_after_commit", False) is False
+        assert {name: path.resolve() for name, path in model["files"].items()} == {
             "checkpoints/best.ckpt": run.run_dir / "checkpoints" / "best.ckpt",
             "hydra/config.yaml": run.run_dir / ".hydra" / "config.yaml",
             "results.json": run.run_dir / "results.json",
             **{f"bundle/{name}": run.run_dir / "bundle" / name for name in (CONFIG, WEIGHTS, CARD, TRAINING_DIGESTS)},
         }
-        assert found["metadata"]["monitor"] == "val/f1_macro"
-        assert found["metadata"]["best"] == pytest.approx(run.monitored)
-        assert found["metadata"]["classes"] == ["glioma", "meningioma", "no_tumor", "pituitary"]
+        assert model["metadata"]["monitor"] == "val/f1_macro"
+        assert model["metadata"]["best"] == pytest.approx(run.monitored)
+        assert model["metadata"]["classes"] == ["glioma", "meningioma", "no_tumor", "pituitary"]
 
 
-def test_private_pictures_and_weights_stay_at_home(data, tmp_path):
+def test_images_and_weights_can_stay_private(data, tmp_path):
     private = ["logger=wandb", "logger.wandb.images=false", "logger.wandb.log_model=false", "trainer.max_epochs=1"]
     train([*data, *TINY, *private], tmp_path)
-    log = kept(tmp_path)
+    log = offline_log(tmp_path)
 
     assert media_table(log, "test/errors")["columns"][-1] == "group"
     assert not [record for record in records_of(log, "artifact") if record["type"] == "model"]
@@ -211,7 +211,7 @@ def test_private_pictures_and_weights_stay_at_home(data, tmp_path):
     assert images == {"figures"}
 
 
-def test_a_leak_that_was_allowed_is_a_tag(parted_folder, tmp_path):
+def test_allowed_leakage_is_a_tag(parted_folder, tmp_path):
     for number, path in enumerate(sorted(parted_folder.glob("Training/*/*.png"))[:20:5]):
         copy = tmp_path / "scans" / "Testing" / path.parent.name / f"copy{number}.png"
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -223,23 +223,23 @@ def test_a_leak_that_was_allowed_is_a_tag(parted_folder, tmp_path):
     leaky = ["split=official", "split.allow_leakage=true", "logger=wandb", "trainer.max_epochs=1"]
     train(["data=folder", f"data.root={tmp_path / 'scans'}", *TINY, *leaky], tmp_path / "run")
 
-    assert summary_of(kept(tmp_path / "run"))["tags"] == ["scans", "cnn", "official", "leaky"]
+    assert summary_of(offline_log(tmp_path / "run"))["tags"] == ["scans", "small_cnn", "official", "leaky"]
 
 
 class TestFailures:
-    def test_a_mistake_fails_the_run(self, tmp_path):
+    def test_an_error_fails_the_run(self, tmp_path):
         with pytest.raises(DataError):
             train(["data=folder", "data.root=/no/such", *TINY, "logger=wandb"], tmp_path)
 
-        assert summary_of(kept(tmp_path))["exit_code"] == 1
+        assert summary_of(offline_log(tmp_path))["exit_code"] == 1
 
     def test_divergence_fails_the_run(self, data, tmp_path):
         wild = ["optimizer.lr=1e20", "trainer.gradient_clip_val=null", "trainer.max_epochs=3", "logger=wandb"]
         with pytest.raises(BrainTumorError, match="training diverged"):
             train([*data, *TINY, *wild], tmp_path)
 
-        found = summary_of(kept(tmp_path))
-        assert (found["exit_code"], found["state"]) == (1, "failed")
+        logged = summary_of(offline_log(tmp_path))
+        assert (logged["exit_code"], logged["state"]) == (1, "failed")
 
 
 def test_jobs_of_a_sweep_are_runs_of_one_group(data, tmp_path):
@@ -249,9 +249,9 @@ def test_jobs_of_a_sweep_are_runs_of_one_group(data, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stderr
-    logs = [kept(tmp_path / "lr_study" / str(job)) for job in range(2)]
-    found = [summary_of(log) for log in logs]
-    assert len({run["run_id"] for run in found}) == 2
-    assert [run["name"].rpartition("_")[2] for run in found] == ["0", "1"]
-    assert [run["config"]["seed"] for run in found] == [0, 1]
+    logs = [offline_log(tmp_path / "lr_study" / str(job)) for job in range(2)]
+    summaries = [summary_of(log) for log in logs]
+    assert len({run["run_id"] for run in summaries}) == 2
+    assert [run["name"].rpartition("_")[2] for run in summaries] == ["0", "1"]
+    assert [run["config"]["seed"] for run in summaries] == [0, 1]
     assert {records_of(log, "run")[0]["run_group"] for log in logs} == {"lr_study"}

@@ -1,4 +1,4 @@
-"""The sweep that wandb steers: what its agent would call is a training of ours."""
+"""wandb's own sweeps: the command line of a wandb agent starts a training."""
 
 import subprocess
 import sys
@@ -8,14 +8,14 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from brain_tumor.config.compose import CONF_DIR, compose
-from brain_tumor.tracking.wandb.logger import BEST
+from brain_tumor.tracking.wandb.logger import METRIC_DIRECTIONS
 
 SWEEP = yaml.safe_load((CONF_DIR / "wandb_sweep.yaml").read_text())
 RANGES = {"uniform": float, "log_uniform_values": float}
 
 
-def called(choose):
-    """The agent's command line, ``choose`` picking one value of each parameter."""
+def agent_command(choose):
+    """Return the command line of the agent; ``choose`` selects a value of each parameter."""
     chosen = {"args": {name: {"value": choose(spec)} for name, spec in SWEEP["parameters"].items()}}
     places = create_sweep_command_args(chosen) | {"env": ["/usr/bin/env"]}
     line = []
@@ -28,10 +28,10 @@ def end(which):
     return lambda spec: spec["values"][which] if "values" in spec else spec[("min", "max")[which]]
 
 
-def test_it_is_what_wandb_documents():
+def test_the_sweep_file_follows_wandbs_documentation():
     assert SWEEP["method"] in ("grid", "random", "bayes")
     assert SWEEP["metric"] == {"name": "val/f1_macro", "goal": "maximize"}
-    assert BEST[SWEEP["metric"]["name"]] == "max"
+    assert METRIC_DIRECTIONS[SWEEP["metric"]["name"]] == "max"
     assert SWEEP["early_terminate"]["type"] == "hyperband"
     assert {"min_iter", "max_iter"} & set(SWEEP["early_terminate"])
     for spec in SWEEP["parameters"].values():
@@ -45,17 +45,17 @@ def test_it_is_what_wandb_documents():
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["first", "last"])
-def test_each_end_of_each_range_composes(which, tmp_path):
-    env, program, verb, *overrides = called(end(which))
+def test_both_ends_of_each_range_compose(which, tmp_path):
+    env, program, verb, *overrides = agent_command(end(which))
 
     assert (env, program, verb) == ("/usr/bin/env", "brain-tumor", "train")
     cfg = compose(overrides, tmp_path)
     assert cfg.optimizer.lr == end(which)(SWEEP["parameters"]["optimizer.lr"])
-    assert "DashboardLogger" in cfg.logger.wandb._target_
+    assert "SafeWandbLogger" in cfg.logger.wandb._target_
 
 
-def test_hydra_takes_the_agents_command_line(tmp_path):
-    _, _, *arguments = called(end(0))
+def test_hydra_accepts_the_agents_command_line(tmp_path):
+    _, _, *arguments = agent_command(end(0))
 
     command = [sys.executable, "-m", "brain_tumor", *arguments, "--cfg", "job"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

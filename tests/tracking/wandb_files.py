@@ -1,4 +1,4 @@
-"""Read back what wandb has kept of an offline run, by wandb's own reader."""
+"""Read the files of offline wandb runs with wandb's own reader."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 
-def kept(run_dir: Path) -> Path:
-    """The one log that offline runs have left below a run directory."""
+def offline_log(run_dir: Path) -> Path:
+    """Return the path of the only log of an offline run below a run directory."""
     [path] = (run_dir / "wandb").glob("offline-run-*/run-*.wandb")
     return path
 
@@ -24,18 +24,18 @@ def records_of(path: Path, kind: str) -> list[dict]:
 
 
 def media_table(path: Path, key: str) -> dict:
-    """A table that a run has logged."""
-    [found] = (path.parent / "files" / "media" / "table").glob(f"{key}_*.table.json")
-    return json.loads(found.read_text())
+    """Return a table that a run has logged."""
+    [table] = (path.parent / "files" / "media" / "table").glob(f"{key}_*.table.json")
+    return json.loads(table.read_text())
 
 
 def artifact(path: Path, kind: str, name: str) -> dict:
-    """An artifact whose name begins with ``name``; ``files`` maps what it holds to where that lies."""
-    [found] = [
+    """Return an artifact whose name begins with ``name``; ``files`` maps names in it to paths of local files."""
+    [logged] = [
         record for record in records_of(path, "artifact") if record["type"] == kind and record["name"].startswith(name)
     ]
-    files = {entry["path"]: Path(entry["local_path"]) for entry in found["manifest"]["contents"]}
-    return {**found, "metadata": json.loads(found.get("metadata", "{}")), "files": files}
+    files = {entry["path"]: Path(entry["local_path"]) for entry in logged["manifest"]["contents"]}
+    return {**logged, "metadata": json.loads(logged.get("metadata", "{}")), "files": files}
 
 
 def sha256(path: Path) -> str:

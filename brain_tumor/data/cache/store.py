@@ -19,7 +19,7 @@ from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
 from brain_tumor.data.images import Images, places
 from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_grey, source_file
 from brain_tumor.errors import require
-from brain_tumor.run_dir.atomic import one_at_a_time, published_folder
+from brain_tumor.run_dir.atomic import hold_lock, published_folder
 from brain_tumor.types import GreyImage
 
 CacheMode = Literal["disk", "ram", "off"]
@@ -88,7 +88,7 @@ def _entry(paths: Sequence[str], found: Sequence[str], size: int, cache_dir: Pat
     folder = cache_dir / f"images-{key}"
     entry = _opened(folder)
     if entry is None:
-        with one_at_a_time(folder, "decodes these images"):
+        with hold_lock(folder, "decodes these images"):
             entry = _opened(folder)
             if entry is None:
                 remove(folder)

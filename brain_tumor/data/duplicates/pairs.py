@@ -11,7 +11,7 @@ from brain_tumor.data.cache.store import ImageCache
 from brain_tumor.data.duplicates.groups import components, linked_groups
 from brain_tumor.data.duplicates.search import Images, Matches, match, measure
 from brain_tumor.data.images import Images as Fingerprints
-from brain_tumor.run_dir.atomic import one_at_a_time, published_file
+from brain_tumor.run_dir.atomic import hold_lock, published_file
 from brain_tumor.types import Rows
 
 PAIRS_VERSION = 1
@@ -34,7 +34,7 @@ def image_pairs(cache: ImageCache) -> pd.DataFrame:
         return find_pairs(cache.facts, cache.views)
     stored = cache.entry / f"pairs-{PAIRS_VERSION}.csv"
     if not stored.is_file():
-        with one_at_a_time(cache.entry, "compares these images"):
+        with hold_lock(cache.entry, "compares these images"):
             if not stored.is_file():
                 pairs = find_pairs(cache.facts, cache.views)
                 with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only

@@ -1,1 +1,1 @@
-"""Weights & Biases: what a run shows there, and how it goes on when that cannot be reached."""
+"""Weights & Biases: a logger whose failures never stop a training, names of runs, and charts of the results."""

@@ -1,4 +1,4 @@
-"""Lightning's wandb logger, made safe: training outlives a lost connection and a dead service."""
+"""Lightning's wandb logger, made safe: a training continues if the network or wandb's service process fails."""
 
 import logging
 import re
@@ -17,60 +17,7 @@ from brain_tumor.errors import BrainTumorError, ConfigError, require
 Mode = Literal["online", "offline", "disabled"]
 log = logging.getLogger(__name__)
 
-_REFUSED = re.compile(r"permission|denied|unauthori[sz]ed|forbidden|not found|api.?key|entity|\b40[134]\b", re.I)
-"""What a server says to a wrong key, entity or project; wandb has one class of error for this and for lost networks."""
-
-
-def start_run(arguments: dict[str, Any]) -> Any:
-    """Start a run online if that is asked for; where no server answers, offline; where wandb is broken, not at all.
-
-    Args:
-        arguments: Of ``wandb.init``. Its ``settings.init_timeout`` and 10 seconds bound the wait for a server.
-
-    Raises:
-        ConfigError: The key, the account or an argument is refused.
-    """
-    import wandb  # heavy
-
-    try:
-        return wandb.init(**arguments)
-    except Exception as error:
-        if _is_mistake(error):
-            raise ConfigError(
-                f"logger.wandb cannot start: {_sentence(error)} Without an account, set logger.wandb.offline=true."
-            ) from error
-        reason = error
-    if not isinstance(reason, wandb.errors.CommError):
-        with suppress(Exception):  # its service process died in an earlier job: the next start makes a new one
-            wandb.teardown()
-    try:
-        run = wandb.init(**arguments | {"mode": "offline"})
-    except Exception as error:  # it fails in many ways, and none of them is worth a training
-        log.warning("wandb does not work (%s); this run is not logged there.", _sentence(error))
-        return wandb.init(**arguments | {"mode": "disabled"})
-    log.warning(
-        "wandb cannot be reached (%s): this run is logged offline. Later: wandb sync %s",
-        _sentence(reason),
-        run.settings.sync_dir,
-    )
-    return run
-
-
-def _is_mistake(error: Exception) -> bool:
-    from wandb.errors import AuthenticationError, CommError, UsageError
-
-    if isinstance(error, AuthenticationError | UsageError | ValueError):
-        return True
-    said = str(error)
-    return isinstance(error, CommError) and not said.startswith("Timed out") and bool(_REFUSED.search(said))
-
-
-def _sentence(error: Exception) -> str:
-    """The first line: the others tell of wandb's own settings."""
-    return explain(error).split(" Consider increasing")[0]
-
-
-BEST = {
+METRIC_DIRECTIONS = {
     "train/loss": "min",
     "val/loss": "min",
     "val/f1_macro": "max",
@@ -78,43 +25,34 @@ BEST = {
     "val/balanced_accuracy": "max",
     "val/auroc": "max",
 }
-"""Of each curve of epochs, which value is best. Each is named: wandb keeps no best values for patterns."""
+"""Metric per epoch → whether its best value is the ``min`` or the ``max``; wandb keeps no best values for patterns."""
+
+_REFUSAL = re.compile(r"permission|denied|unauthori[sz]ed|forbidden|not found|api.?key|entity|\b40[134]\b", re.I)
+"""Words with which a server refuses a key, entity or project; wandb raises the same class if there is no network."""
 
 
-def define_metrics(run: Any) -> None:
-    """Curves of epochs over the epoch, the others over optimizer steps; of the former keep the best and the last value.
-
-    ``summary["val/f1_macro"]`` becomes ``{"max": …, "last": …}``, ``summary["val/loss"]`` ``{"min": …, "last": …}``.
-    """
-    run.define_metric("trainer/global_step", hidden=True)
-    run.define_metric("epoch", hidden=True)
-    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    for name, best in BEST.items():
-        run.define_metric(name, step_metric="epoch", step_sync=True, summary=f"{best},last")
-
-
-class DashboardLogger(WandbLogger):
-    """One wandb run, with an id of its own, for the length of one training.
+class SafeWandbLogger(WandbLogger):
+    """Lightning's wandb logger, for one wandb run per training, whose failures do not stop the training.
 
     Args:
-        save_dir: Below it wandb writes.
-        project: To log to.
-        entity: User or team; None is the key's own.
-        name: Of the run.
-        group: Of runs that belong together.
-        job_type: What kind of run it is.
-        notes: Anything.
-        tags: Of the run.
-        mode: "online", "offline" or "disabled" (log nothing); None is as the environment says, else online.
-        offline: The same as ``mode="offline"``.
-        id: Of an earlier run to go on with; None makes a new one.
-        images: Also log images of patients: those of the table of errors.
-        log_model: Also log the best checkpoint.
-        settings: Of ``wandb.Settings``.
+        save_dir: Parent directory for wandb files.
+        project: Project to log to.
+        entity: User or team; None is the default of the API key.
+        name: Name of the run.
+        group: Name of the group of runs.
+        job_type: Kind of run, for filters in wandb.
+        notes: Free text.
+        tags: Tags of the run.
+        mode: ``online``, ``offline`` or ``disabled`` (nothing is logged); None is ``WANDB_MODE``, or else ``online``.
+        offline: Whether to log offline, as with ``mode="offline"``.
+        id: Id of an earlier run to resume; None starts a new run.
+        images: Whether to log images of patients, which the table of errors shows.
+        log_model: Whether to log the bundle and the best checkpoint.
+        settings: Arguments of ``wandb.Settings``.
 
     Raises:
-        ConfigError: Arguments contradict each other.
-        ValueError: wandb knows no such setting.
+        ConfigError: ``mode`` is unknown, or contradicts ``offline``.
+        ValueError: A setting is unknown to wandb.
     """
 
     def __init__(
@@ -129,13 +67,13 @@ class DashboardLogger(WandbLogger):
         tags: Sequence[str] = (),
         mode: Mode | None = None,
         offline: bool = False,
-        id: str | None = None,  # noqa: A002, as the class above calls it
+        id: str | None = None,  # noqa: A002, the name in the base class
         images: bool = True,
         log_model: bool = True,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         require(mode is None or mode in get_args(Mode), f"logger.wandb.mode={mode}", ", ".join(get_args(Mode)))
-        require(not (offline and mode == "online"), "logger.wandb.mode=online with offline=true", "one or the other")
+        require(not (offline and mode == "online"), "logger.wandb.mode=online with offline=true", "only one of the two")
         labels: dict[str, Any] = {
             "entity": entity,
             "group": group,
@@ -148,7 +86,7 @@ class DashboardLogger(WandbLogger):
 
         wandb.Settings(**settings or {})
         self.images, self.log_model = images, log_model
-        self._arguments: dict[str, Any] = {
+        self._init_arguments: dict[str, Any] = {
             **labels,
             "name": name,
             "dir": str(save_dir),
@@ -156,7 +94,7 @@ class DashboardLogger(WandbLogger):
             "id": id,
             "resume": "allow" if id else None,
             "mode": mode or ("offline" if offline else None),
-            "reinit": "create_new",  # never a run that somebody else has open in this process
+            "reinit": "create_new",  # does not touch a wandb run that other code of this process has open
             "settings": dict(settings or {}),
         }
         self._warned = False
@@ -164,15 +102,15 @@ class DashboardLogger(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The wandb run, started when it is first asked for; on ranks above 0 a dummy.
+        """The wandb run, started on first use; on ranks above 0 a dummy.
 
         Raises:
-            ConfigError: The key, the account or an argument is refused.
+            ConfigError: The server refuses the key, entity or project, or an argument is invalid.
         """
         if self._experiment is None:
-            Path(self._arguments["dir"]).mkdir(parents=True, exist_ok=True)
-            self._experiment = start_run(self._arguments)
-            with self.attempt():
+            Path(self._init_arguments["dir"]).mkdir(parents=True, exist_ok=True)
+            self._experiment = start_run(self._init_arguments)
+            with self.errors_as_warning():
                 define_metrics(self._experiment)
         return self._experiment
 
@@ -183,37 +121,37 @@ class DashboardLogger(WandbLogger):
         return None if run is None or run.disabled else str(run.id)
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Let what goes wrong inside become a warning, the first time, and nothing from then on."""
+    def errors_as_warning(self) -> Iterator[None]:
+        """Log the first error of the logger as a warning and ignore later ones; a `BrainTumorError` is raised."""
         try:
             yield
         except BrainTumorError:
             raise
-        except Exception as error:  # a dashboard is not worth a training, whatever went wrong with it
+        except Exception as error:  # whatever fails in wandb, the training is worth more
             if not self._warned:
-                log.warning("wandb fails (%s: %s); the run itself goes on.", type(error).__name__, error)
+                log.warning("wandb fails (%s: %s); the training continues.", type(error).__name__, error)
             self._warned = True
 
     def log_hyperparams(self, params: Any) -> None:
-        """Add to the run's config."""
-        with self.attempt():
+        """Add parameters to the configuration of the run."""
+        with self.errors_as_warning():
             super().log_hyperparams(params)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add a row to the run's history."""
-        with self.attempt():
+        """Add metrics to the history of the run."""
+        with self.errors_as_warning():
             super().log_metrics(metrics, step)
 
     @rank_zero_only
     def mark_preempting(self) -> None:
-        """Tell wandb that the run will go on elsewhere."""
+        """Mark the run in wandb as preempted, to be resumed later."""
         if self._experiment is not None:
-            with self.attempt():
+            with self.errors_as_warning():
                 self._experiment.mark_preempting()
 
     @rank_zero_only
     def finish(self, exit_code: int) -> None:
-        """End the run: finished if ``exit_code`` is 0, else failed; ``settings.finish_timeout`` bounds the wait."""
+        """End the run: finished if ``exit_code`` is 0, else failed; ``settings.finish_timeout`` limits the wait."""
         if self._experiment is None:
             return
         try:
@@ -221,6 +159,69 @@ class DashboardLogger(WandbLogger):
         except Exception:
             import wandb
 
-            log.warning("wandb could not end its run; what it has lies in %s.", self._arguments["dir"])
-            with suppress(Exception):  # else the dead service is asked again at exit, and by the next job
+            log.warning("wandb could not end its run; its files are in %s.", self._init_arguments["dir"])
+            with suppress(Exception):  # without this, wandb waits for its dead service at exit and in the next job
                 wandb.teardown()
+
+
+def start_run(arguments: dict[str, Any]) -> Any:
+    """Start a wandb run: online if requested, offline if no server responds, disabled if wandb itself fails.
+
+    Args:
+        arguments: Arguments of ``wandb.init``. The wait for a server is limited to ``settings.init_timeout`` plus 10 s.
+
+    Raises:
+        ConfigError: The server refuses the key, entity or project, or an argument is invalid.
+    """
+    import wandb  # takes seconds
+
+    try:
+        return wandb.init(**arguments)
+    except Exception as error:
+        if _is_user_error(error):
+            raise ConfigError(
+                f"logger.wandb cannot start: {_first_sentence(error)} Without an account, set "
+                "logger.wandb.offline=true."
+            ) from error
+        reason = error
+    if not isinstance(reason, wandb.errors.CommError):
+        with suppress(Exception):  # its service process died in an earlier job: the next start makes a new one
+            wandb.teardown()
+    try:
+        run = wandb.init(**arguments | {"mode": "offline"})
+    except Exception as error:  # whatever fails in wandb, the training is worth more
+        log.warning("wandb does not work (%s); this run is not logged there.", _first_sentence(error))
+        return wandb.init(**arguments | {"mode": "disabled"})
+    log.warning(
+        "wandb cannot be reached (%s): this run is logged offline. To upload it later: wandb sync %s",
+        _first_sentence(reason),
+        run.settings.sync_dir,
+    )
+    return run
+
+
+def _is_user_error(error: Exception) -> bool:
+    from wandb.errors import AuthenticationError, CommError, UsageError
+
+    if isinstance(error, AuthenticationError | UsageError | ValueError):
+        return True
+    message = str(error)
+    return isinstance(error, CommError) and not message.startswith("Timed out") and bool(_REFUSAL.search(message))
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return the message without wandb's hints about its own settings."""
+    return explain(error).split(" Consider increasing")[0]
+
+
+def define_metrics(run: Any) -> None:
+    """Set the axes and the summaries of the curves of a wandb run.
+
+    Metrics per epoch are drawn over the epoch, and the summary keeps their best and last value (``val/f1_macro``:
+    ``{"max": …, "last": …}``); all others are drawn over optimizer steps.
+    """
+    run.define_metric("trainer/global_step", hidden=True)
+    run.define_metric("epoch", hidden=True)
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    for name, direction in METRIC_DIRECTIONS.items():
+        run.define_metric(name, step_metric="epoch", step_sync=True, summary=f"{direction},last")

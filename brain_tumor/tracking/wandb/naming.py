@@ -1,4 +1,4 @@
-"""What a run is called in wandb, unless its user calls it something else."""
+"""Default name, group and tags of a wandb run."""
 
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,25 @@ from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.config.compose import CONF_DIR
 
-_LONGEST_TAG = 64  # of wandb's
+_MAX_TAG_LENGTH = 64  # wandb's own limit
 
 
-def identity(cfg: DictConfig) -> dict[str, Any]:
-    """``name`` (data, model, in a sweep the job's number), ``group`` (the sweep's directory, or None) and ``tags``."""
-    group, number = _sweep(cfg)
-    data, model = short_data_name(cfg), model_name(cfg)
+def default_names(cfg: DictConfig) -> dict[str, Any]:
+    """Return ``name`` (data, model, number of the sweep's job), ``group`` (directory of the sweep) and ``tags``.
+
+    Outside of a sweep the name has no number and the group is None.
+    """
+    group, job_number = _sweep_and_job(cfg)
+    data, model = short_data_name(cfg), _model_name(cfg)
     return {
-        "name": "_".join([data, model, *([number] if number else [])]),
+        "name": "_".join([data, model, *([job_number] if job_number else [])]),
         "group": group,
-        "tags": [as_tag(data), as_tag(model)],
+        "tags": [shorten_tag(data), shorten_tag(model)],
     }
 
 
 def short_data_name(cfg: DictConfig) -> str:
-    """Name of a public set, of the data's folder or manifest, or ``phantom``; no path."""
+    """Return the name of the public set, of the data's folder or manifest without their paths, or ``phantom``."""
     if name := cfg.data.adapter.get("name"):
         return str(name)
     if root := cfg.data.get("root"):
@@ -32,8 +35,13 @@ def short_data_name(cfg: DictConfig) -> str:
     return Path(cfg.data.get("manifest") or "phantom").stem
 
 
-def model_name(cfg: DictConfig) -> str:
-    """A timm model's own name, else the option that the network comes from."""
+def shorten_tag(tag: str) -> str:
+    """Cut a tag to the length that wandb allows."""
+    return tag[:_MAX_TAG_LENGTH]
+
+
+def _model_name(cfg: DictConfig) -> str:
+    """Return the name of a timm model, else the option ``model=…`` that builds the network, else its class."""
     if name := cfg.model.get("name"):
         return str(name)
     for path in sorted((CONF_DIR / "model").glob("*.yaml")):
@@ -42,16 +50,12 @@ def model_name(cfg: DictConfig) -> str:
     return str(cfg.model._target_).rpartition(".")[2]
 
 
-def as_tag(word: str) -> str:
-    """As long as wandb allows."""
-    return word[:_LONGEST_TAG]
-
-
-def _sweep(cfg: DictConfig) -> tuple[str | None, str | None]:
+def _sweep_and_job(cfg: DictConfig) -> tuple[str | None, str | None]:
+    """Return the name of the sweep's directory and the number of the job, or None for both outside of a sweep."""
     if not HydraConfig.initialized():
         return None, None
     hydra_cfg = HydraConfig.get()
-    # a training started from Python inside of someone's sweep has a directory of its own and is no job of it
+    # a training started from Python within a job of a sweep has another run directory: it is not the job itself
     if hydra_cfg.mode != RunMode.MULTIRUN or hydra_cfg.runtime.output_dir != cfg.paths.run_dir:
         return None, None
     return Path(hydra_cfg.sweep.dir).name, str(hydra_cfg.job.num)

@@ -1,5 +1,6 @@
-"""What the dashboard of a finished run shows beside its curves: figures, charts, and the table of errors."""
+"""What a finished run shows in wandb besides its curves: figures, interactive charts, and the table of errors."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,30 @@ from brain_tumor.evaluation.metrics.curves import points_table, pr_points, relia
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.models.classifier import Classifier
 
-_CURVES = "wandb/area-under-curve/v0"
+_CURVES_PRESET = "wandb/area-under-curve/v0"
 _COLUMNS = ["sample_id", "class", "prediction", "probability", "group"]
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """The run's own figures, which hold nobody's image."""
+    """Return the figures of the run, none of which shows an image of a patient."""
     import wandb
 
     return {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.glob("*.png"))}
 
 
 def charts(test: Predictions) -> dict[str, Any]:
-    """wandb's interactive charts of the test.
+    """Make wandb's interactive charts of the test split: confusion matrix, ROC, precision–recall and reliability.
 
-    Of wandb's own makers only that of the confusion matrix is used: those of ROC and PR curves shift classes where one
-    has no images, and smooth precision upwards.
+    Of wandb's own functions only that of the confusion matrix is used: those of the ROC and PR curves assign wrong
+    names if a class has no images, and smooth precision upwards.
     """
     import wandb
 
-    found = test.found.tolist()
     matrix = wandb.plot.confusion_matrix(
-        y_true=test.labels.tolist(), preds=found, class_names=list(test.classes), title="Confusion matrix (test)"
+        y_true=test.labels.tolist(),
+        preds=test.found.tolist(),
+        class_names=list(test.classes),
+        title="Confusion matrix (test)",
     )
     calibration = wandb.Table(dataframe=reliability_points(test))
     return {
@@ -44,21 +47,27 @@ def charts(test: Predictions) -> dict[str, Any]:
     }
 
 
-def _curves(test: Predictions, points: Any, title: str, x: str, y: str) -> Any:
+def _curves(test: Predictions, points: Callable[..., Any], title: str, x_title: str, y_title: str) -> Any:
     import wandb
 
     return wandb.plot_table(
-        vega_spec_name=_CURVES,
+        vega_spec_name=_CURVES_PRESET,
         data_table=wandb.Table(dataframe=points_table(test, points)),
         fields={"x": "x", "y": "y", "class": "class"},
-        string_fields={"title": title, "x-axis-title": x, "y-axis-title": y},
+        string_fields={"title": title, "x-axis-title": x_title, "y-axis-title": y_title},
     )
 
 
 def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Classifier, *, images: bool) -> Any:
-    """The surest wrong predictions of the test; with ``images``, each as it went in and with what the network saw.
+    """Make a wandb table of the most confident wrong predictions of the test split.
 
-    Names of files and patients stay out; a ``sample_id`` is what the data's own table says.
+    It holds no names of files or patients; ``sample_id`` is as in the samples table.
+
+    Args:
+        test: Predictions of the test split.
+        datamodule: Data module, loaded.
+        classifier: Classifier that made the predictions.
+        images: Whether to add the image and the saliency map of each prediction.
     """
     import wandb
 
@@ -66,12 +75,12 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
     rows = wrong.to_numpy(dtype=object).tolist()
     if not images or wrong.empty:
         return wandb.Table(columns=_COLUMNS, data=rows)
-    places = datamodule.samples["sample_id"].tolist()
-    grey = datamodule.images[[places.index(name) for name in wrong["sample_id"]]]
-    found = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
-    heats = saliency_maps(classifier.network, datamodule.normalize, grey, found)
-    shown = [
+    sample_ids = datamodule.samples["sample_id"].tolist()
+    grey = datamodule.images[[sample_ids.index(sample_id) for sample_id in wrong["sample_id"]]]
+    predicted = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
+    heats = saliency_maps(classifier.network, datamodule.normalize, grey, predicted)
+    rows_with_images = [
         [*row, wandb.Image(image), wandb.Image(overlay(image, heat))]
         for row, image, heat in zip(rows, grey, heats, strict=True)
     ]
-    return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=shown)
+    return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=rows_with_images)

@@ -1,4 +1,4 @@
-"""Sweeps of tiny trainings as a user starts them: as a command of their own."""
+"""Sweeps of tiny trainings, started as commands as a user starts them."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ TINY = [
 
 
 def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
-    """`brain-tumor train --multirun` on the images of a folder, in its own session."""
-    options = [argument for argument in arguments if argument.startswith("--")]  # Hydra wants them first
+    """Start `brain-tumor train --multirun` on the images of a folder, in its own session."""
+    options = [argument for argument in arguments if argument.startswith("--")]  # Hydra expects them first
     overrides = [*TINY, f"data.root={root}", f"hydra.sweep.dir={sweep_dir}", *arguments[len(options) :]]
     return subprocess.Popen(
         [sys.executable, "-m", "brain_tumor", "train", "--multirun", *options, *overrides],
@@ -29,42 +29,42 @@ def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
-def end(process: subprocess.Popen, timeout: float = 300) -> tuple[int, str]:
-    """Exit code and everything that was printed."""
+def finish(process: subprocess.Popen, timeout: float = 300) -> tuple[int, str]:
+    """Wait for the end; return the exit code and everything that was printed."""
     out, _ = process.communicate(timeout=timeout)
     return process.returncode, out
 
 
 def sweep(root: Path, sweep_dir: Path, *arguments: str) -> tuple[int, str]:
-    return end(start(root, sweep_dir, *arguments))
+    return finish(start(root, sweep_dir, *arguments))
 
 
 def wait_for(path: Path, process: subprocess.Popen, timeout: float = 180) -> None:
     deadline = time.monotonic() + timeout
     while not path.exists():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, f"{path} did not come"
+        assert time.monotonic() < deadline, f"{path} was not written"
         time.sleep(0.01)
 
 
 def kill_job(run_dir: Path, process: subprocess.Popen) -> int:
-    """SIGKILL the process that trains there, once it is past its first epoch; its id."""
+    """Send SIGKILL to the process that trains in a run directory, after its first epoch; return the process id."""
     wait_for(run_dir / "metrics.csv", process)
-    (pid,) = writers(run_dir / "train.log")
+    (pid,) = writing_processes(run_dir / "train.log")
     os.kill(pid, signal.SIGKILL)
     return pid
 
 
-def writers(path: Path) -> set[int]:
-    """Processes that hold a file open (Linux)."""
-    found = set()
+def writing_processes(path: Path) -> set[int]:
+    """Return the ids of the processes that have a file open (Linux)."""
+    pids = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if link.readlink() == path:
-                found.add(int(link.parts[2]))
-        except OSError:  # gone by now
+                pids.add(int(link.parts[2]))
+        except OSError:  # the process has ended
             continue
-    return found
+    return pids
 
 
 def is_alive(pid: int) -> bool:
@@ -74,6 +74,6 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def rows(sweep_dir: Path) -> pd.DataFrame:
-    """``sweep.csv``, by number."""
+def read_table(sweep_dir: Path) -> pd.DataFrame:
+    """Read ``sweep.csv``, indexed by the number of the job."""
     return pd.read_csv(sweep_dir / "sweep.csv", keep_default_na=False).set_index("number")
