@@ -68,6 +68,6 @@ def calibration_values(predictions: Predictions, weights: Floats) -> dict[str, F
 def before_and_after(predictions: Predictions, temperature: float, **options: Any) -> dict[str, dict[str, Estimate]]:
     """`calibration_values` with intervals at temperature 1 and at the one given; ``options`` as for `estimates`."""
     return {
-        name: estimates(partial(calibration_values, table), table, {}, **options)
+        name: estimates(partial(calibration_values, table), table.groups, {}, **options)
         for name, table in {"before": predictions, "after": calibrated(predictions, temperature)}.items()
     }

@@ -44,7 +44,7 @@ def subgroups(predictions: Predictions, attributes: pd.DataFrame, **options: Any
 
 def _part(predictions: Predictions, **options: Any) -> dict[str, Any]:
     shares = {"accuracy": np.ones(len(predictions.labels), bool)}
-    found = estimates(partial(_values, predictions), predictions, shares, **options)
+    found = estimates(partial(_values, predictions), predictions.groups, shares, **options)
     return {"images": len(predictions.labels), "groups": int(predictions.groups.max()) + 1, **found}
 
 

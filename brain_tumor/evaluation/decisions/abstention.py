@@ -35,7 +35,7 @@ def judged(predictions: Predictions, threshold: float, **options: Any) -> dict[s
     """
     answered = predictions.probabilities.max(axis=1) >= threshold
     shares = {"coverage": np.ones(len(answered), bool), "accuracy": answered}
-    return estimates(partial(_values, predictions, answered), predictions, shares, **options)
+    return estimates(partial(_values, predictions, answered), predictions.groups, shares, **options)
 
 
 def risk_coverage(predictions: Predictions, limit: int = 200) -> pd.DataFrame:

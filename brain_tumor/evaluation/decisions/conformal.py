@@ -52,7 +52,7 @@ def judged(predictions: Predictions, members: Sets, **options: Any) -> dict[str,
     everyone = np.ones(len(members), bool)
     shares = dict.fromkeys(("coverage", "single", "empty"), everyone)
     shares |= {f"coverage/{name}": predictions.labels == c for c, name in enumerate(predictions.classes)}
-    return estimates(partial(_values, predictions, members), predictions, shares, **options)
+    return estimates(partial(_values, predictions, members), predictions.groups, shares, **options)
 
 
 def _quantile(scores: npt.NDArray[np.float64], coverage: float) -> float:

@@ -26,7 +26,7 @@ def decision_curve(predictions: Predictions, prevalence: float, **options: Any) 
     Returns:
         Columns ``threshold, model, ci_low, ci_high, treat_all``, per image; treating no one is 0.
     """
-    found = estimates(partial(_values, predictions, prevalence), predictions, {}, **options)
+    found = estimates(partial(_values, predictions, prevalence), predictions.groups, {}, **options)
     rows = [found[f"{threshold:.2f}"] for threshold in THRESHOLDS]
     odds = THRESHOLDS / (1 - THRESHOLDS)
     return pd.DataFrame(

@@ -50,7 +50,7 @@ def judged(predictions: Predictions, threshold: float, prevalence: float, **opti
     """
     tumour, said = _tumour(predictions), said_tumour(predictions, threshold)
     sides = {"sensitivity": tumour, "specificity": ~tumour, "ppv": said, "npv": ~said}
-    return estimates(partial(_values, tumour, said, prevalence), predictions, sides, **options)
+    return estimates(partial(_values, tumour, said, prevalence), predictions.groups, sides, **options)
 
 
 def said_tumour(predictions: Predictions, threshold: float) -> Flags:
