@@ -47,7 +47,7 @@ def run(cfg: DictConfig) -> "pd.DataFrame":
     from brain_tumor.data.readers.volumes import Slicing
     from brain_tumor.data.samples import write_table
     from brain_tumor.errors import DataError
-    from brain_tumor.serving.inference import find_images, predict_table
+    from brain_tumor.serving.files import find_images, predict_table
     from brain_tumor.serving.predictor import Predictor
     from brain_tumor.serving.summary import predictions_summary, rejection_warning
 

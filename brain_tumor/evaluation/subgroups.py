@@ -49,5 +49,5 @@ def _part(predictions: Predictions, **options: Any) -> dict[str, Any]:
 
 
 def _values(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
-    matrix = confusion.confusion(predictions.labels, predictions.found, len(predictions.classes), weights)
+    matrix = confusion.confusion(predictions.labels, predictions.predicted, len(predictions.classes), weights)
     return {"accuracy": confusion.accuracy(matrix), "f1_macro": confusion.f1_macro(matrix)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from brain_tumor.data.baseline import neighbours
 from brain_tumor.data.images import Images
 from brain_tumor.data.masks import read_masks
+from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.explain.gallery import (
     Failure,
     example_rows,
@@ -33,7 +35,6 @@ from brain_tumor.evaluation.robustness.scoring import stratified
 from brain_tumor.evaluation.robustness.sweep import robustness
 from brain_tumor.evaluation.robustness.tta import augmented
 from brain_tumor.serving.engines.eager import network_of
-from brain_tumor.serving.inference import assess_all
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.types import GreyImage, Rows
 
@@ -109,7 +110,7 @@ def look(
             save_figure(figure, folder / f"{name}.png")
             seen.figures.setdefault(section, {})[caption] = folder / f"{name}.png"
 
-    asked = (shown.predictor.probabilities, shown.images, test.labels, test.classes, test.groups)
+    asked = (partial(shown.predictor.probabilities, batch_size=64), shown.images, test.labels, test.classes, test.groups)
     seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
     seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
     draw("robustness", "Scores of corrupted images (test)", "robustness", robustness_curves(found))
@@ -134,8 +135,8 @@ def _ood(
     scans, size = shown.images[rows], shown.predictor.bundle.image_size
     sets = ood_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
     scores = {
-        name: assess_all(shown.predictor, squares, f"Asking the detector about {name}").ood_score
-        for name, squares in {"scans": scans, **sets}.items()
+        name: shown.predictor.assess(progress(images, f"OOD scores of {name}")).ood_score
+        for name, images in {"scans": scans, **sets}.items()
     }
     known = {name: score for name, score in scores.items() if score is not None}
     of_scans = known.pop("scans")
@@ -174,17 +175,17 @@ def _saliency(
     places, masks = read_masks(shown.samples.iloc[rows], size)
     outlines = np.zeros((len(rows), size, size), bool)
     outlines[places] = masks
-    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.found[rows]), outlines)
+    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.predicted[rows]), outlines)
     draw("saliency", "Where the evidence for the predicted class lies (test; dashed: mask)", "saliency", figure)
     checked = stratified(test.labels, _CHECKED, seed)
     found: dict[str, Any] = {
-        "sanity": sanity(explain.model.network, lambda network: explain(checked, test.found[checked], network))
+        "sanity": sanity(explain.model.network, lambda network: explain(checked, test.predicted[checked], network))
     }
     masked = np.intersect1d(recognised_tumours(test), np.flatnonzero(shown.samples["mask_path"].to_numpy() != ""))
     if len(masked):
         masked = masked[stratified(test.labels[masked], limit, seed)]
         _, masks = read_masks(shown.samples.iloc[masked], size)
-        heats = explain(masked, test.found[masked])
+        heats = explain(masked, test.predicted[masked])
         found["pointing"] = pointing(
             heats, masks, shown.images[masked], test.groups[masked], resamples=resamples, seed=seed
         )
@@ -205,6 +206,6 @@ def _mistakes(
         found, alike = neighbours(known.views, training, known.test[rows], _NEAREST)
         wrong = with_nearest(wrong, known.samples, found, alike)
         nearest = np.stack([known.images[few] for few in found])
-    figure = failures_figure(wrong, shown.images[rows], explain(rows, test.found[rows]), nearest)
+    figure = failures_figure(wrong, shown.images[rows], explain(rows, test.predicted[rows]), nearest)
     draw("mistakes", "The surest mistakes (test)", "mistakes", figure)
     return wrong

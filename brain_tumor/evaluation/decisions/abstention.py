@@ -64,14 +64,14 @@ def _steps(predictions: Predictions, weights: Floats) -> tuple[Floats, Floats]:
     order = np.argsort(-confidence, kind="stable")
     starts = np.flatnonzero(np.diff(confidence[order], prepend=np.nan))
     ordered = weights[:, order]
-    wrong = (predictions.found != predictions.labels)[order]
+    wrong = (predictions.predicted != predictions.labels)[order]
     return np.add.reduceat(ordered, starts, axis=1), np.add.reduceat(ordered * wrong, starts, axis=1)
 
 
 def _values(
     predictions: Predictions, answered: np.ndarray[tuple[int], np.dtype[np.bool_]], weights: Floats
 ) -> dict[str, Floats]:
-    matrix = confusion(predictions.labels, predictions.found, len(predictions.classes), weights * answered)
+    matrix = confusion(predictions.labels, predictions.predicted, len(predictions.classes), weights * answered)
     return {
         "coverage": ratio(weights @ answered.astype(float), weights.sum(axis=1)),
         "accuracy": accuracy(matrix),

@@ -50,7 +50,7 @@ def surest_mistakes(predictions: Predictions, limit: int = 32) -> pd.DataFrame:
     Returns:
         At most ``limit`` rows of ``sample_id, label, prediction, probability`` (of the prediction) and ``group``.
     """
-    found = predictions.found
+    found = predictions.predicted
     table = pd.DataFrame(
         {
             "sample_id": predictions.frame["sample_id"].to_numpy(),

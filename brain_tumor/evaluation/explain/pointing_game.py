@@ -17,7 +17,7 @@ TOLERANCE = 15 / 224
 
 def recognised_tumours(predictions: Predictions) -> Rows:
     """Rows of images that are predicted as the tumour class they are: of these a map can be asked to be right."""
-    right = predictions.found == predictions.labels
+    right = predictions.predicted == predictions.labels
     return np.flatnonzero(right & (predictions.labels != predictions.healthy)).astype(np.int64)
 
 

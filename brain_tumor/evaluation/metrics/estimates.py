@@ -77,7 +77,7 @@ def _exact_interval(value: float, trials: int, level: float) -> Interval:
 
 def denominators(predictions: Predictions) -> dict[str, Flags]:
     """Return the images in the denominator of each metric that is a proportion, bool [N]."""
-    labels, predicted = predictions.labels, predictions.found
+    labels, predicted = predictions.labels, predictions.predicted
     flags = {"accuracy": np.ones(len(labels), bool)}
     for c, name in enumerate(predictions.classes):
         flags |= _binary_denominators(labels == c, predicted == c, "", f"/{name}")
@@ -100,7 +100,7 @@ def bounding_images(predictions: Predictions) -> dict[str, Flags]:
         Images of ``f1``, ``auroc`` (those of the rarer outcome) and ``auprc``, per class and of detection, and of the
         means over classes.
     """
-    labels, predicted = predictions.labels, predictions.found
+    labels, predicted = predictions.labels, predictions.predicted
     flags: dict[str, Flags] = {}
     for c, name in enumerate(predictions.classes):
         flags |= _binary_bounding(labels == c, predicted == c, "", f"/{name}")

@@ -31,7 +31,7 @@ def charts(test: Predictions) -> dict[str, Any]:
     """
     import wandb
 
-    found = test.found.tolist()
+    found = test.predicted.tolist()
     matrix = wandb.plot.confusion_matrix(
         y_true=test.labels.tolist(), preds=found, class_names=list(test.classes), title="Confusion matrix (test)"
     )
