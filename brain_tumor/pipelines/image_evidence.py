@@ -31,7 +31,7 @@ from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import Drawn
 from brain_tumor.evaluation.report.plots import save_figure
 from brain_tumor.evaluation.robustness.figures import robustness_curves
-from brain_tumor.evaluation.robustness.scoring import stratified
+from brain_tumor.evaluation.robustness.scoring import CHUNK, RobustnessTest, stratified
 from brain_tumor.evaluation.robustness.sweep import robustness
 from brain_tumor.evaluation.robustness.tta import augmented
 from brain_tumor.serving.engines.eager import network_of
@@ -110,10 +110,20 @@ def look(
             save_figure(figure, folder / f"{name}.png")
             seen.figures.setdefault(section, {})[caption] = folder / f"{name}.png"
 
-    asked = (partial(shown.predictor.probabilities, batch_size=64), shown.images, test.labels, test.classes, test.groups)
-    seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
-    seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
-    draw("robustness", "Scores of corrupted images (test)", "robustness", robustness_curves(found))
+    robustness_test = RobustnessTest(
+        partial(shown.predictor.probabilities, batch_size=CHUNK),
+        shown.images,
+        test.labels,
+        test.classes,
+        test.groups,
+        limit=limit,
+        seed=seed,
+        resamples=resamples,
+    )
+    seen.results["robustness"] = robustness(robustness_test)
+    seen.results["tta"] = augmented(robustness_test)
+    curves = robustness_curves(seen.results["robustness"])
+    draw("robustness", "Scores of corrupted images (test)", "robustness", curves)
     if shown.predictor.bundle.ood_detector:
         seen.results["ood"] = _ood(shown, test, limit, resamples, seed, ood_images, draw)
     explain = _Maps(shown)
