@@ -10,7 +10,7 @@ from conftest import CENTRES, save
 
 from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.evaluate import evaluate
-from brain_tumor.evaluation.calibration import scaled
+from brain_tumor.evaluation.calibration import softmax
 
 FAST = ["evaluation.resamples=50", "images=false"]
 
@@ -161,7 +161,7 @@ class TestElsewhere:
         p = table[[f"p_{name}" for name in predictor.bundle.classes]].to_numpy()
         answers = predictor.batch(table["path"].tolist())
         asked = np.array([list(answer.probabilities.values()) for answer in answers])
-        np.testing.assert_allclose(scaled(p, predictor.bundle.temperature), asked, atol=1e-6)
+        np.testing.assert_allclose(softmax(np.log(p), predictor.bundle.temperature), asked, atol=1e-6)
 
     def test_what_was_trained_on_is_refused(self, trained, flat_folder, tmp_path):
         with pytest.raises(DataError, match=r"of 48 images show what the model was trained or chosen on.*leave_out"):

@@ -1,73 +1,50 @@
-"""Temperature scaling (Guo 2017): one number, fitted on validation, that makes a model as sure as it is right."""
+"""Temperature scaling (Guo 2017): calibrated probabilities are the softmax of logits divided by one number.
 
-from functools import partial
-from typing import Any
+The only place where a temperature is applied. Its import needs NumPy alone, so that serving may use it.
+"""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
-from brain_tumor.evaluation.metrics import probability
-from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
-from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Floats
 
+if TYPE_CHECKING:
+    from brain_tumor.evaluation.predictions import Predictions
+
 RANGE = (0.1, 10.0)
-_LOG_RANGE = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))
-_SMALLEST = float(np.finfo(float).tiny)
+"""Temperatures that may be fitted."""
 
 
-def fit_temperature(predictions: Predictions) -> float:
-    """The temperature within `RANGE` at which the mean negative log-likelihood is lowest.
+def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> Floats:
+    """Compute probabilities float64 [N, C] from logits [N, C] divided by a temperature; above 1 is less confident."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
-    Where no image is wrong nothing says how sure is too sure: the temperature stays 1.
+
+def fit_temperature(predictions: "Predictions") -> float:
+    """Return the temperature within `RANGE` at which the mean negative log-likelihood is lowest.
+
+    Where every image is classified correctly, the likelihood has no maximum: the temperature stays 1.
     """
-    if (predictions.found == predictions.labels).all():
+    from scipy.optimize import minimize_scalar
+
+    from brain_tumor.evaluation.metrics.probability import nll
+
+    if (predictions.predicted == predictions.labels).all():
         return 1.0
-    everyone = np.ones((1, len(predictions.labels)))
+    weights = np.ones((1, len(predictions.labels)))
 
     def loss(log_temperature: float) -> float:
-        p = scaled(predictions.probabilities, float(np.exp(log_temperature)))
-        return float(probability.nll(predictions.labels, p, everyone)[0])
+        p = softmax(predictions.logits, float(np.exp(log_temperature)))
+        return float(nll(predictions.labels, p, weights)[0])
 
-    return float(np.exp(minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded").x))
-
-
-def scaled(probabilities: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
-    """Probabilities [N, C] after their logits are divided by a temperature; above 1 they become less sure."""
-    logits = np.log(np.clip(probabilities, _SMALLEST, None)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return found
+    bounds = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
-def calibrated(predictions: Predictions, temperature: float) -> Predictions:
-    """A table at a temperature; its predicted classes stay the same."""
-    return predictions.with_probabilities(scaled(predictions.probabilities, temperature))
-
-
-def calibration_values(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
-    """What a temperature changes: ``ece ece_mass ece_classwise brier nll``, detection's slope and intercept.
-
-    Args:
-        predictions: N images.
-        weights: float64 [B, N].
-
-    Returns:
-        Name → float64 [B].
-    """
-    names = ("ece", "ece_mass", "ece_classwise", "brier", "nll")
-    labels, p, score = predictions.labels, predictions.probabilities, predictions.detection
-    found: dict[str, Floats] = {name: getattr(probability, name)(labels, p, weights) for name in names}
-    if score is not None:
-        slope, intercept = probability.recalibration(labels != predictions.healthy, score, weights)
-        found |= {"detection/slope": slope, "detection/intercept": intercept}
-    return found
-
-
-def before_and_after(predictions: Predictions, temperature: float, **options: Any) -> dict[str, dict[str, Estimate]]:
-    """`calibration_values` with intervals at temperature 1 and at the one given; ``options`` as for `estimates`."""
-    return {
-        name: estimates(partial(calibration_values, table), table, {}, **options)
-        for name, table in {"before": predictions, "after": calibrated(predictions, temperature)}.items()
-    }
+def calibrated(predictions: "Predictions", temperature: float) -> "Predictions":
+    """Return predictions at a temperature; the most probable classes stay the same."""
+    return predictions.with_probabilities(softmax(predictions.logits, temperature))

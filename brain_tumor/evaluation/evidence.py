@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from brain_tumor.evaluation.calibration import before_and_after, calibrated, fit_temperature
+from brain_tumor.evaluation.calibration import calibrated, fit_temperature
 from brain_tumor.evaluation.decisions import abstention, conformal, operating_points
 from brain_tumor.evaluation.decisions.net_benefit import decision_curve
 from brain_tumor.evaluation.metrics.estimates import evaluate, numbers, results_document
+from brain_tumor.evaluation.metrics.reliability import before_and_after
 from brain_tumor.evaluation.predictions import Predictions, by_patient
 from brain_tumor.evaluation.subgroups import evaluate_subgroups
 

@@ -2,23 +2,26 @@
 
 Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane`` (unknown = empty). A table from
 another framework needs ``sample_id``, ``label`` and the probabilities.
+
+Probabilities are as the network gives them (temperature 1); `brain_tumor.evaluation.calibration` calibrates them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.labels import HEALTHY, normalise_label
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
-from brain_tumor.types import Floats
+from brain_tumor.types import Flags, Floats, Rows
 
 _PROBABILITY = "p_"
 _SUM_TOLERANCE = 1e-3
+_SMALLEST = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,20 @@ class Predictions:
     """A checked predictions table as arrays."""
 
     classes: tuple[str, ...]
-    """In the order of the probability columns."""
-    labels: npt.NDArray[np.int64]
-    """[N], index into ``classes``."""
-    probabilities: npt.NDArray[np.float64]
-    """[N, C], rows sum to 1."""
-    groups: npt.NDArray[np.int64]
-    """[N], dense numbers; an image without a group is a group of its own."""
+    """C names, in the order of the probability columns."""
+    labels: Rows
+    """int64 [N], index into ``classes``."""
+    probabilities: Floats
+    """float64 [N, C], rows sum to 1."""
+    groups: Rows
+    """int64 [N], dense group numbers; an image without a group is a group of its own."""
     frame: pd.DataFrame
-    """The table itself."""
+    """The table itself, N rows."""
+
+    @cached_property
+    def logits(self) -> Floats:
+        """float64 [N, C] whose softmax are the probabilities: their logarithms, finite where a probability is 0."""
+        return np.asarray(np.log(np.clip(self.probabilities, _SMALLEST, None)))
 
     @property
     def healthy(self) -> int | None:
@@ -42,33 +50,44 @@ class Predictions:
         return self.classes.index(HEALTHY) if HEALTHY in self.classes else None
 
     @property
-    def detection(self) -> npt.NDArray[np.float64] | None:
-        """Detection score 1 − p(healthy class), [N] in [0, 1]; None without a healthy class."""
+    def detection(self) -> Floats | None:
+        """Detection score 1 − p(healthy class), float64 [N] in [0, 1]; None without a healthy class."""
         return None if self.healthy is None else 1 - self.probabilities[:, self.healthy]
 
     @property
-    def found(self) -> npt.NDArray[np.int64]:
-        """[N], index of the most probable class."""
-        best: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return best
+    def predicted(self) -> Rows:
+        """Index of the most probable class, int64 [N]."""
+        return np.asarray(self.probabilities.argmax(axis=1))
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> "Predictions":
-        """The images that bool [N] marks."""
-        groups = np.unique(self.groups[rows], return_inverse=True)[1].astype(np.int64)
+    def take(self, rows: Flags) -> "Predictions":
+        """Return the images that bool [N] marks."""
         frame = self.frame[rows].reset_index(drop=True)
-        return Predictions(self.classes, self.labels[rows], self.probabilities[rows], groups, frame)
+        return Predictions(self.classes, self.labels[rows], self.probabilities[rows], _dense(self.groups[rows]), frame)
 
-    def with_probabilities(self, probabilities: npt.NDArray[np.float64]) -> "Predictions":
-        """The same images with other probabilities float64 [N, C]; the table itself keeps its own."""
+    def with_probabilities(self, probabilities: Floats) -> "Predictions":
+        """Return the same images with other probabilities float64 [N, C]; the table itself keeps its own."""
         return replace(self, probabilities=probabilities)
+
+    @classmethod
+    def from_arrays(cls, labels: Rows, probabilities: Floats, classes: Sequence[str], groups: Rows) -> "Predictions":
+        """Build predictions from arrays, unchecked; their table has nothing but a ``sample_id``.
+
+        Args:
+            labels: int64 [N], index into ``classes``.
+            probabilities: float64 [N, C], rows sum to 1.
+            classes: C names.
+            groups: int64 [N], any numbers.
+        """
+        frame = pd.DataFrame({"sample_id": np.arange(len(labels)).astype(str)})
+        return cls(tuple(classes), labels, probabilities, _dense(groups), frame)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> "Predictions":
         """Check a table.
 
         Raises:
-            DataError: Columns are missing, the table is empty, an image stands twice, a label is no class, or
-                probabilities are not numbers that sum to 1.
+            DataError: Columns are missing, the table is empty, a sample_id is repeated, a label is not a class, or
+                probabilities are not numbers from 0 that sum to 1.
         """
         columns = [name for name in frame.columns if name.startswith(_PROBABILITY)]
         missing = [name for name in ("sample_id", "label") if name not in frame.columns]
@@ -88,13 +107,11 @@ class Predictions:
         return cls(classes, labels.astype(np.int64), probabilities, _groups(frame), frame)
 
 
-def predictions_frame(
-    samples: pd.DataFrame, classes: Sequence[str], probabilities: npt.NDArray[np.float64]
-) -> pd.DataFrame:
+def predictions_frame(samples: pd.DataFrame, classes: Sequence[str], probabilities: Floats) -> pd.DataFrame:
     """Build a predictions table.
 
     Args:
-        samples: Rows of a samples table, one per image predicted.
+        samples: Rows of a samples table, one per predicted image.
         classes: C names.
         probabilities: float64 [N, C], in the order of ``samples`` and ``classes``.
     """
@@ -106,10 +123,10 @@ def predictions_frame(
 
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Read and check a predictions table; class names are brought to one spelling (``healthy`` → ``no_tumor``).
+    """Read and check a predictions table; class names are normalised (``healthy`` → ``no_tumor``).
 
     Raises:
-        DataError: See `Predictions.from_frame`; or the file is no CSV. The message names the file.
+        DataError: As `Predictions.from_frame`, or the file is not a CSV file. The message names the file.
     """
     frame = read_table(path)
     columns = {
@@ -125,13 +142,17 @@ def read_predictions(path: str | Path) -> Predictions:
         raise DataError(f"{path}: {error}") from error
 
 
-def _refuse(frame: pd.DataFrame, bad: npt.NDArray[np.bool_], what: str) -> None:
+def _refuse(frame: pd.DataFrame, bad: Flags, what: str) -> None:
     if bad.any():
         first = frame["sample_id"].to_numpy()[bad][0]
         raise DataError(f"{int(bad.sum())} rows of the predictions table {what}, first {first!r}.")
 
 
-def _groups(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _dense(groups: Rows) -> Rows:
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def _groups(frame: pd.DataFrame) -> Rows:
     given = frame["group"].astype(str) if "group" in frame.columns else pd.Series("", index=frame.index)
     own = "sample " + frame["sample_id"].astype(str)
     return pd.factorize(("group " + given).where(given != "", own))[0].astype(np.int64)
@@ -139,59 +160,58 @@ def _groups(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class ByPatient:
-    """A predictions table of patients."""
+    """Predictions per patient."""
 
     predictions: Predictions
-    """Each patient is a row, and a group."""
+    """One row per patient, who is also the group."""
     mixed: int
-    """Patients that were left out, as their images show several kinds of tumour."""
+    """Number of patients left out because their images show several kinds of tumour."""
 
 
 def by_patient(predictions: Predictions) -> ByPatient | None:
     """Aggregate the images of each group: mean probabilities, and the tumour that its images show.
 
-    A patient with tumour and healthy slices has the tumour; one with several kinds of tumour has no single truth and
+    A patient with tumour and healthy slices has the tumour; one with several kinds of tumour has no single label and
     is left out.
 
     Returns:
-        None if no group has two images, or none is left.
+        None if no group has two images, or no patient is left.
     """
     groups = int(predictions.groups.max()) + 1
     if groups == len(predictions.labels):
         return None
-    one_hot = np.eye(len(predictions.classes))[predictions.labels]
-    shown = np.zeros((groups, len(predictions.classes)))
-    total = np.zeros_like(shown)
-    np.add.at(shown, predictions.groups, one_hot)
+    images = np.zeros((groups, len(predictions.classes)))
+    total = np.zeros_like(images)
+    np.add.at(images, predictions.groups, np.eye(len(predictions.classes))[predictions.labels])
     np.add.at(total, predictions.groups, predictions.probabilities)
-    shows = shown > 0
+    present = images > 0
     if predictions.healthy is not None:
-        shows[:, predictions.healthy] &= shows.sum(axis=1) == 1
-    single = shows.sum(axis=1) == 1
+        present[:, predictions.healthy] &= present.sum(axis=1) == 1
+    single = present.sum(axis=1) == 1
     if not single.any():
         return None
     names = np.array(predictions.classes, dtype=object)
     samples = pd.DataFrame({"sample_id": np.flatnonzero(single).astype(str), "path": "", "group": ""})
-    samples = samples.assign(source="", plane="", label=names[shows[single].argmax(axis=1)])
-    mean = total[single] / shown[single].sum(axis=1, keepdims=True)
+    samples = samples.assign(source="", plane="", label=names[present[single].argmax(axis=1)])
+    mean = total[single] / images[single].sum(axis=1, keepdims=True)
     table = predictions_frame(samples, predictions.classes, mean)
     return ByPatient(Predictions.from_frame(table), int((~single).sum()))
 
 
 def with_ood_scores(table: pd.DataFrame, ood_score: Floats | None) -> pd.DataFrame:
-    """Add both columns to a predictions table, after all others.
+    """Add the columns ``rejected`` and ``ood_score`` to a predictions table, after all others.
 
     Args:
-        table: Of N images.
-        ood_score: float64 [N], above 0 is foreign; None or NaN: no detector was asked.
+        table: Predictions table of N images.
+        ood_score: OOD score float64 [N], above 0 is rejected; None or NaN where there is no detector.
     """
     scores = pd.Series(np.nan if ood_score is None else ood_score, index=table.index, dtype=float)
     return table.assign(rejected=(scores > 0).astype("boolean").mask(scores.isna()), ood_score=scores)
 
 
 def ood_scores_of(table: pd.DataFrame) -> Floats | None:
-    """The ood_score float64 [N] in a predictions table; None where it holds none."""
-    column = next((name for name in ("ood_score", "foreignness") if name in table), None)  # the second: version 0.1
+    """Read the OOD score float64 [N] from a predictions table; None without one for every image."""
+    column = next((name for name in ("ood_score", "foreignness") if name in table), None)  # the latter: version 0.1
     if column is None:
         return None
     scores = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)

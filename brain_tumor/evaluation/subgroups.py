@@ -46,10 +46,10 @@ def evaluate_subgroups(predictions: Predictions, attributes: pd.DataFrame, **opt
 
 def _evaluate(predictions: Predictions, **options: Any) -> dict[str, Any]:
     shares = {"accuracy": np.ones(len(predictions.labels), bool)}
-    metrics = estimates(partial(_statistics, predictions), predictions, shares, **options)
+    metrics = estimates(partial(_statistics, predictions), predictions.groups, shares, **options)
     return {"images": len(predictions.labels), "groups": int(predictions.groups.max()) + 1, **metrics}
 
 
 def _statistics(predictions: Predictions, weights: Floats) -> dict[str, Floats]:
-    matrix = confusion.confusion(predictions.labels, predictions.found, len(predictions.classes), weights)
+    matrix = confusion.confusion(predictions.labels, predictions.predicted, len(predictions.classes), weights)
     return {"accuracy": confusion.accuracy(matrix), "f1_macro": confusion.f1_macro(matrix)}

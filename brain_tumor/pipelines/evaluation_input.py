@@ -21,7 +21,7 @@ from brain_tumor.pipelines.external import external
 from brain_tumor.pipelines.image_evidence import Known, Shown
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.bundle import Bundle
-from brain_tumor.serving.inference import squares_of
+from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import bundle_of
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data import data_name
@@ -91,7 +91,7 @@ def _ood_images(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
         raise DataError(
             f"ood_images={cfg.ood_images} holds no images; give a folder of images that are no brain scans."
         )
-    return squares_of(paths, shown.predictor.bundle.image_size, "Reading OOD images")
+    return read_images(paths, shown.predictor.bundle.image_size, "Reading OOD images")
 
 
 def _tables(cfg: DictConfig) -> EvaluationInput:

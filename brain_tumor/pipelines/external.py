@@ -1,10 +1,9 @@
-"""A frozen model on data from elsewhere: load, take classes together, refuse what it has seen, predict."""
+"""A frozen model on external data: load them, merge classes, refuse images of its training, predict."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -18,27 +17,28 @@ from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.calibration import scaled
+from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.class_map import class_mapping, merge_classes
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data import loading_arguments
+from brain_tumor.types import Rows
 
 
 @dataclass(frozen=True)
 class External:
-    """What a model says of data that it has not seen."""
+    """External data with a model's predictions, row by row the same images."""
 
     table: pd.DataFrame
-    """The predictions table: as the network gives its probabilities; of classes taken together, calibrated ones."""
+    """Predictions table at temperature 1; with a class map, sums of calibrated probabilities."""
     samples: pd.DataFrame
-    """Row by row the same images."""
+    """Samples table."""
     images: Images
-    """Row by row the same, uint8 [N, S, S]."""
+    """uint8 [N, S, S]."""
     attributes: pd.DataFrame
-    """Row by row, see `brain_tumor.data.attributes.attributes`."""
+    """Attributes of the images, see `brain_tumor.data.attributes.attributes`."""
     overlap: dict[str, int | str]
-    """What of it the model had seen: ``looked_for, files, copies, left_out``."""
+    """Overlap with the model's training images: ``looked_for, files, copies, left_out``."""
 
 
 def external(cfg: DictConfig, predictor: Predictor) -> External:
@@ -54,16 +54,17 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     data = _load(cfg, known)
     rows = np.flatnonzero(~is_known(data.samples))
     if cfg.published_split is not None:
-        rows = _part(data.samples, rows, cfg.published_split)
+        rows = _published(data.samples, rows, cfg.published_split)
     kept, overlap = _without_overlap(data, rows, known, bundle.training_digests, cfg.overlap)
-    asked = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
-    mapping = class_mapping(asked, bundle.classes, data.samples["label"].iloc[kept])
+    class_map = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
+    mapping = class_mapping(class_map, bundle.classes, data.samples["label"].iloc[kept])
     samples = data.samples.iloc[kept].reset_index(drop=True)
     samples["label"] = samples["label"].map(mapping)
     images = ImageRows(data.images, kept)
-    given = _probabilities(predictor, images, cfg.batch_size)
-    as_trained = given if asked else scaled(given, 1 / bundle.temperature)  # what is added up must be calibrated first
-    probabilities, classes = merge_classes(as_trained, bundle.classes, mapping)
+    one_by_one = (images[row] for row in range(len(images)))
+    logits = predictor.logits(progress(one_by_one, "Predicting", len(images)), cfg.batch_size)
+    temperature = 1.0 if class_map is None else bundle.temperature  # only calibrated probabilities may be added up
+    probabilities, classes = merge_classes(softmax(logits, temperature), bundle.classes, mapping)
     return External(
         table=predictions_frame(samples, classes, probabilities),
         samples=samples,
@@ -74,14 +75,13 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
 
 
 def _known_samples(bundle: Path) -> pd.DataFrame | None:
-    """What a run was trained and chosen on, if its bundle still lies in it and its files can be read."""
+    """Return the samples of train and val, if the bundle is in its run directory and their files still exist."""
     table = bundle.parent / "samples.csv"
     if not table.is_file():
         return None
     samples = read_table(table)
     known = samples[samples["split"].isin(["train", "val"])].reset_index(drop=True)
-    there = [source_file(path).is_file() for path in known["path"]]
-    return known if all(there) else None
+    return known if all(source_file(path).is_file() for path in known["path"]) else None
 
 
 def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
@@ -92,41 +92,36 @@ def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
     return load(**arguments)
 
 
-def _part(samples: pd.DataFrame, rows: npt.NDArray[np.int64], side: str) -> npt.NDArray[np.int64]:
-    sides = samples["split"].iloc[rows]
-    if not (sides == side).any():
-        there = ", ".join(sorted(set(sides) - {""})) or "no split"
-        raise DataError(f"The data have no published_split={side}; they are published with {there}.")
-    return rows[(sides == side).to_numpy()]
+def _published(samples: pd.DataFrame, rows: Rows, split: str) -> Rows:
+    splits = samples["split"].iloc[rows]
+    if not (splits == split).any():
+        published = ", ".join(sorted(set(splits) - {""})) or "no split"
+        raise DataError(f"The data have no published_split={split}; they are published with {published}.")
+    return rows[(splits == split).to_numpy()]
 
 
 def _without_overlap(
-    data: LoadedData, rows: npt.NDArray[np.int64], known: pd.DataFrame | None, seen_files: frozenset[str], asked: str
-) -> tuple[npt.NDArray[np.int64], dict[str, int | str]]:
-    """The rows to test on, and what of them the model had seen."""
-    looked_for = "copies" if known is not None else "files" if seen_files else "nothing"
-    files = same_files(data.samples, seen_files)
+    data: LoadedData, rows: Rows, known: pd.DataFrame | None, digests: frozenset[str], policy: str
+) -> tuple[Rows, dict[str, int | str]]:
+    """Return the rows to test on, and counts of the overlap with the model's training images."""
+    looked_for = "copies" if known is not None else "files" if digests else "nothing"
+    files = same_files(data.samples, digests)
     copies = copies_of_known(data.samples, data.pairs) | files
-    seen = rows[copies[rows]]
+    overlapping = rows[copies[rows]]
     counts: dict[str, int | str] = {
         "looked_for": looked_for,
         "files": int(files[rows].sum()),
-        "copies": len(seen),
-        "left_out": len(seen) if asked == "leave_out" else 0,
+        "copies": len(overlapping),
+        "left_out": len(overlapping) if policy == "leave_out" else 0,
     }
-    if len(seen) and asked == "refuse":
+    if len(overlapping) and policy == "refuse":
+        first = data.samples["sample_id"].iloc[overlapping[0]]
         raise DataError(
-            f"{len(seen)} of {len(rows)} images show what the model was trained or chosen on, first "
-            f"{data.samples['sample_id'].iloc[seen[0]]!r}; an external test needs images that it has never seen. "
+            f"{len(overlapping)} of {len(rows)} images show what the model was trained or chosen on, first "
+            f"{first!r}; an external test needs images that it has never seen. "
             "Leave them out with overlap=leave_out, or go on with overlap=allow, which the results will say."
         )
-    kept = rows[~copies[rows]] if asked == "leave_out" else rows
+    kept = rows[~copies[rows]] if policy == "leave_out" else rows
     if not len(kept):
         raise DataError(f"All {len(rows)} images show what the model was trained or chosen on; none is left to test.")
     return kept, counts
-
-
-def _probabilities(predictor: Predictor, images: Images, batch_size: int) -> npt.NDArray[np.float64]:
-    starts = range(0, len(images), batch_size)
-    batches = (images[list(range(start, min(start + batch_size, len(images))))] for start in starts)
-    return np.concatenate([predictor.probabilities(batch) for batch in progress(batches, "Predicting", len(starts))])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from brain_tumor.data.baseline import neighbours
 from brain_tumor.data.images import Images
 from brain_tumor.data.masks import read_masks
+from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.explain.gallery import (
     ErrorRecord,
     error_records,
@@ -29,11 +31,10 @@ from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import Drawn
 from brain_tumor.evaluation.report.plots import save_figure
 from brain_tumor.evaluation.robustness.figures import robustness_curves
-from brain_tumor.evaluation.robustness.scoring import stratified
+from brain_tumor.evaluation.robustness.scoring import CHUNK, RobustnessTest, stratified
 from brain_tumor.evaluation.robustness.sweep import robustness
 from brain_tumor.evaluation.robustness.tta import augmented
 from brain_tumor.serving.engines.eager import network_of
-from brain_tumor.serving.inference import assess_all
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.types import GreyImage, Rows
 
@@ -109,10 +110,20 @@ def look(
             save_figure(figure, folder / f"{name}.png")
             seen.figures.setdefault(section, {})[caption] = folder / f"{name}.png"
 
-    asked = (shown.predictor.probabilities, shown.images, test.labels, test.classes, test.groups)
-    seen.results["robustness"] = found = robustness(*asked, limit=limit, seed=seed, resamples=resamples)
-    seen.results["tta"] = augmented(*asked, limit=limit, seed=seed, resamples=resamples)
-    draw("robustness", "Scores of corrupted images (test)", "robustness", robustness_curves(found))
+    robustness_test = RobustnessTest(
+        partial(shown.predictor.probabilities, batch_size=CHUNK),
+        shown.images,
+        test.labels,
+        test.classes,
+        test.groups,
+        limit=limit,
+        seed=seed,
+        resamples=resamples,
+    )
+    seen.results["robustness"] = robustness(robustness_test)
+    seen.results["tta"] = augmented(robustness_test)
+    curves = robustness_curves(seen.results["robustness"])
+    draw("robustness", "Scores of corrupted images (test)", "robustness", curves)
     if shown.predictor.bundle.ood_detector:
         seen.results["ood"] = _ood(shown, test, limit, resamples, seed, ood_images, draw)
     explain = _Maps(shown)
@@ -134,8 +145,8 @@ def _ood(
     scans, size = shown.images[rows], shown.predictor.bundle.image_size
     sets = ood_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
     scores = {
-        name: assess_all(shown.predictor, squares, f"Asking the detector about {name}").ood_score
-        for name, squares in {"scans": scans, **sets}.items()
+        name: shown.predictor.assess(progress(images, f"OOD scores of {name}")).ood_score
+        for name, images in {"scans": scans, **sets}.items()
     }
     known = {name: score for name, score in scores.items() if score is not None}
     of_scans = known.pop("scans")
@@ -174,12 +185,12 @@ def _saliency(
     places, masks = read_masks(shown.samples.iloc[rows], size)
     outlines = np.zeros((len(rows), size, size), bool)
     outlines[places] = masks
-    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.found[rows]), outlines)
+    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.predicted[rows]), outlines)
     draw("saliency", "Where the evidence for the predicted class lies (test; dashed: mask)", "saliency", figure)
     checked = stratified(test.labels, _CHECKED, seed)
     found: dict[str, Any] = {
         "sanity": weight_randomization_test(
-            explain.model.network, lambda network: explain(checked, test.found[checked], network)
+            explain.model.network, lambda network: explain(checked, test.predicted[checked], network)
         )
     }
     masked = np.intersect1d(
@@ -188,7 +199,7 @@ def _saliency(
     if len(masked):
         masked = masked[stratified(test.labels[masked], limit, seed)]
         _, masks = read_masks(shown.samples.iloc[masked], size)
-        heats = explain(masked, test.found[masked])
+        heats = explain(masked, test.predicted[masked])
         found["pointing"] = evaluate_pointing(
             heats, masks, shown.images[masked], test.groups[masked], resamples=resamples, seed=seed
         )
@@ -209,6 +220,6 @@ def _mistakes(
         found, alike = neighbours(known.views, training, known.test[rows], _NEAREST)
         wrong = with_nearest(wrong, known.samples, found, alike)
         nearest = np.stack([known.images[few] for few in found])
-    figure = errors_figure(wrong, shown.images[rows], explain(rows, test.found[rows]), nearest)
+    figure = errors_figure(wrong, shown.images[rows], explain(rows, test.predicted[rows]), nearest)
     draw("mistakes", "The surest mistakes (test)", "mistakes", figure)
     return wrong

@@ -10,7 +10,7 @@ from rich import get_console
 from brain_tumor.data.readers.volumes import Slicing
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
-from brain_tumor.serving.inference import find_images, predict_table
+from brain_tumor.serving.files import find_images, predict_table
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.serving.summary import predictions_summary, rejection_warning
 

@@ -1,4 +1,4 @@
-"""A bundle's network for an engine and a precision, checked on validation images before it becomes part of it."""
+"""Export a bundle's network for an engine and a precision; only what passes its checks on val joins the bundle."""
 
 import hashlib
 import statistics
@@ -8,45 +8,49 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import BundleError, DataError, require
+from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
 from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_supported
-from brain_tumor.serving.inference import squares_of
+from brain_tumor.serving.files import read_images
+from brain_tumor.serving.inference import infer
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
-from brain_tumor.serving.predictor import features_for, open_detector, softmax
+from brain_tumor.serving.predictor import features_for, open_detector
+from brain_tumor.types import GreyImage
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability that an fp32 export may have from eager PyTorch's."""
+"""Largest difference of a probability between an fp32 export and eager PyTorch."""
 F1_DROP = 0.002
-"""What macro-F1 on validation may lose at a lower precision."""
+"""Largest loss of macro-F1 on val at a lower precision."""
 REJECTED_SHIFT = 0.03
-"""How much larger or smaller the share of validation scans may become that the detector rejects."""
+"""Largest change of the share of validation scans that the OOD detector rejects."""
 FILES = {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model-int8.onnx"}
-"""Precision → file in the bundle. In bfloat16 the engine computes, the file is the same."""
+"""Precision → file in the bundle; for bf16 the engine computes in bfloat16 from the fp32 file."""
 SECONDS = 3.0
-"""Spent on latencies."""
-_BATCH = 32
+"""Duration of the latency measurement."""
+_BURST = 5
+"""Timed calls in a row; the call before them is not timed, as it pays for the caches and threads of another engine."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds of one call."""
+    """Seconds per call."""
 
     median: float
     p95: float
     calls: int
+    """Number of timed calls."""
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], *, seconds: float, rounds: int = 5) -> dict[str, Latency]:
-    """Time calls in turn, in bursts, until ``seconds`` are over and each had ``rounds`` of them."""
+    """Time functions in turn, in bursts, for ``seconds`` and for ``rounds`` bursts of each at least."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
@@ -56,7 +60,7 @@ def interleaved(calls: Mapping[str, Callable[[], object]], *, seconds: float, ro
             call()
             times[name] += [_timed(call) for _ in range(_BURST)]
         done += 1
-    return {name: _latency(found) for name, found in times.items()}
+    return {name: _latency(of_name) for name, of_name in times.items()}
 
 
 def _timed(call: Callable[[], object]) -> float:
@@ -71,19 +75,19 @@ def _latency(times: Sequence[float]) -> Latency:
 
 @dataclass(frozen=True)
 class Exported:
-    """An export that passed its checks, and what it gains."""
+    """An export that passed its checks, beside eager PyTorch."""
 
     bundle: Bundle
-    """With the export."""
+    """Bundle with the export."""
     export: Export
     size: int
-    """Of the file, bytes."""
+    """Size of the exported file in bytes."""
     reference_size: int
-    """Of the weights, bytes."""
+    """Size of the bundle's weights in bytes."""
     latency: Latency
-    """Of one image."""
+    """Latency of one image."""
     reference_latency: Latency
-    """Of one image in eager PyTorch, timed side by side."""
+    """Latency of one image in eager PyTorch, timed in turn with the export."""
 
 
 def export(
@@ -96,28 +100,28 @@ def export(
     is written.
 
     Args:
-        bundle: Of the model.
-        samples: With ``path``, ``label`` and ``split``; calibration takes some of ``train``, checks take ``val``.
+        bundle: Bundle of the model.
+        samples: Samples table; images of ``train`` calibrate int8, those of ``val`` check the export.
         engine: ``onnxruntime`` or ``openvino``.
         precision: ``fp32``, ``bf16`` or ``int8``.
-        threads: As for `brain_tumor.serving.engines.open_engine`.
-        calibration: Number of images for int8.
+        threads: Number of threads, see `brain_tumor.serving.engines.open_engine`.
+        calibration: Number of calibration images for int8.
 
     Raises:
-        ConfigError: The engine does not run at this precision.
-        DataError: There are no such images, or one cannot be read.
-        BundleError: A check failed, a package is missing, or the bundle is damaged.
+        ConfigError: The engine does not support this precision.
+        DataError: There are no such images, or one of them cannot be read.
+        BundleError: A check failed, a package is not installed, or the bundle is damaged.
     """
     require(engine != REFERENCE, f"engine={engine}", "onnxruntime or openvino; torch needs no export")
     require_supported(engine, precision, threads)
-    val = _side(samples, "val", bundle)
+    val = _split_of(samples, "val", bundle)
     content = _model(bundle, precision, samples, calibration)
-    ours, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)
-    squares = squares_of(val["path"].tolist(), bundle.image_size, "Reading validation images")
-    checks = compare(bundle, val, squares, reference, ours)
+    exported, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)
+    images = read_images(val["path"].tolist(), bundle.image_size, "Reading validation images")
+    checks = compare(bundle, val, images, reference, exported)
     _accept(f"{engine} at {precision}", precision, checks)
-    one = np.ascontiguousarray(squares[:1, None])
-    latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: ours(one)}, seconds=SECONDS)
+    one = np.ascontiguousarray(images[:1, None])
+    latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: exported(one)}, seconds=SECONDS)
     export = Export(FILES[precision], checks)
     return Exported(
         bundle=_write(bundle, engine, precision, export, content),
@@ -129,67 +133,66 @@ def export(
     )
 
 
-def _side(samples: pd.DataFrame, split: str, bundle: Bundle) -> pd.DataFrame:
+def _split_of(samples: pd.DataFrame, split: str, bundle: Bundle) -> pd.DataFrame:
     rows = samples[samples["split"] == split].reset_index(drop=True)
     if rows.empty:
         raise DataError(f"The samples have no {split} images, which an export needs; give samples=CSV with a split.")
-    if strange := sorted(set(rows["label"]) - set(bundle.classes)):
-        raise DataError(f"The samples have classes that the model does not know: {', '.join(strange)}.")
+    if unknown := sorted(set(rows["label"]) - set(bundle.classes)):
+        raise DataError(f"The samples have classes that the model does not know: {', '.join(unknown)}.")
     return rows
 
 
 def _model(bundle: Bundle, precision: str, samples: pd.DataFrame, calibration: int) -> bytes:
-    """Content of the ONNX model; the fp32 one that lies in the bundle is used again, so that it is the same for all."""
+    """Return the content of the ONNX model; an fp32 one in the bundle is used again, so that all engines share it."""
     full = bundle.read(FILES["fp32"]) if FILES["fp32"] in bundle.files else onnx_model(bundle)
     if precision != "int8":
         return full
-    rows = _side(samples, "train", bundle).sort_values("label", kind="stable")
+    rows = _split_of(samples, "train", bundle).sort_values("label", kind="stable")
     chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, calibration).round().astype(int))]
-    return quantized(full, squares_of(chosen["path"].tolist(), bundle.image_size, "Reading calibration images"))
+    return quantized(full, read_images(chosen["path"].tolist(), bundle.image_size, "Reading calibration images"))
 
 
 def compare(
-    bundle: Bundle, val: pd.DataFrame, squares: npt.NDArray[np.uint8], reference: Engine, ours: Engine
+    bundle: Bundle, val: pd.DataFrame, images: GreyImage, reference: Engine, exported: Engine
 ) -> dict[str, Any]:
-    """What two engines make of the same images.
+    """Compare the outputs of two engines for the same images.
 
     Args:
-        bundle: Of the model.
-        val: Samples with their labels.
-        squares: What they show, uint8 [N, S, S].
-        reference: The first engine.
-        ours: The second.
+        bundle: Bundle of the model.
+        val: Samples table of N validation images.
+        images: Their grey images, uint8 [N, S, S].
+        reference: Engine of eager PyTorch.
+        exported: Engine of the export.
 
     Returns:
-        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``; of a model with a
-        detector also ``rejected_before`` and ``rejected_after``, see
+        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``; of a model with an
+        OOD detector also ``rejected_before`` and ``rejected_after``, see
         `brain_tumor.evaluation.ood.fit.rejected_shares`.
 
     Raises:
-        DataError: There are too few images to tell what a detector does to them.
+        DataError: There are too few images to check the OOD detector.
     """
-    found = [_outputs(engine, squares) for engine in (reference, ours)]
+    outputs = [_outputs(engine, images) for engine in (reference, exported)]
     before, after = (
-        Predictions.from_frame(predictions_frame(val, bundle.classes, softmax(outputs.logits, bundle.temperature)))
-        for outputs in found
+        Predictions.from_frame(predictions_frame(val, bundle.classes, softmax(each.logits, bundle.temperature)))
+        for each in outputs
     )
     checks = {
-        "images": len(squares),
+        "images": len(images),
         "max_difference": float(np.abs(after.probabilities - before.probabilities).max()),
         "f1_macro_before": _f1_macro(before),
         "f1_macro_after": _f1_macro(after),
     }
     if detector := open_detector(bundle):
-        was, now = ((features_for(detector, outputs, bundle), outputs.logits) for outputs in found)
-        shares = rejected_shares(detector, before.groups, was, now)
+        features_and_logits = ((features_for(detector, each, bundle), each.logits) for each in outputs)
+        shares = rejected_shares(detector, before.groups, *features_and_logits)
         checks |= dict(zip(("rejected_before", "rejected_after"), shares, strict=True))
     return checks
 
 
-def _outputs(engine: Engine, squares: npt.NDArray[np.uint8]) -> Outputs:
-    starts = progress(range(0, len(squares), _BATCH), "Comparing with eager PyTorch")
-    parts = [engine(np.ascontiguousarray(squares[start : start + _BATCH, None])) for start in starts]
-    return Outputs(*(np.concatenate(each) for each in zip(*parts, strict=True) if each[0] is not None))
+def _outputs(engine: Engine, images: GreyImage) -> Outputs:
+    batches = infer(engine, progress(images, "Comparing with eager PyTorch"))
+    return Outputs(*(np.concatenate(each) for each in zip(*batches, strict=True) if each[0] is not None))
 
 
 def _f1_macro(predictions: Predictions) -> float:
@@ -219,10 +222,10 @@ def _accept(what: str, precision: str, checks: dict[str, Any]) -> None:
 
 
 def _write(bundle: Bundle, engine: str, precision: str, export: Export, content: bytes) -> Bundle:
-    """Write the model, then the configuration that names it."""
+    """Write the model, then the configuration that names it; checks of a file that is replaced are dropped."""
     digest = hashlib.sha256(content).hexdigest()
     kept = {
-        name: {kind: other for kind, other in kinds.items() if _still_holds(bundle, other, export.file, digest)}
+        name: {kind: other for kind, other in kinds.items() if _is_valid(bundle, other, export.file, digest)}
         for name, kinds in bundle.exports.items()
     }
     with published_file(bundle.folder / export.file) as draft:
@@ -236,10 +239,6 @@ def _write(bundle: Bundle, engine: str, precision: str, export: Export, content:
     return written
 
 
-def _still_holds(bundle: Bundle, other: Export, file: str, digest: str) -> bool:
-    """What was checked of a file that is now another one no longer holds."""
+def _is_valid(bundle: Bundle, other: Export, file: str, digest: str) -> bool:
+    """Return whether the checks of another export still hold after a file was written."""
     return other.file != file or bundle.files[file] == digest
-
-
-_BURST = 5
-"""Calls in a row; the one before them is not counted, since it still meets the caches and threads of another."""

@@ -1,4 +1,4 @@
-"""The predictor: an image in, an answer out.
+"""The predictor: images in, calibrated predictions out.
 
     from brain_tumor import Predictor
 
@@ -11,7 +11,6 @@ Research use only; not a medical device.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -19,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
 from brain_tumor.serving.images import ImageLike, prefetch, prepare_image
+from brain_tumor.serving.inference import BATCH_SIZE, infer
 from brain_tumor.types import Floats, GreyImage
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image. Research use only; not a medical device."""
+    """Prediction for one image. Research use only; not a medical device."""
 
     prediction: str
     """The most probable class."""
@@ -39,26 +40,28 @@ class Answer:
     rejected: bool | None
     """Whether the OOD detector rejects the image, so that its prediction must not be used; None without a detector."""
     ood_score: float | None
-    """How far above the detector's limit, see `brain_tumor.evaluation.ood.detector`: above 0 is rejected."""
+    """Distance above the limit of the OOD detector, see `brain_tumor.evaluation.ood.detector`: above 0 is rejected."""
     version: str
-    """Of the model."""
+    """Version of the model."""
 
 
 class Assessment(NamedTuple):
-    """What a model makes of B images."""
+    """Calibrated probabilities and OOD scores of N images."""
 
     probabilities: Floats
-    """float64 [B, classes], in the order of the bundle's classes."""
+    """float64 [N, C], in the order of the bundle's classes."""
     ood_score: Floats | None
-    """float64 [B], above 0 is foreign; None: the model has no detector."""
+    """float64 [N], above 0 is rejected; None for a model without an OOD detector."""
 
 
 class Predictor:
-    """Answers for images of any kind that training reads, preprocessed by the code that training ran.
+    """Predictions for images of any kind that training reads, preprocessed by the code that training uses.
+
+    Methods that take grey images expect them as uint8 [S, S] of the bundle's image size; they hold one batch at a time.
 
     Args:
-        bundle: Of the model.
-        engine: Runs its network.
+        bundle: Bundle of the model.
+        engine: Engine that runs its network.
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
@@ -69,63 +72,68 @@ class Predictor:
         """Load a model.
 
         Args:
-            model: A bundle, or the run directory it lies in.
-            engine: ``torch``, or ``onnxruntime`` or ``openvino`` where ``brain-tumor export`` made and checked that;
-                ``auto`` takes the first exported one that is installed, else torch.
-            precision: ``fp32``, or ``bf16`` or ``int8`` where that was exported.
-            threads: That one call computes with; None is one for each physical core that this process may use. (With
-                torch they are set for the whole process, and None leaves them as they are.)
+            model: Path of a bundle, or of the run directory that it is in.
+            engine: ``torch``; ``onnxruntime`` or ``openvino`` after ``brain-tumor export``; ``auto`` takes the first
+                exported one that is installed, else torch.
+            precision: ``fp32``, or ``bf16`` or ``int8`` after ``brain-tumor export``.
+            threads: Number of threads per call; None takes one for each physical core that this process may use. (With
+                torch they are set for the whole process, and None leaves them unchanged.)
 
         Raises:
-            BrainTumorError: There is no such bundle, it is damaged, or cannot do what is asked; in one sentence.
+            BrainTumorError: The bundle does not exist or is damaged, or the engine cannot run it.
         """
         bundle = read_bundle(model)
         return cls(bundle, open_engine(bundle, engine, precision, threads))
 
     def __call__(self, image: ImageLike) -> Answer:
-        """Answer for one image: a path, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
+        """Predict one image: a path, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
 
         Raises:
-            DataError: It cannot be read, or is no image.
+            DataError: The image cannot be read, or is not an image.
         """
-        return self._answers(self.assess(prepare_image(image, self.bundle.image_size)[None]))[0]
+        return self._answers([prepare_image(image, self.bundle.image_size)])[0]
 
-    def batch(self, images: Iterable[ImageLike], batch_size: int = 32) -> list[Answer]:
-        """Answer for many images, ``batch_size`` at a time; the next are read while these are computed.
+    def batch(self, images: Iterable[ImageLike], batch_size: int = BATCH_SIZE) -> list[Answer]:
+        """Predict many images, ``batch_size`` at a time; the next are read while these are computed.
 
         Raises:
-            DataError: One of them cannot be read, or is no image.
+            DataError: One of them cannot be read, or is not an image.
         """
-        answers: list[Answer] = []
-        squares = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
-        while ready := list(islice(squares, batch_size)):
-            answers += self._answers(self.assess(ready))
-        return answers
+        grey = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
+        return self._answers(grey, batch_size)
 
-    def probabilities(self, squares: Iterable[GreyImage]) -> Floats:
-        """Probabilities float64 [B, classes], in the order of the bundle's classes.
+    def logits(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
+        """Compute logits float32 [N, C] of grey images."""
+        batches = (outputs.logits for outputs in infer(self._engine, images, batch_size))
+        return np.concatenate([self._no_logits, *batches])
 
-        Args:
-            squares: B grey images uint8 [S, S] of the bundle's image size, such as `images.prepare_image` returns.
-        """
-        return softmax(self._run(squares).logits, self.bundle.temperature)
+    def probabilities(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> Floats:
+        """Compute calibrated probabilities float64 [N, C] of grey images."""
+        return softmax(self.logits(images, batch_size), self.bundle.temperature)
 
-    def assess(self, squares: Iterable[GreyImage]) -> Assessment:
-        """Probabilities and ood_score of B images, as `probabilities` takes them.
+    def assess(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> Assessment:
+        """Compute calibrated probabilities and OOD scores of grey images.
 
         Raises:
-            BundleError: The detector was fitted on another network.
+            BundleError: The OOD detector was fitted on another network.
         """
-        outputs = self._run(squares)
-        ood_score = None if self._detector is None else measure(self._detector, outputs, self.bundle)
-        return Assessment(softmax(outputs.logits, self.bundle.temperature), ood_score)
+        logits, scores = [self._no_logits], [np.empty(0)]
+        for outputs in infer(self._engine, images, batch_size):
+            logits.append(outputs.logits)
+            if self._detector is not None:  # features are reduced batch by batch: those of all images would fill memory
+                features = features_for(self._detector, outputs, self.bundle)
+                scores.append(self._detector.ood_score(features, outputs.logits))
+        probabilities = softmax(np.concatenate(logits), self.bundle.temperature)
+        return Assessment(probabilities, None if self._detector is None else np.concatenate(scores))
 
-    def _run(self, squares: Iterable[GreyImage]) -> Outputs:
-        return self._engine(np.stack(list(squares))[:, None])
+    @property
+    def _no_logits(self) -> npt.NDArray[np.float32]:
+        return np.empty((0, len(self.bundle.classes)), np.float32)
 
-    def _answers(self, found: Assessment) -> list[Answer]:
-        ood_score = found.ood_score.tolist() if found.ood_score is not None else [None] * len(found.probabilities)
-        return [self._answer(*one) for one in zip(found.probabilities, ood_score, strict=True)]
+    def _answers(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> list[Answer]:
+        probabilities, scores = self.assess(images, batch_size)
+        ood_score = [None] * len(probabilities) if scores is None else scores.tolist()
+        return [self._answer(*one) for one in zip(probabilities, ood_score, strict=True)]
 
     def _answer(self, row: Floats, ood_score: float | None) -> Answer:
         by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
@@ -140,19 +148,11 @@ class Predictor:
         )
 
 
-def softmax(logits: npt.NDArray[np.float32], temperature: float = 1.0) -> Floats:
-    """Probabilities float64 [B, C] of logits [B, C] divided by a temperature (Guo 2017)."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
-
-
 def open_detector(bundle: Bundle) -> OODDetector | None:
-    """The detector in a bundle, if it has one.
+    """Load the OOD detector of a bundle; None if it has none.
 
     Raises:
-        BundleError: It is damaged.
+        BundleError: The detector is damaged.
     """
     if bundle.ood_detector is None:
         return None
@@ -164,26 +164,17 @@ def open_detector(bundle: Bundle) -> OODDetector | None:
         ) from error
 
 
-def measure(detector: OODDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float64]:
-    """The OOD score float64 [B]; above 0 is foreign.
-
-    Raises:
-        BundleError: As `features_for`.
-    """
-    return detector.ood_score(features_for(detector, outputs, bundle), outputs.logits)
-
-
 def features_for(detector: OODDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
-    """Features [B, D] as a detector needs them.
+    """Return the features [B, D] that an OOD detector needs.
 
     Raises:
-        BundleError: The detector was fitted on another network than that which the engine runs.
+        BundleError: The detector was fitted on another network than the one that the engine runs.
     """
-    wanted = detector.normal.centre.size
-    if outputs.features is None or outputs.features.shape[1] != wanted:
-        found = "no" if outputs.features is None else outputs.features.shape[1]
+    expected = detector.normal.centre.size
+    if outputs.features is None or outputs.features.shape[1] != expected:
+        width = "no" if outputs.features is None else outputs.features.shape[1]
         raise BundleError(
-            f"The detector of {bundle.folder} needs {wanted} features and the engine yields {found}; "
+            f"The detector of {bundle.folder} needs {expected} features and the engine yields {width}; "
             "export the model again, or train it again."
         )
     return outputs.features

@@ -28,8 +28,8 @@ from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.export import F1_DROP, TOLERANCE, Latency, compare, interleaved
+from brain_tumor.serving.files import read_images
 from brain_tumor.serving.images import prepare_image
-from brain_tumor.serving.inference import squares_of
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.train import train
 
@@ -66,7 +66,7 @@ def _model(run_dir: Path, overrides: list[str], seconds: float) -> dict[str, Any
     samples = pd.read_csv(run_dir / "samples.csv", dtype=str, keep_default_na=False)
     val = samples[samples["split"] == "val"]
     some = samples[samples["split"] == "train"].iloc[::4]
-    calibration, squares = (squares_of(rows["path"].tolist(), bundle.image_size, "Reading") for rows in (some, val))
+    calibration, squares = (read_images(rows["path"].tolist(), bundle.image_size, "Reading") for rows in (some, val))
     engines, eager = _exported(bundle, calibration), _eager(bundle)
     calls = eager | engines
     singles, batches = (

@@ -47,7 +47,7 @@ def simulate(groups: int, images: int, rng: np.random.Generator) -> Predictions:
 
 def statistics(table: Predictions, weights: Floats) -> dict[str, Floats]:
     """Accuracy, macro-F1, macro-AUROC and detection's AUROC."""
-    matrix = confusion.confusion(table.labels, table.found, len(CLASSES), weights)
+    matrix = confusion.confusion(table.labels, table.predicted, len(CLASSES), weights)
     areas = np.stack([auroc(table.labels == c, table.probabilities[:, c], weights) for c in range(4)], axis=1)
     assert table.detection is not None
     return {

@@ -20,7 +20,7 @@ from brain_tumor import Predictor
 from brain_tumor.evaluation.ood.evaluation import evaluate_detector
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import ood_scores_of, read_predictions
-from brain_tumor.serving.inference import assess_all, squares_of
+from brain_tumor.serving.files import read_images
 from brain_tumor.train import train
 
 SET = "nickparvar"
@@ -63,9 +63,9 @@ def measure_run(run_dir: Path, images: int = PICTURES) -> dict[str, Any]:
         raise RuntimeError(f"{run_dir} has no detector")
     predictor = Predictor.load(run_dir, "torch")
     size = predictor.bundle.image_size
-    scans = squares_of(test.frame["path"].tolist(), size, "Reading")
+    scans = read_images(test.frame["path"].tolist(), size, "Reading")
     sets = ood_sets(size, images, 0, scans)
-    foreign = {name: assess_all(predictor, squares, name).ood_score for name, squares in sets.items()}
+    foreign = {name: predictor.assess(grey).ood_score for name, grey in sets.items()}
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
     return {
         "test_f1_macro": results["test"]["f1_macro"]["value"],

@@ -3,18 +3,19 @@ import pytest
 from factories import predictions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import softmax
+from scipy.special import softmax as reference
 
-from brain_tumor.evaluation.calibration import before_and_after, calibrated, fit_temperature, scaled
+from brain_tumor.evaluation.calibration import calibrated, fit_temperature, softmax
+from brain_tumor.evaluation.metrics.reliability import before_and_after
 
 
 def sure(temperature, n=4000, seed=0):
     """Images whose logits are right before they are multiplied by a temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, (n, 3))
-    true = softmax(logits, axis=1)
+    true = reference(logits, axis=1)
     labels = (true.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return predictions(labels, softmax(logits * temperature, axis=1))
+    return predictions(labels, reference(logits * temperature, axis=1))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -22,10 +23,22 @@ def test_the_temperature_that_was_put_in_is_found(temperature):
     assert fit_temperature(sure(temperature)) == pytest.approx(temperature, rel=0.06)
 
 
-def test_scaling_is_that_of_logits():
-    logits = np.random.default_rng(0).normal(size=(20, 4))
+def labelled(p):
+    return predictions(np.zeros(len(p), int), p, names=tuple("abcde"))
 
-    np.testing.assert_allclose(scaled(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1), atol=1e-12)
+
+def test_softmax_equals_scipys():
+    logits = np.random.default_rng(0).normal(0, 100, (20, 4)).astype(np.float32)
+
+    assert softmax(logits, 1.5) == pytest.approx(reference(logits.astype(float) / 1.5, axis=1))
+
+
+def test_calibrated_probabilities_are_the_softmax_of_divided_logits():
+    logits = np.random.default_rng(0).normal(size=(20, 4))
+    table = labelled(reference(logits, axis=1))
+
+    np.testing.assert_allclose(reference(table.logits, axis=1), table.probabilities, atol=1e-12)
+    np.testing.assert_allclose(calibrated(table, 2.5).probabilities, reference(logits / 2.5, axis=1), atol=1e-12)
 
 
 @settings(deadline=None)
@@ -33,16 +46,17 @@ def test_scaling_is_that_of_logits():
 def test_scaling_keeps_the_order_and_the_sum(values, temperature):
     p = np.array([values]) / sum(values)
 
-    found = scaled(p, temperature)
+    scaled = calibrated(labelled(p), temperature).probabilities
 
-    assert found.sum() == pytest.approx(1)
-    assert found[0, p.argmax()] == pytest.approx(found.max())
+    assert np.isfinite(scaled).all()
+    assert scaled.sum() == pytest.approx(1)
+    assert scaled[0, p.argmax()] == pytest.approx(scaled.max())
 
 
 def test_scaling_back_gives_what_was():
     p = np.random.default_rng(0).dirichlet(np.ones(4), 50)
 
-    np.testing.assert_allclose(scaled(scaled(p, 1.7), 1 / 1.7), p, atol=1e-9)
+    np.testing.assert_allclose(calibrated(calibrated(labelled(p), 1.7), 1 / 1.7).probabilities, p, atol=1e-9)
 
 
 def test_a_table_without_errors_says_nothing():
@@ -57,4 +71,4 @@ def test_calibrating_lowers_the_error_and_moves_no_prediction():
     assert found["after"]["ece"]["value"] < 0.4 * found["before"]["ece"]["value"]
     assert found["after"]["nll"]["value"] < found["before"]["nll"]["value"]
     assert found["before"]["detection/slope"]["value"] < 0.5 < found["after"]["detection/slope"]["value"]
-    np.testing.assert_array_equal(calibrated(table, 3.0).found, table.found)
+    np.testing.assert_array_equal(calibrated(table, 3.0).predicted, table.predicted)

@@ -19,7 +19,7 @@ from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.predict import predict
 from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
-from brain_tumor.serving.inference import squares_of
+from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import pack
 
 ENGINES = ["torch", "onnxruntime", "openvino"]
@@ -199,9 +199,9 @@ class TestExport:
         exporting.export(
             read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64
         )
-        squares = squares_of(table(gated_copy)["path"].tolist(), 32, "")
+        images = read_images(table(gated_copy)["path"].tolist(), 32, "")
 
-        int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(squares) for kind in ("int8", "fp32"))
+        int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(images) for kind in ("int8", "fp32"))
 
         assert np.corrcoef(int8.ood_score, full.ood_score)[0, 1] > 0.8
 

@@ -48,7 +48,7 @@ class _Single:
     """A candidate that is one set of predictions, prepared once for all its pairs."""
 
     def __init__(self, table: Predictions) -> None:
-        self.right: npt.NDArray[np.bool_] = table.found == table.labels
+        self.right: npt.NDArray[np.bool_] = table.predicted == table.labels
         self._placed = {name: placements(positive, score) for name, (positive, score) in _questions(table).items()}
 
     @classmethod

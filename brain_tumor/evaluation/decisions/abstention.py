@@ -36,11 +36,11 @@ def evaluate_abstention(predictions: Predictions, threshold: float, **options: A
     """
     answered = predictions.probabilities.max(axis=1) >= threshold
     shares = {"coverage": np.ones(len(answered), bool), "accuracy": answered}
-    return estimates(partial(_statistics, predictions, answered), predictions, shares, **options)
+    return estimates(partial(_statistics, predictions, answered), predictions.groups, shares, **options)
 
 
 def _statistics(predictions: Predictions, answered: Flags, weights: Floats) -> dict[str, Floats]:
-    matrix = confusion(predictions.labels, predictions.found, len(predictions.classes), weights * answered)
+    matrix = confusion(predictions.labels, predictions.predicted, len(predictions.classes), weights * answered)
     return {
         "coverage": ratio(weights @ answered.astype(float), weights.sum(axis=1)),
         "accuracy": accuracy(matrix),
@@ -82,5 +82,5 @@ def _by_confidence(predictions: Predictions, weights: Floats) -> tuple[Floats, F
     order = np.argsort(-confidence, kind="stable")
     starts = np.flatnonzero(np.diff(confidence[order], prepend=np.nan))
     ordered = weights[:, order]
-    errors = (predictions.found != predictions.labels)[order]
+    errors = (predictions.predicted != predictions.labels)[order]
     return np.add.reduceat(ordered, starts, axis=1), np.add.reduceat(ordered * errors, starts, axis=1)

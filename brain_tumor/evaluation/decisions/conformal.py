@@ -62,7 +62,7 @@ def evaluate_sets(predictions: Predictions, members: Flags, **options: Any) -> d
     everyone = np.ones(len(members), bool)
     shares = dict.fromkeys(("coverage", "single", "empty"), everyone)
     shares |= {f"coverage/{name}": predictions.labels == c for c, name in enumerate(predictions.classes)}
-    return estimates(partial(_statistics, predictions, members), predictions, shares, **options)
+    return estimates(partial(_statistics, predictions, members), predictions.groups, shares, **options)
 
 
 def _statistics(predictions: Predictions, members: Flags, weights: Floats) -> dict[str, Floats]:

@@ -26,7 +26,7 @@ def decision_curve(predictions: Predictions, prevalence: float, **options: Any) 
     Returns:
         Columns ``threshold, model, ci_low, ci_high, treat_all``, in net benefit per image; treating no one has 0.
     """
-    curve = estimates(partial(_statistics, predictions, prevalence), predictions, {}, **options)
+    curve = estimates(partial(_statistics, predictions, prevalence), predictions.groups, {}, **options)
     rows = [curve[f"{threshold:.2f}"] for threshold in THRESHOLDS]
     odds = THRESHOLDS / (1 - THRESHOLDS)
     return pd.DataFrame(

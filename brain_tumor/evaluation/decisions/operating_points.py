@@ -56,7 +56,7 @@ def evaluate_threshold(
     """
     tumour, positive = _tumour(predictions), predicted_tumour(predictions, threshold)
     denominators = {"sensitivity": tumour, "specificity": ~tumour, "ppv": positive, "npv": ~positive}
-    return estimates(partial(_statistics, tumour, positive, prevalence), predictions, denominators, **options)
+    return estimates(partial(_statistics, tumour, positive, prevalence), predictions.groups, denominators, **options)
 
 
 def predicted_tumour(predictions: Predictions, threshold: float) -> Flags:

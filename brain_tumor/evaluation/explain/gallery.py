@@ -63,7 +63,7 @@ def most_confident_errors(predictions: Predictions, limit: int = 32) -> pd.DataF
     Returns:
         At most ``limit`` rows of ``sample_id, label, prediction, probability`` (of the prediction) and ``group``.
     """
-    predicted = predictions.found
+    predicted = predictions.predicted
     table = pd.DataFrame(
         {
             "sample_id": predictions.frame["sample_id"].to_numpy(),

@@ -18,7 +18,7 @@ TOLERANCE = 15 / 224
 
 def correctly_classified_tumours(predictions: Predictions) -> Rows:
     """Return the row numbers of tumour images whose class is predicted correctly; only their maps are evaluated."""
-    correct = predictions.found == predictions.labels
+    correct = predictions.predicted == predictions.labels
     return np.flatnonzero(correct & (predictions.labels != predictions.healthy)).astype(np.int64)
 
 

@@ -84,7 +84,7 @@ def reliability_points(predictions: Predictions) -> pd.DataFrame:
         Columns ``confidence, accuracy`` (means, in [0, 1]) and ``images``, by ascending confidence.
     """
     confidence = predictions.probabilities.max(axis=1)
-    correct = predictions.found == predictions.labels
+    correct = predictions.predicted == predictions.labels
     bins = equal_width_bins(confidence)
     table = pd.DataFrame({"bin": bins, "confidence": confidence, "accuracy": correct.astype(float)}).groupby("bin")
     return table.mean().assign(images=table.size()).reset_index(drop=True)

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from brain_tumor.evaluation.metrics.bootstrap import Statistics, intervals
 from brain_tumor.evaluation.metrics.confusion import ratio
-from brain_tumor.evaluation.metrics.estimates import Estimate, exact
+from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
 from brain_tumor.evaluation.metrics.probability import auroc
 from brain_tumor.evaluation.report.plots import COLOURS
 from brain_tumor.types import Floats
@@ -57,7 +56,8 @@ def rejected_share(ood_score: Floats, groups: Groups, *, resamples: int = 2000, 
     def statistics(weights: Floats) -> dict[str, Floats]:
         return {"share": _share(ood_score > 0, weights)}
 
-    return _estimates(statistics, groups, int(groups.max()) + 1, len(groups), resamples, seed)["share"]
+    shares = {"share": np.ones(len(groups), bool)}
+    return estimates(statistics, groups, shares, resamples=resamples, seed=seed)["share"]
 
 
 def fpr95(scans: Floats, foreign: Floats, weights: Floats) -> Floats:
@@ -85,26 +85,16 @@ def _set(scans: Floats, groups: Groups, foreign: Floats, resamples: int, seed: i
             "missed": _share(foreign <= 0, weights[:, len(scans) :]),
         }
 
-    everyone = np.concatenate([groups, first + np.arange(len(foreign))])
-    return _estimates(statistics, everyone, min(first, len(foreign)), len(foreign), resamples, seed)
+    all_groups = np.concatenate([groups, first + np.arange(len(foreign))])
+    trials = is_ood if len(foreign) <= first else ~is_ood
+    names = ("auroc", "fpr95", "missed")
+    shares, trials_of = (dict.fromkeys(names, images) for images in (is_ood, trials))
+    return estimates(statistics, all_groups, shares, trials_of, resamples=resamples, seed=seed)
 
 
 def _share(flags: npt.NDArray[np.bool_], weights: Floats) -> Floats:
     """Weighted share of flags [N] or [B, N]: [B]."""
     return ratio((flags * weights).sum(axis=1), weights.sum(axis=1))
-
-
-def _estimates(
-    statistics: Statistics, groups: Groups, trials: int, images: int, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """Values with intervals; where a 0 or 1 cannot move in a resample, exact ones for so many independent trials."""
-    point, spans = statistics(np.ones((1, len(groups)))), intervals(statistics, groups, resamples, seed)
-    found: dict[str, Estimate] = {}
-    for name, (value,) in point.items():
-        stuck = value in (0.0, 1.0) and spans[name][0] == spans[name][1]
-        low, high = exact(value, trials) if stuck else spans[name]
-        found[name] = {"value": float(value), "ci_low": low, "ci_high": high, "n": images}
-    return found
 
 
 _MARKERS = "^sDvPX*<"

@@ -34,7 +34,7 @@ STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
 def confusion_matrix(predictions: Predictions) -> Figure:
     """Counts, shaded by the share of each true class."""
     classes = predictions.classes
-    found = predictions.found
+    found = predictions.predicted
     counts = count_pairs(predictions.labels, found, labels=range(len(classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = canvas("Confusion matrix", height=4.4)

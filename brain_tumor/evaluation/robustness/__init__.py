@@ -1,1 +1,1 @@
-"""How far a model holds when images are not what it knows: corrupted, or seen a little differently."""
+"""Robustness of a model to changed images: corruptions and test-time augmentation; knows no engine and no bundle."""

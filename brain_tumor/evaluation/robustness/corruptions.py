@@ -1,4 +1,4 @@
-"""The corruptions of the sweep, each at five severities from barely visible (1) to strong (5)."""
+"""Corruptions of images, each at five severities from barely visible (1) to strong (5)."""
 
 import zlib
 from collections.abc import Callable
@@ -15,22 +15,21 @@ Generator = np.random.Generator
 
 
 def rician_noise(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """Magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995); level: σ in greys."""
+    """Add noise to both channels of the signal and take its magnitude (Gudbjartsson & Patz 1995); level: σ in greys."""
     real, imaginary = level * rng.standard_normal((2, *image.shape), np.float32)
     return _grey(np.hypot(image + real, imaginary))
 
 
 def gaussian_blur(image: GreyImage, level: float, _: Generator) -> GreyImage:
-    """Level: σ as a share of the side."""
+    """Blur an image; level: σ as a share of the side."""
     sigma = level * max(image.shape)
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def motion(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """The head moves between groups of phase-encoding lines, so that each was measured somewhere else.
+    """Move the head between groups of phase-encoding lines; level: deviation of the positions, as a share of the side.
 
-    The lines in the middle of k-space hold most of the image and stay where they are: else it would just be shifted.
-    Level: deviation of the positions, as a share of the side.
+    The lines in the middle of k-space hold most of the image and stay where they are: else it would only be shifted.
     """
     groups = 9
 
@@ -46,7 +45,7 @@ def motion(image: GreyImage, level: float, rng: Generator) -> GreyImage:
 
 
 def ghosting(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """Every n-th phase-encoding line is weaker: faint copies lie over the head; level: share of its signal lost."""
+    """Weaken every n-th phase-encoding line, which overlays faint copies of the head; level: share of signal lost."""
     every = int(rng.integers(2, 5))
 
     def weaken(spectrum: Spectrum) -> Spectrum:
@@ -58,14 +57,14 @@ def ghosting(image: GreyImage, level: float, rng: Generator) -> GreyImage:
 
 
 def rotation(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """About the centre, to either side; level: degrees."""
+    """Rotate about the centre, to either side; level: degrees."""
     height, width = image.shape
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), _either(rng) * level, 1)
     return np.asarray(cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def zoom(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """Cut out a window somewhere and enlarge it; level: share of the side that is cut away."""
+    """Cut out a window at a random place and enlarge it; level: share of the side that is cut away."""
     height, width = image.shape
     rows, columns = max(2, round(height * (1 - level))), max(2, round(width * (1 - level)))
     top, left = (rng.random(2) * (height - rows, width - columns)).round().astype(int)
@@ -74,9 +73,9 @@ def zoom(image: GreyImage, level: float, rng: Generator) -> GreyImage:
 
 
 def bias_field(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """Brightness that drifts across the head: the exponential of a smooth polynomial (Van Leemput 1999).
+    """Let brightness drift across the head: the exponential of a smooth polynomial (Van Leemput 1999).
 
-    Level: largest log-gain in the head, either way of its mean; cut off at white.
+    Level: largest log-gain in the head, above or below its mean; values are clipped at white.
     """
     y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in image.shape), indexing="ij")
     terms = np.stack([x, y, x * y, x**2 - 1 / 3, y**2 - 1 / 3])
@@ -87,23 +86,23 @@ def bias_field(image: GreyImage, level: float, rng: Generator) -> GreyImage:
 
 
 def gamma(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """Contrast bent to the dark or to the bright; level: log of the exponent."""
+    """Darken or brighten mid-greys by a power law; level: log of the exponent, positive or negative."""
     return _by_table(image, 255 * (np.arange(256) / 255) ** np.exp(_either(rng) * level))
 
 
 def brightness(image: GreyImage, level: float, rng: Generator) -> GreyImage:
-    """All greys scaled, cut off at white; level: log of the factor, either way."""
+    """Scale all greys, clipped at white; level: log of the factor, positive or negative."""
     return _by_table(image, np.arange(256) * np.exp(_either(rng) * level))
 
 
 def jpeg(image: GreyImage, level: float, _: Generator) -> GreyImage:
-    """Stored lossily once more; level: 100 − quality."""
+    """Compress as JPEG; level: 100 − quality."""
     stored = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, round(100 - level)])[1]
     return np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def downsampling(image: GreyImage, level: float, _: Generator) -> GreyImage:
-    """Shrunk and enlarged again; level: how many pixels become one, along each side."""
+    """Shrink and enlarge again; level: number of pixels that become one, along each side."""
     height, width = image.shape
     small = cv2.resize(image, (round(width / level), round(height / level)), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -122,7 +121,7 @@ def _by_table(image: GreyImage, table: Floats) -> GreyImage:
 
 
 def _in_k_space(image: GreyImage, rng: Generator, change: Callable[[Spectrum], Spectrum]) -> GreyImage:
-    """Change the spectrum of an image whose phase-encoding lines, its rows, run left–right or up–down."""
+    """Change the spectrum of an image whose phase-encoding lines, the rows of k-space, run left–right or up–down."""
     upright = rng.random() < 0.5
     changed = np.abs(np.fft.ifft2(change(np.fft.fft2(image if upright else image.T))))
     return _grey(changed if upright else changed.T)
@@ -133,11 +132,11 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Corruption:
-    """An effect and how strong it is at each severity."""
+    """An effect and its strength at each severity."""
 
     effect: Callable[[GreyImage, float, np.random.Generator], GreyImage]
     levels: tuple[float, float, float, float, float]
-    """In the unit that the effect's docstring names."""
+    """Levels at severities 1 to 5, in the unit that the docstring of the effect names."""
 
 
 CORRUPTIONS = {
@@ -153,7 +152,7 @@ CORRUPTIONS = {
     "JPEG": Corruption(jpeg, (25, 45, 65, 80, 90)),
     "downsampling": Corruption(downsampling, (1.25, 1.6, 2.1, 2.8, 3.6)),
 }
-"""Name, as figures show it → corruption."""
+"""Name in figures → corruption."""
 
 
 def corrupt(name: str, image: GreyImage, severity: int, rng: np.random.Generator) -> GreyImage:
@@ -162,8 +161,8 @@ def corrupt(name: str, image: GreyImage, severity: int, rng: np.random.Generator
     Args:
         name: One of `CORRUPTIONS`.
         image: uint8 [H, W].
-        severity: 1 … 5; 0 leaves the image as it is.
-        rng: Decides direction, place and noise; the same state at another severity draws the same, only stronger.
+        severity: Severity 1 … 5; 0 leaves the image as it is.
+        rng: Generator of direction, place and noise; from the same state, another severity differs in strength only.
 
     Returns:
         uint8 [H, W], a new array.
@@ -175,5 +174,5 @@ def corrupt(name: str, image: GreyImage, severity: int, rng: np.random.Generator
 
 
 def draw_of(name: str, seed: int, number: int) -> np.random.Generator:
-    """What decides how image ``number`` is corrupted: no other corruption, image or severity has a part in it."""
+    """Return the generator of one corruption of image ``number``, independent of all other corruptions and images."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), number])

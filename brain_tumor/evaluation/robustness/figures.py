@@ -1,4 +1,4 @@
-"""The sweep as small multiples, and what its corruptions look like."""
+"""Figures of robustness: scores over severity, and examples of the corruptions."""
 
 from typing import Any
 
@@ -19,10 +19,12 @@ _DRAWN = {
 
 
 def robustness_curves(document: dict[str, Any]) -> Figure:
-    """Scores over severity, one panel a corruption; thin lines are the clean level, a ring marks the worst of all.
+    """Plot scores over severity, one panel per corruption.
+
+    Thin lines are the scores of the clean images; a ring marks the lowest score of all.
 
     Args:
-        document: As `brain_tumor.evaluation.robustness.sweep.robustness` returns it.
+        document: Results of `brain_tumor.evaluation.robustness.sweep.robustness`.
     """
     names, worst = list(document["corruptions"]), document["worst"]
     lines = -(-(len(names) + 1) // _COLUMNS)
@@ -40,17 +42,17 @@ def robustness_curves(document: dict[str, Any]) -> Figure:
         axes.set_xlabel("Severity", fontsize=9)
         axes.tick_params(labelbottom=True)
     grid[len(names)].legend(handles, labels, loc="upper left", fontsize=9, frameon=False)
-    said = (
+    summary = (
         f"Mean corruption score\n(macro-F1) {document['mean_corruption_score']['f1_macro']:.3f};"
         f" clean {document['clean']['f1_macro']:.3f}\nWorst (ring): {worst['corruption']},\n"
         f"severity {worst['severity']}: {score:.3f}\nn = {document['images']}"
     )
-    grid[len(names)].text(0.02, 0.02, said, transform=grid[len(names)].transAxes, fontsize=9, va="bottom")
+    grid[len(names)].text(0.02, 0.02, summary, transform=grid[len(names)].transAxes, fontsize=9, va="bottom")
     return figure
 
 
 def corruption_examples(image: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
-    """One image uint8 [S, S] under every corruption: a line each, severity 0 to 5 from left to right."""
+    """Draw one image uint8 [S, S] under every corruption: one row each, severity 0 to 5 from left to right."""
     columns = (0, *SEVERITIES)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.01, hspace=0, wspace=0)
     figure = Figure(figsize=(1.2 * len(columns) + 1.2, 1.2 * len(CORRUPTIONS) + 0.3), layout=layout)
@@ -67,11 +69,11 @@ def corruption_examples(image: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
 
 
 def _draw(axes: Axes, document: dict[str, Any], name: str) -> None:
-    told = document["corruptions"][name]
+    by_metric = document["corruptions"][name]["scores"]
     for metric, (label, colour, style, marker) in _DRAWN.items():
-        if metric in told["scores"]:
+        if metric in by_metric:
             clean = document["clean"][metric]
-            values = [np.nan if value is None else value for value in (clean, *told["scores"][metric])]
+            values = [np.nan if value is None else value for value in (clean, *by_metric[metric])]
             axes.axhline(values[0], color=colour, linewidth=0.7, alpha=0.6)
             axes.plot(
                 range(len(values)), values, label=label, color=colour, linestyle=style, marker=marker, markersize=4

@@ -34,7 +34,7 @@ def charts(test: Predictions) -> dict[str, Any]:
 
     matrix = wandb.plot.confusion_matrix(
         y_true=test.labels.tolist(),
-        preds=test.found.tolist(),
+        preds=test.predicted.tolist(),
         class_names=list(test.classes),
         title="Confusion matrix (test)",
     )

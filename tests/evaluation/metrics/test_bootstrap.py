@@ -50,7 +50,7 @@ def spans(table, **options):
 @pytest.mark.parametrize(("name", "seed"), [("accuracy", 0), ("accuracy", 1), ("brier", 2)])
 def test_intervals_equal_those_of_scipy(name, seed):
     table = simulated(150, seed=seed)
-    right = table.found == table.labels
+    right = table.predicted == table.labels
     values = right if name == "accuracy" else np.where(right, 2 * 0.1**2, 2 * 0.9**2)
     expected = bootstrap((values,), np.mean, n_resamples=9999, method="BCa", random_state=0).confidence_interval
 
@@ -62,7 +62,7 @@ def test_intervals_equal_those_of_scipy(name, seed):
 def test_skewed_statistics_are_corrected():
     """The interval of an accuracy of 0.97 is longer below than above."""
     table = simulated(100, seed=11)
-    labels = table.found.copy()
+    labels = table.predicted.copy()
     labels[:3] = 1 - labels[:3]
 
     low, high = spans(predictions(labels, table.probabilities, names=table.classes))["accuracy"]

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from brain_tumor.evaluation.robustness.tta import VIEWS, augmented, view, view_probabilities
+from brain_tumor.evaluation.robustness import scoring
+from brain_tumor.evaluation.robustness.scoring import RobustnessTest
+from brain_tumor.evaluation.robustness.tta import VIEWS, augmented, view
 
 CLASSES = ("glioma", "no_tumor")
 LABELS = np.arange(40) % 2
@@ -11,42 +13,40 @@ LABELS = np.arange(40) % 2
 
 def dots(columns):
     """A bright dot in each image, in the given column."""
-    squares = np.zeros((len(columns), 32, 32), np.uint8)
-    for square, column in zip(squares, columns, strict=True):
-        square[15:18, column - 1 : column + 2] = 240
-    return squares
+    images = np.zeros((len(columns), 32, 32), np.uint8)
+    for image, column in zip(images, columns, strict=True):
+        image[15:18, column - 1 : column + 2] = 240
+    return images
 
 
-def left_or_right(squares):
+def left_or_right(images):
     """Glioma if the left half is brighter: a classifier that mirroring turns round."""
-    left = squares[:, :, :16].mean(axis=(1, 2)) - squares[:, :, 16:].mean(axis=(1, 2))
+    left = images[:, :, :16].mean(axis=(1, 2)) - images[:, :, 16:].mean(axis=(1, 2))
     p = np.where(left > 0, 0.9, 0.2)
     return np.stack([p, 1 - p], axis=1)
 
 
+def run(images, classify=left_or_right, **options):
+    return augmented(RobustnessTest(classify, images, LABELS, CLASSES, np.arange(40), **options))
+
+
 def test_a_constant_classifier_is_changed_by_nothing():
-    document = augmented(
-        lambda squares: np.tile([0.7, 0.3], (len(squares), 1)),
-        np.random.default_rng(0).integers(0, 256, (40, 32, 32), np.uint8),
-        LABELS,
-        CLASSES,
-        np.arange(40),
-        resamples=20,
-    )
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32), np.uint8)
+
+    document = run(images, lambda images: np.tile([0.7, 0.3], (len(images), 1)), resamples=20)
 
     assert document["before"] == document["after"]
     assert document["change"]["accuracy"] == {"value": 0, "ci_low": 0, "ci_high": 0}
     assert document["unstable"] == {"share": 0, "accuracy": None, "accuracy_of_the_stable": 0.5}
 
 
-def test_after_is_the_mean_over_views_and_disagreement_is_counted():
-    squares = dots([6 if label == 0 else 26 for label in LABELS])
+def test_after_is_the_mean_over_views_and_disagreement_is_counted(monkeypatch):
+    images = dots([6 if label == 0 else 26 for label in LABELS])
+    monkeypatch.setattr(scoring, "CHUNK", 7)
 
-    document = augmented(left_or_right, squares, LABELS, CLASSES, np.arange(40), resamples=20, batch_size=7)
+    document = run(images, resamples=20)
 
-    by_view = view_probabilities(left_or_right, squares)
-    assert by_view.shape == (len(VIEWS), 40, 2)
-    mean = by_view.mean(axis=0)
+    mean = np.mean([left_or_right(np.stack([view(name, image) for image in images])) for name in VIEWS], axis=0)
     assert document["before"]["accuracy"] == 1
     assert document["after"]["accuracy"] == (mean.argmax(axis=1) == LABELS).mean()
     assert document["unstable"] == {"share": 1, "accuracy": 1, "accuracy_of_the_stable": None}
@@ -54,7 +54,7 @@ def test_after_is_the_mean_over_views_and_disagreement_is_counted():
 
 
 def test_a_limit_is_said():
-    document = augmented(left_or_right, dots([6] * 40), LABELS, CLASSES, np.arange(40), limit=10, resamples=5)
+    document = run(dots([6] * 40), limit=10, resamples=5)
 
     assert (document["images"], document["of"]) == (10, 40)
 
@@ -69,19 +69,19 @@ def test_a_limit_is_said():
     ],
 )
 def test_views_move_a_dot_where_they_say(name, expected):
-    square = np.zeros((1, 64, 64), np.uint8)
-    square[0, 8, 8] = 255
+    image = np.zeros((64, 64), np.uint8)
+    image[8, 8] = 255
 
-    seen = view(square, name)[0]
+    moved = view(name, image)
 
-    assert np.unravel_index(seen.argmax(), seen.shape) == expected
+    assert np.unravel_index(moved.argmax(), moved.shape) == expected
 
 
 def test_turns_are_opposite_and_about_the_centre():
-    square = np.zeros((1, 65, 65), np.uint8)
-    square[0, 32, 4:61] = 255
+    image = np.zeros((65, 65), np.uint8)
+    image[32, 4:61] = 255
 
-    one, other = (view(square, f"turned by {sign}6°")[0].astype(int) for sign in ("", "−"))
+    one, other = (view(f"turned by {sign}6°", image).astype(int) for sign in ("", "−"))
 
     assert one[32, 32] == other[32, 32] == 255
     assert np.abs(one - other[::-1]).max() <= 8
