@@ -39,6 +39,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     from brain_tumor.data.audit.findings import audit_document
     from brain_tumor.data.audit.output import audit_table, write_outputs
+    from brain_tumor.evaluation.report.audit_page import write_audit_page
     from brain_tumor.run_dir.record import command_line
     from brain_tumor.training.data import build_split, data_name, load_data, split_name
 
@@ -47,7 +48,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     known_as = split_name(cfg, set(data.samples["split"]))
     document = audit_document(data, split, name=data_name(cfg), split_name=known_as, seed=cfg.seed)
     folder = Path(cfg.paths.run_dir)
-    write_outputs(folder, document, data, split, command=command_line())
+    write_outputs(folder, document, data, split)
+    write_audit_page(folder / "audit.html", document, data, split, command_line())
     console = get_console()
     console.print(audit_table(document))
     console.print(f"Page: {folder / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)

@@ -41,10 +41,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Compare what a composed configuration says."""
     from rich import get_console
 
-    from brain_tumor.evaluation.comparison.candidates import candidates
+    from brain_tumor.evaluation.comparison.candidates import make_candidates
     from brain_tumor.evaluation.comparison.ranking import comparison_document
-    from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
     from brain_tumor.evaluation.comparison.resampling import compare
+    from brain_tumor.evaluation.report.console import criteria_table, ranking_table
     from brain_tumor.pipelines.compared_runs import find_runs, read_runs
     from brain_tumor.pipelines.comparison import change_document
     from brain_tumor.pipelines.comparison_output import write_outputs
@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     runs = find_runs(cfg.runs, cfg.eval_split)
     champion = find_runs(cfg.champion, cfg.eval_split)
     known = read_runs([*runs, *champion], cfg.eval_split)
-    tried = candidates(list(known.values()), pool=cfg.pool)
+    tried = make_candidates(list(known.values()), pool=cfg.pool)
     comparison = compare(tried, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
     document = comparison_document(comparison)
     change = change_document(comparison, champion, known, cfg.acceptance) if champion else None

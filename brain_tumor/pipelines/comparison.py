@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.errors import ConfigError
-from brain_tumor.evaluation.comparison.acceptance import Rules, changes
+from brain_tumor.evaluation.comparison.acceptance import AcceptanceCriteria, check_acceptance
 from brain_tumor.evaluation.comparison.candidates import Candidate, Run
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.pipelines.compared_runs import facts, leaked
@@ -23,10 +23,10 @@ def change_document(
         comparison: With the champion among its candidates.
         champion: Its runs.
         runs: All that are compared.
-        criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.Rules`.
+        criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.AcceptanceCriteria`.
 
     Returns:
-        ``changes``, as the function of that name says, and ``runs``: name → facts.
+        ``changes`` of `check_acceptance`, and ``runs``: name → facts.
 
     Raises:
         ConfigError: The champion is several candidates, or the only one.
@@ -34,7 +34,7 @@ def change_document(
     holder = _candidate_of({runs[path].name for path in champion}, comparison.candidates)
     leaks = {candidate.name: _most_leaked(candidate, runs) for candidate in comparison.candidates}
     return {
-        "changes": changes(comparison, holder, Rules(**plain(criteria)), leaks),
+        "changes": check_acceptance(comparison, holder, AcceptanceCriteria(**plain(criteria)), leaks),
         "runs": {run.name: facts(path) for path, run in runs.items()},
     }
 

@@ -20,10 +20,9 @@ from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.ood.evaluation import rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
 from brain_tumor.evaluation.report.checklists import write_checklists
-from brain_tumor.evaluation.report.figures import draw
-from brain_tumor.evaluation.report.format import results_table
-from brain_tumor.evaluation.report.page import write_page
-from brain_tumor.evaluation.report.sections import sections, tiles
+from brain_tumor.evaluation.report.console import results_table
+from brain_tumor.evaluation.report.figures import draw_figures
+from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.pipelines.evaluation_inputs import Subject
 from brain_tumor.pipelines.image_evidence import look
 from brain_tumor.run_dir.record import RunRecord, write_json
@@ -79,15 +78,9 @@ def present(
     run_dir = Path(cfg.paths.run_dir)
     notes = record.facts["notes"]
     test, epochs = Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv")
-    write_page(
-        run_dir / "report.html",
-        title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
-        tiles=tiles(results),
-        sections=sections(results, draw(results, test, run_dir / "figures", epochs)),
-        facts=facts_shown(record.facts),
-        notes=notes,
-        command=record.facts["command"],
-    )
+    figures = draw_figures(results, test, run_dir / "figures", epochs)
+    title = f"{record.facts['model']['name']} on {record.facts['data']['name']}"
+    write_run_page(run_dir / "report.html", results, figures, record.facts, title=title, notes=notes)
     write_checklists(run_dir, results, record.facts)
     tell(results, notes, run_dir)
 
@@ -101,31 +94,6 @@ def tell(results: dict[str, Any], notes: Sequence[str], run_dir: Path) -> None:
     for what, name in {"Report": "report.html", "Figures": "figures", "Bundle": "bundle", "Run": ""}.items():
         if (path := run_dir / name).exists():
             console.print(f"{what + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
-
-
-def facts_shown(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """The run's record as the report shows it."""
-    shown = {
-        "Data": facts.get("data", {}),
-        "Model": facts.get("model", {}),
-        "Training": facts.get("training", {}),
-        "Seconds": facts["seconds"],
-        "Software": {**facts["versions"], "git": facts["git_sha"] or "unknown", "seed": facts["seed"]},
-        "Hardware": facts["hardware"],
-    }
-    return {heading: _texts(entries) for heading, entries in shown.items() if entries}
-
-
-def _texts(facts: dict[str, Any]) -> dict[str, str]:
-    return {name: _text(value) for name, value in facts.items()}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_text(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def _partial(trainer: DictConfig) -> bool:
@@ -158,7 +126,7 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
     run_dir, settings = Path(cfg.paths.run_dir), Settings(**plain(cfg.evaluation))
     test, folder = found.splits["test"], run_dir / "figures"
     results = evidence(found.splits, settings, cfg.seed, found.chosen, found.attributes) | found.extra
-    drawn = draw(results, test, folder)
+    drawn = draw_figures(results, test, folder)
     if found.shown:
         with record.stage("images"):
             seen = look(
@@ -175,15 +143,7 @@ def judge(found: Subject, record: RunRecord, cfg: DictConfig) -> dict[str, Any]:
         (run_dir / "predictions").mkdir(exist_ok=True)
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
     write_json(results, run_dir / "results.json")
-    write_page(
-        run_dir / "report.html",
-        title=found.title,
-        tiles=tiles(results),
-        sections=sections(results, drawn),
-        facts=facts_shown(record.facts),
-        notes=found.notes,
-        command=record.facts["command"],
-    )
+    write_run_page(run_dir / "report.html", results, drawn, record.facts, title=found.title, notes=found.notes)
     write_checklists(run_dir, results, record.facts)
     tell(results, found.notes, run_dir)
     return results

@@ -7,17 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 from safetensors.torch import save
 
-from brain_tumor import CAUTION
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import chosen_in
 from brain_tumor.evaluation.ood.detector import OODDetector
-from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.page import render
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import CARD, OOD_DETECTOR, SEEN, WEIGHTS, Bundle, OODFacts, read_bundle, write_config
 
@@ -129,16 +128,10 @@ def model_card(bundle: Bundle, facts: dict[str, Any], results: dict[str, Any]) -
         facts: The content of the run's ``run.json``; paths of the machine are left out.
         results: The content of its ``results.json``.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.serving", "."),
-        autoescape=False,  # noqa: S701 - Markdown, of our own figures
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
     data = facts["data"] | {"name": Path(facts["data"]["name"]).name or "data"}
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "card.md.j2",
         title=f"{facts['model']['name']} on {data['name']}",
-        caution=CAUTION,
         bundle=bundle,
         classes=bundle.classes,
         healthy=bundle.healthy_class,
@@ -148,7 +141,6 @@ def model_card(bundle: Bundle, facts: dict[str, Any], results: dict[str, Any]) -
         leaks=_leaks(data["leakage"]),
         notes=facts.get("notes", []),
         results=results,
-        show=format_estimate,
         headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
         indexed=_INDEXED,
     )

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from brain_tumor import CAUTION
+from brain_tumor.evaluation.report.format import format_number, format_setting
 from brain_tumor.sweeps.jobs import Plan
 from brain_tumor.sweeps.table import Best, swept_keys
 
@@ -42,20 +43,7 @@ def sweep_table(plan: Plan, rows: pd.DataFrame) -> Table:
     for title in shown.values():
         table.add_column(title, justify="right")
     for _, row in rows.iterrows():
-        numbers = [show_number(row[name], 1 if name == "seconds" else 3) for name in shown]
-        values = [str(row["number"]), row["status"], *(escape(show_value(row[key])) for key in keys), *numbers]
+        numbers = [format_number(row[name], 1 if name == "seconds" else 3) for name in shown]
+        values = [str(row["number"]), row["status"], *(escape(format_setting(row[key])) for key in keys), *numbers]
         table.add_row(*values, style=STYLES.get(row["status"]))
     return table
-
-
-def show_value(text: str) -> str:
-    """A swept value; long numbers, as a search draws them, to four digits."""
-    try:
-        return f"{float(text):.4g}" if len(text) > 8 else text
-    except ValueError:
-        return text
-
-
-def show_number(value: float | None, digits: int = 3) -> str:
-    """``0.953``, or a dash where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"

@@ -1,43 +1,47 @@
-"""``sweep.html``: one self-contained page with plots, readable without a network."""
+"""``sweep.html``: the jobs of a sweep, on one page that needs no network."""
 
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
-from brain_tumor import CAUTION
-from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.sweeps.console import show_number, show_value
+from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.sweeps.importance import METHOD, importance
 from brain_tumor.sweeps.jobs import Plan
 from brain_tumor.sweeps.table import SHOWN, best_job, best_setting, choices, summarise, swept_keys
 
 _FEWEST_LINES = 2
+"""Finished jobs that parallel coordinates need."""
+_UNFINISHED = {
+    "running": "The sweep is still running: this page shows its current state.",
+    "stopped": "This sweep was stopped before it finished.",
+}
+"""Status of a sweep → note on the page."""
 
 
-def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
+def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
     """Write the page in one step.
 
     Args:
-        sweep_dir: Where to.
-        plan: The sweep's.
-        rows: Of `brain_tumor.sweeps.table.read_rows`.
+        sweep_dir: Directory of the sweep, which gets the page.
+        plan: Plan of the sweep.
+        rows: Jobs, as `brain_tumor.sweeps.table.read_rows` returns them.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.sweeps", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
     settings = summarise(rows, plan)
     found = importance(rows, plan)
-    page = environment.get_template("page.html.j2").render(
+    counts = rows["status"].value_counts().to_dict()
+    write_page(
+        sweep_dir / "sweep.html",
+        "sweep.html.j2",
         title=f"Sweep of {len(rows)} jobs: {sweep_dir.name}",
-        caution=CAUTION,
+        notes=[_UNFINISHED[plan.status]] if plan.status in _UNFINISHED else [],
+        command=plan.command,
         plan=plan,
-        number=show_number,
-        value=show_value,
-        counts=rows["status"].value_counts().to_dict(),
+        finished=counts.get("finished", 0),
+        unfinished=", ".join(f"{n} {status}" for status, n in counts.items() if status != "finished"),
         best=best_job(rows, plan),
         best_setting=best_setting(rows, settings, plan),
         choices=choices(plan),
@@ -51,8 +55,6 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         method=METHOD,
         bars=_bars(found.shares),
     )
-    with published_file(sweep_dir / "sweep.html") as draft:
-        draft.write_text(page, encoding="utf-8")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -60,7 +62,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _report(sweep_dir: Path, run_dir: str) -> str | None:
-    """Link to a job's own page, which lies beside this one."""
+    """Link to the report of a job, where it lies below this page."""
     beside = not Path(run_dir).is_absolute() and (sweep_dir / run_dir / "report.html").is_file()
     return f"{run_dir}/report.html" if beside else None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from brain_tumor.evaluation.report.format import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan, read_record
 
 RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (*HEADLINES, *DETECTION))

@@ -77,7 +77,7 @@ class TestBundle:
         }  # fmt: skip
         assert bundle.read("ood_detector.safetensors") == (gated / "ood_detector.safetensors").read_bytes()
         card = (gated / "bundle" / "README.md").read_text()
-        assert f"A detector fitted on {bundle.ood_detector.images}\n  validation scans" in card
+        assert f"An OOD detector fitted on {bundle.ood_detector.images} validation scans" in card
 
     def test_of_before_there_were_gates_is_read_and_answers(self, gated_copy):
         (gated_copy / "ood_detector.safetensors").unlink()

@@ -11,7 +11,7 @@ from brain_tumor.run_dir.record import write_json
 from brain_tumor.sweeps.__main__ import main
 from brain_tumor.sweeps.importance import importance
 from brain_tumor.sweeps.jobs import Job, Plan
-from brain_tumor.sweeps.page import write_page
+from brain_tumor.sweeps.page import write_sweep_page
 from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise, swept_keys
 
 
@@ -78,9 +78,9 @@ def test_keys_that_differ_are_found_without_being_told(tmp_path):
 def test_seeds_are_one_setting(folds):
     _, plan, rows = folds
     table = summarise(rows, plan).set_index("model")
-    assert table.loc["cnn", "monitored"] == pytest.approx(0.8)
-    assert table.loc["cnn", "monitored sd"] == pytest.approx(statistics.stdev([0.8, 0.9, 0.7]))
-    assert table.loc["cnn", "test/f1_macro"] == pytest.approx(0.75)
+    assert table.loc["small_cnn", "monitored"] == pytest.approx(0.8)
+    assert table.loc["small_cnn", "monitored sd"] == pytest.approx(statistics.stdev([0.8, 0.9, 0.7]))
+    assert table.loc["small_cnn", "test/f1_macro"] == pytest.approx(0.75)
     assert table.loc["resnet18", ["jobs", "n"]].tolist() == [3, 1]
     assert table["monitored sd"].isna().loc["resnet18"]
 
@@ -91,7 +91,7 @@ def test_the_best_is_validations_choice(folds):
     assert best.row["number"] == 3  # though its test is the worst
     assert best.command == """brain-tumor train 'data.root=it'"'"'s here' model=resnet18 seed=0"""
     setting = best_setting(rows, summarise(rows, plan), plan)
-    assert setting.row["model"] == "cnn"  # three jobs finished; one alone may be luck
+    assert setting.row["model"] == "small_cnn"  # three jobs finished; one alone may be luck
     assert setting.command.endswith("model=small_cnn seed=0,1,2")
     assert "--multirun" in setting.command
 
@@ -151,7 +151,7 @@ class TestImportance:
 class TestPage:
     def test_it_stands_alone_and_says_what_it_is(self, folds):
         folder, plan, rows = folds
-        write_page(folder, plan, rows)
+        write_sweep_page(folder, plan, rows)
         page = (folder / "sweep.html").read_text()
         assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
         assert page.count("Research use only; not a medical device.") == 2
@@ -161,7 +161,7 @@ class TestPage:
 
     def test_a_sweep_of_which_nothing_came(self, tmp_path):
         plan = write_sweep(tmp_path, [(["a=<b>1</b>"], "failed", "<script>"), (["a=2"], "waiting", "")])
-        write_page(tmp_path, plan, read_rows(tmp_path, plan))
+        write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
         page = (tmp_path / "sweep.html").read_text()
         assert "0 of 2" in page
         assert "<script>" not in page
@@ -169,7 +169,7 @@ class TestPage:
 
     def test_one_job(self, tmp_path):
         plan = write_sweep(tmp_path, [([], 0.5, 0.4)])
-        write_page(tmp_path, plan, read_rows(tmp_path, plan))
+        write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
         assert "1 of 1" in (tmp_path / "sweep.html").read_text()
 
 
