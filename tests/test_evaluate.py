@@ -106,8 +106,8 @@ class TestPictures:
         for title in (
             "Robustness",
             "Test-time augmentation",
-            "Where the model looks",
-            "The surest mistakes of the test",
+            "Saliency",
+            "Most confident errors (test)",
         ):
             assert f"<h2>{title}</h2>" in page
 

@@ -8,6 +8,7 @@ from rich import get_console
 
 from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
+from brain_tumor.evaluation.report.audit_page import write_audit_page
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.training.data import build_split, data_name, load_data, split_name
 
@@ -19,7 +20,8 @@ def audit(cfg: DictConfig) -> dict[str, Any]:
     name = split_name(cfg, set(data.samples["split"]))
     document = audit_document(data, split, name=data_name(cfg), split_name=name, seed=cfg.seed)
     run_dir = Path(cfg.paths.run_dir)
-    write_outputs(run_dir, document, data, split, command=command_line())
+    write_outputs(run_dir, document, data, split)
+    write_audit_page(run_dir / "audit.html", document, data, split, command_line())
     console = get_console()
     console.print(audit_table(document))
     console.print(f"Page: {run_dir / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)

@@ -9,12 +9,12 @@ from rich import get_console
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.errors import AcceptanceError, ConfigError
-from brain_tumor.evaluation.comparison.acceptance import Rules, changes
-from brain_tumor.evaluation.comparison.candidates import Candidate, Run, candidates
+from brain_tumor.evaluation.comparison.acceptance import AcceptanceCriteria, check_acceptance
+from brain_tumor.evaluation.comparison.candidates import Candidate, Run, make_candidates
 from brain_tumor.evaluation.comparison.ranking import comparison_document
-from brain_tumor.evaluation.comparison.report import criteria_table, ranking_table
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
+from brain_tumor.evaluation.report.console import criteria_table, ranking_table
 from brain_tumor.pipelines.compared_runs import find_runs, leaked, read_runs, run_facts
 from brain_tumor.pipelines.comparison_output import write_outputs
 from brain_tumor.run_dir.record import command_line
@@ -28,7 +28,7 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     """
     paths, champion = find_runs(cfg.runs, cfg.eval_split), find_runs(cfg.champion, cfg.eval_split)
     runs = read_runs([*paths, *champion], cfg.eval_split)
-    pooled = candidates(list(runs.values()), pool=cfg.pool)
+    pooled = make_candidates(list(runs.values()), pool=cfg.pool)
     comparison = compare_candidates(pooled, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
     document = comparison_document(comparison)
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
@@ -67,10 +67,10 @@ def change_document(
         comparison: With the champion among its candidates.
         champion: Its runs.
         runs: All that are compared.
-        criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.Rules`.
+        criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.AcceptanceCriteria`.
 
     Returns:
-        ``changes``, as the function of that name says, and ``runs``: name → facts.
+        ``changes`` of `check_acceptance`, and ``runs``: name → facts.
 
     Raises:
         ConfigError: The champion is several candidates, or the only one.
@@ -78,7 +78,7 @@ def change_document(
     holder = _candidate_of({runs[path].name for path in champion}, comparison.candidates)
     leaks = {candidate.name: _most_leaked(candidate, runs) for candidate in comparison.candidates}
     return {
-        "changes": changes(comparison, holder, Rules(**plain(criteria)), leaks),
+        "changes": check_acceptance(comparison, holder, AcceptanceCriteria(**plain(criteria)), leaks),
         "runs": {run.name: run_facts(path) for path, run in runs.items()},
     }
 

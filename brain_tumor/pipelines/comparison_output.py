@@ -7,10 +7,9 @@ import pandas as pd
 
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
-from brain_tumor.evaluation.comparison.acceptance import change_record
-from brain_tumor.evaluation.comparison.report import forest, write_page
+from brain_tumor.evaluation.report.comparison_page import forest_plot, write_change_record, write_comparison_page
 from brain_tumor.evaluation.report.plots import save_figure
-from brain_tumor.run_dir.atomic import published_file, write_json
+from brain_tumor.run_dir.atomic import write_json
 
 
 def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any] | None, *, command: str) -> None:
@@ -25,18 +24,12 @@ def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any]
         write_json(document, folder / "compare.json")
         write_table(ranking_frame(document), folder / "compare.csv")
         write_table(pairs_frame(document), folder / "pairs.csv")
-        save_figure(forest(document), folder / "forest.png")
+        save_figure(forest_plot(document), folder / "forest.png")
         if change:
             write_json(change, folder / "change_record.json")
-            with published_file(folder / "change_record.md") as draft:
-                draft.write_text(change_record(document, change["changes"], change["runs"]), encoding="utf-8")
-        write_page(
-            folder / "compare.html",
-            document=document,
-            changes=change["changes"] if change else [],
-            forest=folder / "forest.png",
-            command=command,
-        )
+            write_change_record(folder / "change_record.md", document, change["changes"], change["runs"])
+        changes = change["changes"] if change else []
+        write_comparison_page(folder / "compare.html", document, changes, forest=folder / "forest.png", command=command)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error}); set hydra.run.dir.") from error
 

@@ -11,10 +11,9 @@ from brain_tumor.config.instantiate import plain
 from brain_tumor.data.samples import write_table
 from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.report.checklists import write_checklists
-from brain_tumor.evaluation.report.figures import Drawn, draw
-from brain_tumor.evaluation.report.format import results_table
-from brain_tumor.evaluation.report.page import write_page
-from brain_tumor.evaluation.report.sections import sections, tiles
+from brain_tumor.evaluation.report.console import results_table
+from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
+from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.pipelines.evaluation_input import EvaluationInput, evaluation_input
 from brain_tumor.pipelines.image_evidence import look
 from brain_tumor.run_dir.atomic import write_json
@@ -27,7 +26,7 @@ class Evidence:
 
     results: dict[str, Any]
     """Content of ``results.json``."""
-    figures: Drawn
+    figures: FigureFiles
     """Figures of the image evidence: section → caption → PNG file."""
 
 
@@ -60,7 +59,7 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
     for split, predictions in inputs.splits.items():
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
     results = evidence(inputs.splits, settings, cfg.seed, inputs.chosen, inputs.attributes) | inputs.extra
-    figures: Drawn = {}
+    figures: FigureFiles = {}
     if inputs.shown:
         with record.stage("images"):
             seen = look(
@@ -80,16 +79,8 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
 def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord) -> None:
     """Write ``figures/``, ``report.html`` and the checklists; print the results table and where the files are."""
     run_dir, results = record.run_dir, computed.results
-    figures = draw(results, inputs.splits["test"], run_dir / "figures", inputs.epochs) | computed.figures
-    write_page(
-        run_dir / "report.html",
-        title=inputs.title,
-        tiles=tiles(results),
-        sections=sections(results, figures),
-        facts=_facts_table(record.facts),
-        notes=inputs.notes,
-        command=record.facts["command"],
-    )
+    figures = draw_figures(results, inputs.splits["test"], run_dir / "figures", inputs.epochs) | computed.figures
+    write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=inputs.notes)
     write_checklists(run_dir, results, record.facts)
     console = get_console()
     console.print(results_table(results))
@@ -98,26 +89,3 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord)
     for name, place in {"Report": "report.html", "Figures": "figures", "Bundle": "bundle", "Run": ""}.items():
         if (path := run_dir / place).exists():
             console.print(f"{name + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
-
-
-def _facts_table(facts: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Facts of ``run.json`` as the report shows them: heading → name → text."""
-    tables = {
-        "Data": facts.get("data", {}),
-        "Model": facts.get("model", {}),
-        "Training": facts.get("training", {}),
-        "Seconds": facts["seconds"],
-        "Software": {**facts["versions"], "git": facts["git_sha"] or "unknown", "seed": facts["seed"]},
-        "Hardware": facts["hardware"],
-    }
-    return {
-        heading: {name: _text(value) for name, value in table.items()} for heading, table in tables.items() if table
-    }
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_text(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)

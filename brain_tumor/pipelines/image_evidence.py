@@ -28,7 +28,7 @@ from brain_tumor.evaluation.explain.weight_randomization import weight_randomiza
 from brain_tumor.evaluation.ood.evaluation import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report.figures import Drawn
+from brain_tumor.evaluation.report.figures import FigureFiles
 from brain_tumor.evaluation.report.plots import save_figure
 from brain_tumor.evaluation.robustness.figures import robustness_curves
 from brain_tumor.evaluation.robustness.scoring import CHUNK, RobustnessTest, stratified
@@ -78,7 +78,7 @@ class Seen:
 
     results: dict[str, Any] = field(default_factory=dict)
     """Entries of ``results.json``: ``robustness tta ood saliency mistakes``."""
-    figures: Drawn = field(default_factory=dict)
+    figures: FigureFiles = field(default_factory=dict)
 
 
 def look(

@@ -6,17 +6,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 from safetensors.torch import save
 
-from brain_tumor import CAUTION
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
-from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.page import render
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import (
@@ -139,16 +138,10 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         record: Content of the run's ``run.json``; paths of the machine do not appear in the card.
         results: Content of the run's ``results.json``.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.serving", "."),
-        autoescape=False,  # noqa: S701 - Markdown, of our own numbers
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
     data = record["data"] | {"name": Path(record["data"]["name"]).name or "data"}
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "card.md.j2",
         title=f"{record['model']['name']} on {data['name']}",
-        caution=CAUTION,
         bundle=bundle,
         classes=bundle.classes,
         healthy=bundle.healthy_class,
@@ -158,7 +151,6 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         leakage=_leakage(data["leakage"]),
         notes=record.get("notes", []),
         results=results,
-        format_estimate=format_estimate,
         headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
         hub_metrics=_HUB_METRICS,
     )

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from brain_tumor import CAUTION
+from brain_tumor.evaluation.report.format import format_number, format_setting
 from brain_tumor.sweeps.jobs import Plan
 from brain_tumor.sweeps.table import Best, swept_keys
 
@@ -42,20 +43,7 @@ def _jobs_table(plan: Plan, rows: pd.DataFrame) -> Table:
     for name in columns:
         table.add_column(titles[name], justify="right")
     for _, row in rows.iterrows():
-        values = [escape(format_value(row[key])) for key in keys]
         numbers = [format_number(row[name], 1 if name == "seconds" else 3) for name in columns]
-        table.add_row(str(row["number"]), row["status"], *values, *numbers, style=STYLES.get(row["status"]))
+        values = [str(row["number"]), row["status"], *(escape(format_setting(row[key])) for key in keys), *numbers]
+        table.add_row(*values, style=STYLES.get(row["status"]))
     return table
-
-
-def format_value(text: str) -> str:
-    """Format a swept value; long numbers, as a search draws them, are rounded to four significant digits."""
-    try:
-        return f"{float(text):.4g}" if len(text) > 8 else text
-    except ValueError:
-        return text
-
-
-def format_number(value: float | None, digits: int = 3) -> str:
-    """Format a number with fixed decimals (``0.953``), or as a dash if it is missing."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"

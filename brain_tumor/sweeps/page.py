@@ -1,43 +1,47 @@
-"""``sweep.html``: one self-contained page with plots, which needs no network."""
+"""``sweep.html``: the jobs of a sweep, on one page that needs no network."""
 
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
-from brain_tumor import CAUTION
-from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.sweeps.console import format_number, format_value
+from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.sweeps.importance import METHOD, key_importance
 from brain_tumor.sweeps.jobs import Plan
 from brain_tumor.sweeps.table import SCORES, best_job, best_setting, setting_keys, summarise_settings, swept_keys
 
 _MIN_LINES = 2
+"""Finished jobs that parallel coordinates need."""
+_UNFINISHED = {
+    "running": "The sweep is still running: this page shows its current state.",
+    "stopped": "This sweep was stopped before it finished.",
+}
+"""Status of a sweep → note on the page."""
 
 
-def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
+def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
     """Write the page in one step.
 
     Args:
-        sweep_dir: Directory of the sweep.
+        sweep_dir: Directory of the sweep, which gets the page.
         plan: Plan of the sweep.
-        rows: Table from `brain_tumor.sweeps.table.read_rows`.
+        rows: Jobs, as `brain_tumor.sweeps.table.read_rows` returns them.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.sweeps", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
     settings = summarise_settings(rows, plan)
     importance = key_importance(rows, plan)
-    page = environment.get_template("page.html.j2").render(
+    counts = rows["status"].value_counts().to_dict()
+    write_page(
+        sweep_dir / "sweep.html",
+        "sweep.html.j2",
         title=f"Sweep of {len(rows)} jobs: {sweep_dir.name}",
-        caution=CAUTION,
+        notes=[_UNFINISHED[plan.status]] if plan.status in _UNFINISHED else [],
+        command=plan.command,
         plan=plan,
-        number=format_number,
-        value=format_value,
-        counts=rows["status"].value_counts().to_dict(),
+        finished=counts.get("finished", 0),
+        unfinished=", ".join(f"{n} {status}" for status, n in counts.items() if status != "finished"),
         best=best_job(rows, plan),
         best_setting=best_setting(rows, settings, plan),
         choices=setting_keys(plan),
@@ -51,8 +55,6 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         method=METHOD,
         bars=_bars(importance.shares),
     )
-    with published_file(sweep_dir / "sweep.html") as draft:
-        draft.write_text(page, encoding="utf-8")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from brain_tumor.errors import RunDirError
-from brain_tumor.evaluation.report.format import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan

@@ -17,7 +17,7 @@ from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.metrics.bootstrap import intervals
 from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report.figures import draw
+from brain_tumor.evaluation.report.figures import draw_figures
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
 ALL, SMALL = 60, 5
@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
     whole = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        draw(results, splits["test"], Path(folder))
+        draw_figures(results, splits["test"], Path(folder))
         drawing = time.perf_counter() - start
     return {"bootstrap_s": round(bootstrap, 2), "evidence_s": round(whole, 1), "figures_s": round(drawing, 1)}
 

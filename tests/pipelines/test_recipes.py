@@ -2,12 +2,12 @@ import pytest
 from paper_runs import write_run
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.evaluation.comparison.candidates import candidates
+from brain_tumor.evaluation.comparison.candidates import make_candidates
 from brain_tumor.pipelines.compared_runs import leaked, read_runs, run_facts
 
 
 def grouped(*paths, pool=True):
-    return {one.name: one.runs for one in candidates(list(read_runs(paths, "test").values()), pool=pool)}
+    return {one.name: one.runs for one in make_candidates(list(read_runs(paths, "test").values()), pool=pool)}
 
 
 def test_seeds_are_one_recipe(tmp_path):
@@ -32,7 +32,7 @@ def test_folds_are_joined(tmp_path):
     ]
     whole = write_run(tmp_path / "whole", ["model.name=vit"])
 
-    found = candidates(list(read_runs([*folds, whole], "test").values()))
+    found = make_candidates(list(read_runs([*folds, whole], "test").values()))
 
     assert [(len(one.tables), one.folds, len(one.tables[0].labels)) for one in found] == [(1, 2, 80), (1, 1, 80)]
 

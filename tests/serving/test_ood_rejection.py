@@ -77,7 +77,7 @@ class TestBundle:
         }  # fmt: skip
         assert bundle.read("ood_detector.safetensors") == (gated / "ood_detector.safetensors").read_bytes()
         card = (gated / "bundle" / "README.md").read_text()
-        assert f"An OOD detector fitted on {bundle.ood_detector.images}\n  validation scans" in card
+        assert f"An OOD detector fitted on {bundle.ood_detector.images} validation scans" in card
 
     def test_without_a_detector_is_read(self, gated_copy):
         (gated_copy / "ood_detector.safetensors").unlink()

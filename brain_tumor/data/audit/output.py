@@ -8,7 +8,6 @@ import pandas as pd
 from rich.table import Table
 
 from brain_tumor import CAUTION
-from brain_tumor.data.audit.page import write_page
 from brain_tumor.data.loading import LoadedData
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
@@ -57,10 +56,8 @@ def _share(part: int, whole: int) -> tuple[str, str]:
     return str(part), f"{part / whole:.1%}" if whole else ""
 
 
-def write_outputs(
-    folder: Path, document: dict[str, Any], data: LoadedData, split: pd.DataFrame, *, command: str
-) -> None:
-    """Write ``audit.json``, ``pairs.csv``, ``samples.csv`` and ``audit.html``, each in one step.
+def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, split: pd.DataFrame) -> None:
+    """Write ``audit.json``, ``pairs.csv`` and ``samples.csv``, each in one step.
 
     Raises:
         ConfigError: The folder cannot be written.
@@ -71,14 +68,6 @@ def write_outputs(
             draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         write_table(pairs_table(data), folder / "pairs.csv")
         write_table(split, folder / "samples.csv")
-        write_page(
-            folder / "audit.html",
-            title=f"Audit of {document['name']}",
-            document=document,
-            data=data,
-            split=split,
-            command=command,
-        )
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error}); set hydra.run.dir.") from error
 

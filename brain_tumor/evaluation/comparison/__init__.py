@@ -1,1 +1,1 @@
-"""Several models on the same images, compared as a statistician would; pure functions of their predictions tables."""
+"""Comparison of several models on the same images: pure functions of their predictions tables."""

@@ -1,4 +1,4 @@
-"""Runs that are one recipe tried several times are one candidate; all tables brought onto the same images."""
+"""Candidates of a comparison: runs grouped by recipe, with all tables aligned to the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from brain_tumor.evaluation.predictions import Predictions
 
 
 def align(tables: Mapping[str, Predictions]) -> dict[str, Predictions]:
-    """Tables with the same images, classes and groups in the same order.
+    """Bring tables to the same images, classes and groups in the same order.
 
-    Images that any table puts into one group stay together: groups are known to one model's table and not to another's
-    where the tables come from different programs.
+    Images that any table puts into one group share a group in all of them: tables of different programs need not know
+    the same groups.
 
     Args:
-        tables: Name → table; names are for messages.
+        tables: Name, used in messages → table.
 
     Raises:
         DataError: Classes, images or labels differ.
@@ -39,15 +39,15 @@ def align(tables: Mapping[str, Predictions]) -> dict[str, Predictions]:
 
 
 def require_classes(name: str, first: Predictions, other: str, table: Predictions) -> None:
-    """Refuse tables of different classes; their order does not matter.
+    """Refuse tables with different classes; the order of classes does not matter.
 
     Raises:
-        DataError: They differ.
+        DataError: The classes differ.
     """
     if set(first.classes) != set(table.classes):
         raise DataError(
-            f"{name} tells {', '.join(first.classes)} apart, {other} {', '.join(table.classes)}; only models of the "
-            "same classes can be compared."
+            f"{name} has the classes {', '.join(first.classes)}, {other} has {', '.join(table.classes)}; only models "
+            "of the same classes can be compared."
         )
 
 
@@ -55,10 +55,10 @@ def _require_images(name: str, first: Predictions, other: str, table: Prediction
     ours, theirs = set(first.frame["sample_id"]), set(table.frame["sample_id"])
     if ours == theirs:
         return
-    first_odd = min(ours ^ theirs)
+    example = min(ours ^ theirs)
     raise DataError(
         f"{name} and {other} were tested on different images: {len(ours & theirs)} in common, {len(ours - theirs)} "
-        f"only in {name}, {len(theirs - ours)} only in {other}, first {first_odd!r}; train both on one split, with "
+        f"only in {name}, {len(theirs - ours)} only in {other}, first {example!r}; train both on one split, with "
         "split=file split.path=RUN/samples.csv."
     )
 
@@ -83,103 +83,105 @@ def _ordered(table: Predictions, ids: np.ndarray, classes: tuple[str, ...]) -> P
 
 @dataclass(frozen=True)
 class Run:
-    """The predictions of one training, or a table from elsewhere."""
+    """Predictions of one training run, or a predictions table of another program."""
 
     name: str
-    """Unique."""
+    """Unique name."""
     predictions: Predictions
     recipe: str
-    """Equal for runs that differ only in what was drawn: seed, fold, repeat."""
+    """Key of the recipe: equal for runs that differ only in seed, fold or repeat."""
     title: str
-    """Of the recipe, for people."""
+    """Readable name of the recipe."""
     seed: str = ""
-    """What was drawn beside the fold: seed, repeat."""
+    """Seed and repeat of the run."""
     fold: str = ""
-    """Which part was the test, where each in turn is."""
+    """Fold that was the test split, in cross-validation."""
     label: str = ""
-    """Of the run, for people, where its name tells them little."""
+    """Readable name of the run, where its own says little."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is compared: a run, or a recipe with all its seeds and folds."""
+    """A compared model: a run, or a recipe with all its seeds and folds."""
 
     name: str
-    """Unique."""
+    """Unique name."""
     runs: tuple[str, ...]
+    """Names of its runs."""
     tables: tuple[Predictions, ...]
-    """One a seed; the folds of a seed are one table."""
+    """One table per seed; the folds of a seed are one table."""
 
     @property
     def folds(self) -> int:
-        """Runs that each table was joined from; 1 where it is a run's own."""
+        """Number of runs that each table was joined from."""
         return len(self.runs) // len(self.tables)
 
 
-def candidates(runs: Sequence[Run], *, pool: bool = True) -> list[Candidate]:
-    """Group runs into candidates, whose tables all hold the same images in the same order.
+def make_candidates(runs: Sequence[Run], *, pool: bool = True) -> list[Candidate]:
+    """Group runs into candidates whose tables hold the same images in the same order.
 
-    Runs of one recipe with one seed are its folds: their predictions, each made by a model that had not seen the image,
-    are joined into one table. Where runs of a recipe agree in seed and fold too they are no replicates, and each stands
-    for itself.
+    Runs of one recipe with one seed are its folds: their predictions, each made by a model that was not trained on the
+    image, are joined into one table. Runs of a recipe that agree in seed and fold as well are no replicates: each is a
+    candidate.
 
     Args:
-        runs: At least one.
-        pool: Group; else each run is a candidate.
+        runs: Runs, at least one.
+        pool: Whether to group runs by recipe; else each run is a candidate.
 
     Raises:
         DataError: Folds overlap, or classes, images or labels differ.
     """
-    groups = _groups(runs) if pool else [[run] for run in runs]
-    tables = align({_label(part): _join(part) for group in groups for part in _seeds(group)})
+    groups = _by_recipe(runs) if pool else [[run] for run in runs]
+    tables = align({_label(folds): _join(folds) for group in groups for folds in _by_seed(group)})
     return [
-        Candidate(name, tuple(run.name for run in group), tuple(tables[_label(part)] for part in _seeds(group)))
+        Candidate(name, tuple(run.name for run in group), tuple(tables[_label(folds)] for folds in _by_seed(group)))
         for name, group in zip(_names(groups), groups, strict=True)
     ]
 
 
-def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+def _by_recipe(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group runs by recipe, where they are replicates of it."""
     recipes: dict[str, list[Run]] = {}
     for run in runs:
         recipes.setdefault(run.recipe, []).append(run)
-    found = []
+    groups = []
     for members in recipes.values():
         replicates = len({(run.seed, run.fold) for run in members}) == len(members)
-        found += [members] if replicates else [[run] for run in members]
-    return found
+        groups += [members] if replicates else [[run] for run in members]
+    return groups
 
 
-def _seeds(group: list[Run]) -> list[list[Run]]:
-    """The runs of each seed."""
+def _by_seed(group: list[Run]) -> list[list[Run]]:
+    """Group the runs of a recipe by seed: each entry holds the folds of one seed."""
     seeds: dict[str, list[Run]] = {}
     for run in group:
         seeds.setdefault(run.seed, []).append(run)
     return list(seeds.values())
 
 
-def _label(part: list[Run]) -> str:
-    """How messages call the table of one seed."""
-    return part[0].name if len(part) == 1 else f"{part[0].name} with its other folds"
+def _label(folds: list[Run]) -> str:
+    """Name the table of one seed in messages."""
+    return folds[0].name if len(folds) == 1 else f"{folds[0].name} with its other folds"
 
 
-def _join(part: list[Run]) -> Predictions:
-    first, *others = part
+def _join(folds: list[Run]) -> Predictions:
+    first, *others = folds
     for other in others:
         require_classes(first.name, first.predictions, other.name, other.predictions)
     if not others:
         return first.predictions
-    frame = pd.concat([run.predictions.frame for run in part], ignore_index=True)
-    twice = frame["sample_id"][frame["sample_id"].duplicated()]
-    if len(twice):
+    frame = pd.concat([run.predictions.frame for run in folds], ignore_index=True)
+    repeated = frame["sample_id"][frame["sample_id"].duplicated()]
+    if len(repeated):
         raise DataError(
-            f"{first.name} and the other folds of its recipe share {twice.nunique()} test images, first "
-            f"{twice.iloc[0]!r}; folds have none in common: compare each run for itself with pool=false."
+            f"{first.name} and the other folds of its recipe share {repeated.nunique()} test images, first "
+            f"{repeated.iloc[0]!r}; expected folds without common images: compare single runs with pool=false."
         )
     return Predictions.from_frame(frame)
 
 
 def _names(groups: list[list[Run]]) -> list[str]:
-    """What a run or its recipe is called, with a run's name where two are called alike."""
+    """Name the candidates, with the name of a run where two would have the same name."""
     titles = [group[0].label or group[0].name if len(group) == 1 else group[0].title for group in groups]
     return [
         title if titles.count(title) == 1 else f"{title} ({group[0].name}, …)"

@@ -1,34 +1,31 @@
-"""Each pair of candidates: the paired bootstrap, McNemar's test and DeLong's, adjusted for their number."""
+"""Tests of each pair of candidates: paired bootstrap, McNemar and DeLong, adjusted for the number of tests."""
 
 from itertools import combinations
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.resampling import Comparison, difference
 from brain_tumor.evaluation.comparison.tests import Placements, delong, holm, mcnemar, placements
 from brain_tumor.evaluation.metrics.curves import ANY_TUMOUR
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.types import Flags, Floats
 
 Test = dict[str, Any]
 
 
-def pairwise(comparison: Comparison) -> list[dict[str, Any]]:
-    """Every pair of candidates, the better one first.
+def compare_pairs(comparison: Comparison) -> list[dict[str, Any]]:
+    """Test every pair of candidates, the better one first.
 
     Returns:
-        ``first`` and ``second`` (names), ``difference`` (of the metric that ranks, first − second), ``mcnemar`` and
-        ``delong`` (question → test). Beside each ``p`` stands ``p_holm``, adjusted over all pairs, of DeLong's test
-        over all questions too. McNemar's and DeLong's tests compare two sets of predictions: they are None where a
-        candidate is a recipe of several seeds.
+        ``first`` and ``second`` (names), ``difference`` (of the ranking metric, first − second), ``mcnemar`` and
+        ``delong`` (binary task → test). Beside each ``p`` is ``p_holm``, adjusted over all pairs, for DeLong's test
+        also over all tasks. McNemar's and DeLong's tests compare single runs: they are None where a candidate is a
+        recipe of several seeds.
     """
-    every = range(len(comparison.candidates))
-    single = [_Single.of(candidate) for candidate in comparison.candidates]
+    runs = [_SingleRun.of(candidate) for candidate in comparison.candidates]
     pairs: list[dict[str, Any]] = []
-    for a, b in combinations(every, 2):
-        one, other = single[a], single[b]
+    for a, b in combinations(range(len(runs)), 2):
+        one, other = runs[a], runs[b]
         pairs.append(
             {
                 "first": comparison.candidates[a].name,
@@ -44,27 +41,28 @@ def pairwise(comparison: Comparison) -> list[dict[str, Any]]:
     return pairs
 
 
-class _Single:
-    """A candidate that is one set of predictions, prepared once for all its pairs."""
+class _SingleRun:
+    """Predictions of a candidate with one run, prepared once for all its pairs."""
 
     def __init__(self, table: Predictions) -> None:
-        self.right: npt.NDArray[np.bool_] = table.predicted == table.labels
-        self._placed = {name: placements(positive, score) for name, (positive, score) in _questions(table).items()}
+        self.right: Flags = table.predicted == table.labels
+        self._placed = {task: placements(positive, score) for task, (positive, score) in _binary_tasks(table).items()}
 
     @classmethod
-    def of(cls, candidate: Candidate) -> "_Single | None":
+    def of(cls, candidate: Candidate) -> "_SingleRun | None":
+        """Prepare a candidate; None for a recipe of several seeds."""
         return cls(candidate.tables[0]) if len(candidate.tables) == 1 else None
 
-    def delong(self, other: "_Single", level: float) -> dict[str, Test]:
-        """Questions that these images cannot answer are left out."""
+    def delong(self, other: "_SingleRun", level: float) -> dict[str, Test]:
+        """Compare the areas of each task; a task with too few positives or negatives is left out."""
         both: dict[str, tuple[Placements | None, Placements | None]] = {
-            name: (placed, other._placed[name]) for name, placed in self._placed.items()
+            task: (placed, other._placed[task]) for task, placed in self._placed.items()
         }
-        return {name: delong(one, two, level) for name, (one, two) in both.items() if one and two}
+        return {task: delong(one, two, level) for task, (one, two) in both.items() if one and two}
 
 
-def _questions(table: Predictions) -> dict[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]]:
-    """Positives and score of detection; without a healthy class, of each class against the rest."""
+def _binary_tasks(table: Predictions) -> dict[str, tuple[Flags, Floats]]:
+    """Return positives and scores of detection; without a healthy class, of each class against the rest."""
     labels, p, healthy = table.labels, table.probabilities, table.healthy
     if healthy is not None:
         return {ANY_TUMOUR: (labels != healthy, 1 - p[:, healthy])}
@@ -72,5 +70,6 @@ def _questions(table: Predictions) -> dict[str, tuple[npt.NDArray[np.bool_], npt
 
 
 def _adjust(tests: list[Test]) -> None:
+    """Add ``p_holm`` to each test of a family."""
     for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
         test["p_holm"] = p

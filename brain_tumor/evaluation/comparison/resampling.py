@@ -1,4 +1,4 @@
-"""Paired bootstrap of whole groups, and the candidates ranked by it."""
+"""Paired bootstrap of whole groups, and the ranking of candidates by it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
 
 @dataclass(frozen=True)
 class Resampled:
-    """One metric of one candidate."""
+    """Values and bootstrap draws of one metric of one candidate."""
 
     values: Floats
-    """[S], one a seed, on the images as they are."""
+    """[S], one per seed, on all images."""
     draws: Floats
-    """[B], of a mean over seeds in each resample; NaN where the metric is undefined there."""
+    """[B], mean over seeds in each resample; NaN where the metric is undefined there."""
 
     @property
     def value(self) -> float:
@@ -32,66 +32,71 @@ class Resampled:
 
     @property
     def sd(self) -> float | None:
-        """Standard deviation over seeds (n − 1); None of one."""
+        """Standard deviation over seeds (n − 1); None for a single seed."""
         return _defined(float(self.values.std(ddof=1))) if len(self.values) > 1 else None
 
     def interval(self, level: float) -> dict[str, float | None]:
-        """``ci_low`` and ``ci_high``: percentiles of the draws."""
+        """Compute ``ci_low`` and ``ci_high``: percentiles of the draws.
+
+        Args:
+            level: Coverage in (0, 1).
+        """
         return _percentiles(self.draws, level)
 
 
 def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list[dict[str, Resampled]]:
-    """Every metric of every candidate, in the same resamples of whole groups.
+    """Compute every metric of every candidate in the same resamples of whole groups.
 
-    Of a candidate with S seeds, each resample averages S − 1 of them, drawn with replacement: that many, because S
-    would make the variance over seeds too small by (S − 1) / S (Rao & Wu 1988). So its draws speak of other patients
-    and of training again; those of a single run speak of its weights on other patients.
+    For a candidate with S seeds, each resample averages S − 1 of them, drawn with replacement: S of them would make
+    the variance over seeds too small by (S − 1) / S (Rao & Wu 1988). Its draws therefore cover other patients and
+    repeated training; the draws of a single run cover other patients only.
 
     Args:
-        candidates: With aligned tables.
-        resamples: B.
-        seed: Same seed, same resamples, and the same as of `brain_tumor.evaluation.metrics.bootstrap.intervals`.
+        candidates: Candidates with aligned tables.
+        resamples: Number of resamples B.
+        seed: Seed of the resamples, which are those of `brain_tumor.evaluation.metrics.bootstrap.intervals`.
 
     Returns:
-        One mapping a candidate: metric → values and draws.
+        One mapping per candidate: metric → values and draws.
     """
     tables = [table for candidate in candidates for table in candidate.tables]
     whole = np.ones((1, len(tables[0].labels)))
-    points = [metric_values(table, whole) for table in tables]
+    values = [metric_values(table, whole) for table in tables]
     chunks: list[list[dict[str, Floats]]] = [[] for _ in tables]
     for weights in group_weights(tables[0].groups, resamples, seed):
-        for found, table in progress(list(zip(chunks, tables, strict=True)), "Resampling"):
-            found.append(metric_values(table, weights))
-    draws = [{name: np.concatenate([chunk[name] for chunk in found]) for name in found[0]} for found in chunks]
+        for of_table, table in progress(list(zip(chunks, tables, strict=True)), "Resampling"):
+            of_table.append(metric_values(table, weights))
+    draws = [{name: np.concatenate([chunk[name] for chunk in of_table]) for name in of_table[0]} for of_table in chunks]
     results, start = [], 0
     for number, candidate in enumerate(candidates):
-        mine = slice(start, start := start + len(candidate.tables))
+        own = slice(start, start + len(candidate.tables))
+        start = own.stop
         shares = _seed_shares(len(candidate.tables), resamples, np.random.default_rng([seed, number]))
         results.append(
             {
                 name: Resampled(
-                    np.concatenate([point[name] for point in points[mine]]),
-                    (np.stack([draw[name] for draw in draws[mine]]) * shares).sum(axis=0),
+                    np.concatenate([of_table[name] for of_table in values[own]]),
+                    (np.stack([of_table[name] for of_table in draws[own]]) * shares).sum(axis=0),
                 )
-                for name in points[0]
+                for name in values[0]
             }
         )
     return results
 
 
 def _seed_shares(seeds: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """Weight of each seed in each resample, [S, B]; columns sum to 1."""
+    """Draw the weight of each seed in each resample, [S, B]; columns sum to 1."""
     if seeds == 1:
         return np.ones((1, resamples))
     return rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples).T / (seeds - 1)
 
 
 def difference(first: Resampled, second: Resampled, level: float) -> dict[str, Any]:
-    """First − second, paired by resample.
+    """Compute the difference first − second, paired by resample.
 
     Returns:
-        ``value``, ``ci_low`` and ``ci_high`` (percentiles), and ``p``: twice the smaller share of resamples on either
-        side of 0, counted with one more on each, so that it is never 0. None where undefined.
+        ``value``, ``ci_low`` and ``ci_high`` (percentiles), and the two-sided ``p``: twice the smaller share of
+        resamples at or beyond 0, with 1 added to both counts so that it is never 0. None where undefined.
     """
     draws = first.draws - second.draws
     draws = draws[np.isfinite(draws)]
@@ -102,18 +107,26 @@ def difference(first: Resampled, second: Resampled, level: float) -> dict[str, A
     return {"value": _defined(first.value - second.value), **_percentiles(draws, level), "p": p}
 
 
-def best_shares(contenders: Sequence[Resampled], *, lower_is_better: bool) -> list[float | None]:
-    """In which share of the resamples each is best; equals share a resample. None if all are undefined."""
-    draws = np.stack([one.draws for one in contenders]) * (-1 if lower_is_better else 1)
+def best_shares(metrics: Sequence[Resampled], *, lower_is_better: bool) -> list[float | None]:
+    """Compute the share of resamples in which each candidate is best; ties share a resample.
+
+    Args:
+        metrics: One metric of each candidate.
+        lower_is_better: Direction of the metric.
+
+    Returns:
+        Shares in [0, 1] that sum to 1; None for all where the metric is undefined in every resample.
+    """
+    draws = np.stack([one.draws for one in metrics]) * (-1 if lower_is_better else 1)
     draws = draws[:, np.isfinite(draws).all(axis=0)]
     if not draws.shape[1]:
-        return [None] * len(contenders)
+        return [None] * len(metrics)
     best = np.isclose(draws, draws.max(axis=0), rtol=0, atol=1e-12)
     return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
 
 
 def is_lower_better(metric: str) -> bool:
-    """Is less of this metric better?"""
+    """Tell whether lower values of a metric are better."""
     return metric.partition("/")[0] in LOWER_IS_BETTER
 
 
@@ -131,24 +144,24 @@ def _defined(value: float) -> float | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidates, best first."""
+    """Candidates, best first, with their resampled metrics."""
 
     metric: str
-    """That ranks."""
+    """Name of the metric that ranks."""
     level: float
-    """Of all intervals."""
+    """Coverage of all intervals, in (0, 1)."""
     resamples: int
     candidates: tuple[Candidate, ...]
     resampled: tuple[dict[str, Resampled], ...]
-    """Of each candidate: metric → values and draws."""
+    """One mapping per candidate: metric → values and draws."""
 
     @property
     def ranked(self) -> list[Resampled]:
-        """The metric that ranks, of each candidate."""
+        """Ranking metric of each candidate."""
         return [one[self.metric] for one in self.resampled]
 
-    def of(self, name: str) -> tuple[Candidate, dict[str, Resampled]]:
-        """A candidate by its name."""
+    def find(self, name: str) -> tuple[Candidate, dict[str, Resampled]]:
+        """Find a candidate and its metrics by its name."""
         index = [candidate.name for candidate in self.candidates].index(name)
         return self.candidates[index], self.resampled[index]
 
@@ -164,14 +177,15 @@ def compare(
     """Resample all candidates and rank them.
 
     Args:
-        candidates: With aligned tables, as `brain_tumor.evaluation.comparison.candidates.candidates` makes them.
-        metric: Any of `brain_tumor.evaluation.metrics.values.metric_values`.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
-        level: Of the intervals, in (0, 1).
+        candidates: Candidates with aligned tables, as `brain_tumor.evaluation.comparison.candidates.make_candidates`
+            returns them.
+        metric: Name of the ranking metric, one of `brain_tumor.evaluation.metrics.values.metric_values`.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the bootstrap.
+        level: Coverage of the intervals, in (0, 1).
 
     Raises:
-        ConfigError: There is no such metric.
+        ConfigError: The metric is unknown.
     """
     table = candidates[0].tables[0]
     known = metric_values(table, np.ones((1, len(table.labels))))

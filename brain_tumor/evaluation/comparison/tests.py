@@ -11,17 +11,17 @@ from scipy.stats import binom, binomtest, norm, rankdata
 from brain_tumor.types import Flags, Floats
 
 _FEWEST = 2
-"""Positives, and negatives, that a variance needs."""
+"""Positives, and negatives, that an estimate of the variance needs."""
 
 
 @dataclass(frozen=True)
 class Placements:
-    """Where each image stands among those of the other side: the structural components of DeLong et al. (1988)."""
+    """Rank of each image among those of the other label: the structural components of DeLong et al. (1988)."""
 
     above: Floats
-    """[positives], share of the negatives that score less, ties counted half."""
+    """[positives], share of negatives with a lower score; ties count half."""
     below: Floats
-    """[negatives], share of the positives that score more, ties counted half."""
+    """[negatives], share of positives with a higher score; ties count half."""
 
     @property
     def area(self) -> float:
@@ -30,14 +30,14 @@ class Placements:
 
 
 def placements(positive: Flags, score: Floats) -> Placements | None:
-    """From midranks, in O(N log N) (Sun & Xu 2014).
+    """Compute placements from midranks, in O(N log N) (Sun & Xu 2014).
 
     Args:
-        positive: bool [N].
-        score: float64 [N], higher for positives.
+        positive: Labels, bool [N].
+        score: Scores, float64 [N], higher for positives.
 
     Returns:
-        None where there are fewer than 2 positives or negatives, so that nothing can be said of the variance.
+        None with fewer than 2 positives or negatives, where the variance is undefined.
     """
     up, down = score[positive], score[~positive]
     if min(len(up), len(down)) < _FEWEST:
@@ -49,14 +49,14 @@ def placements(positive: Flags, score: Floats) -> Placements | None:
 
 
 def delong(first: Placements, second: Placements, level: float = 0.95) -> dict[str, Any]:
-    """Two correlated areas (DeLong, DeLong & Clarke-Pearson 1988).
+    """Compare two correlated areas under ROC curves (DeLong, DeLong & Clarke-Pearson 1988).
 
-    Images are taken for independent: with several images a patient the test is too sure.
+    The test assumes independent images: with several images per patient its p-value is too small.
 
     Args:
-        first: Of one model.
-        second: Of another, on the same images in the same order.
-        level: Of the interval.
+        first: Placements of one model.
+        second: Placements of another model, on the same images in the same order.
+        level: Coverage of the interval, in (0, 1).
 
     Returns:
         ``first`` and ``second`` (areas), ``difference`` (first − second), ``standard_error``, ``ci_low``, ``ci_high``,
@@ -80,22 +80,22 @@ def delong(first: Placements, second: Placements, level: float = 0.95) -> dict[s
 
 
 def _squared_error(values: Floats) -> float:
-    """Of their mean."""
+    """Compute the squared standard error of the mean."""
     return float(values.var(ddof=1)) / len(values)
 
 
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """The exact conditional test (McNemar 1947), and its mid-p, which is less conservative (Fagerland et al. 2013).
+    """Compute the exact conditional test (McNemar 1947) and its less conservative mid-p (Fagerland et al. 2013).
 
-    Both take images for independent: with several images a patient they are too sure.
+    Both assume independent images: with several images per patient the p-values are too small.
 
     Args:
-        first: bool [N], where the first model is right.
-        second: bool [N], where the second is, on the same images.
+        first: Whether the first model is right, bool [N].
+        second: Whether the second model is right, bool [N], on the same images.
 
     Returns:
-        ``only_first`` and ``only_second`` (images that only one has right), ``p`` and ``mid_p``, both two-sided in
-        [0, 1].
+        ``only_first`` and ``only_second`` (number of images that only one model has right), ``p`` and ``mid_p``, both
+        two-sided in [0, 1].
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     fewer, discordant = min(only_first, only_second), only_first + only_second
@@ -111,13 +111,13 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> dict
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Adjusted p-values that keep the chance of any false finding at its level (Holm 1979).
+    """Adjust p-values so that the family-wise error rate stays at its level (Holm 1979).
 
     Args:
-        p: Of one family; what is undefined (None) was no test and does not count.
+        p: p-values of one family; an undefined one (None) does not count as a test.
 
     Returns:
-        In the order given, each at least its own p and at most 1.
+        Adjusted p-values in the given order, each between its own p and 1.
     """
     given = [index for index, value in enumerate(p) if value is not None]
     values = np.array([p[index] for index in given], np.float64)

@@ -1,4 +1,4 @@
-"""The figures of a report, as files."""
+"""The figures of a report, as PNG files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,50 +9,49 @@ from matplotlib.figure import Figure
 
 from brain_tumor.evaluation.calibration import calibrated
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report import plots as decision_figures
-from brain_tumor.evaluation.report import plots as figures
+from brain_tumor.evaluation.report import plots
 
-Drawn = dict[str, dict[str, Path]]
+FigureFiles = dict[str, dict[str, Path]]
 """Section of the report → caption → PNG file."""
 
 
-def draw(results: Mapping[str, Any], test: Predictions, folder: Path, epochs: pd.DataFrame | None = None) -> Drawn:
-    """Draw what the results have something for.
+def draw_figures(
+    results: Mapping[str, Any], test: Predictions, folder: Path, epochs: pd.DataFrame | None = None
+) -> FigureFiles:
+    """Draw every figure that the results have content for.
 
     Args:
-        results: The content of ``results.json``.
-        test: As trained.
-        folder: Of the files; made if it is missing.
-        epochs: ``metrics.csv`` of a training, if there was one.
+        results: Content of ``results.json``.
+        test: Predictions of the test split, not calibrated.
+        folder: Directory of the files; made if it is missing.
+        epochs: ``metrics.csv`` of the training, if there was one.
     """
     folder.mkdir(exist_ok=True)
     temperature = results["calibration"]["temperature"] if "calibration" in results else None
-    sure = calibrated(test, temperature) if temperature else None
+    scaled = calibrated(test, temperature) if temperature else None
     plans: dict[str, dict[str, tuple[str, Callable[[], Figure]]]] = {
         "metrics": {
-            "Confusion matrix (test)": ("confusion_matrix", lambda: figures.confusion_matrix(test)),
-            "ROC curves (test)": ("roc", lambda: figures.roc_curves(test)),
-            "Precision–recall curves (test)": ("pr", lambda: figures.pr_curves(test)),
+            "Confusion matrix (test)": ("confusion_matrix", lambda: plots.confusion_matrix(test)),
+            "ROC curves (test)": ("roc", lambda: plots.roc_curves(test)),
+            "Precision–recall curves (test)": ("pr", lambda: plots.pr_curves(test)),
         },
         "calibration": {
-            "Reliability (test)": ("reliability", lambda: figures.reliability(test, sure if temperature != 1 else None))
+            "Reliability (test)": ("reliability", lambda: plots.reliability(test, scaled if temperature != 1 else None))
         },
     }
     if epochs is not None:
-        plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: figures.loss_curves(epochs))}
+        plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}
     if curve := results.get("decision_curve"):
-        plans["decisions"] = {
-            "Decision curve (test)": ("decision_curve", lambda: decision_figures.decision_curve(curve))
-        }
-    if sure and (abstention := results.get("abstention")):
+        plans["decisions"] = {"Decision curve (test)": ("decision_curve", lambda: plots.decision_curve(curve))}
+    if scaled and (abstention := results.get("abstention")):
         plans["abstention"] = {
-            "Risk over coverage (test)": (
+            "Risk–coverage curve (test)": (
                 "risk_coverage",
-                lambda: decision_figures.risk_over_coverage(sure, abstention["below"]),
+                lambda: plots.risk_coverage_curve(scaled, abstention["below"]),
             )
         }
-    if found := results.get("subgroups"):
-        plans["subgroups"] = {"Accuracy by part (test)": ("subgroups", lambda: decision_figures.parts(found))}
+    if subgroups := results.get("subgroups"):
+        plans["subgroups"] = {"Accuracy per subgroup (test)": ("subgroups", lambda: plots.subgroup_accuracy(subgroups))}
     return {
         section: {caption: _saved(make(), folder / f"{name}.png") for caption, (name, make) in plan.items()}
         for section, plan in plans.items()
@@ -60,5 +59,5 @@ def draw(results: Mapping[str, Any], test: Predictions, folder: Path, epochs: pd
 
 
 def _saved(figure: Figure, path: Path) -> Path:
-    figures.save_figure(figure, path)
+    plots.save_figure(figure, path)
     return path

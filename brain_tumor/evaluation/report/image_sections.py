@@ -1,101 +1,119 @@
-"""The report's sections on what a model makes of images: robustness, where it looks, its surest mistakes."""
+"""Sections of ``report.html`` on evidence from images: robustness, OOD detection, saliency, most confident errors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brain_tumor.evaluation.report.format import format_estimate
+from brain_tumor.evaluation.report.format import format_estimate, format_number, format_share
 from brain_tumor.evaluation.report.page import Section, Table
 
 Results = Mapping[str, Any]
 _SCORES = ("f1_macro", "accuracy", "detection/auroc")
-_GAMES = {"pointing": "maximum within tolerance", "pointing_exact": "maximum inside", "iou": "overlap (IoU)"}
+_POINTING = {"pointing": "maximum within tolerance", "pointing_exact": "maximum inside", "iou": "overlap (IoU)"}
 
 
 def _robustness(results: Results) -> Section | None:
-    found = results.get("robustness")
-    if not found:
+    document = results.get("robustness")
+    if not document:
         return None
-    scores = [name for name in _SCORES if name in found["clean"]]
-    rows = [["as they are", *(_plain(found["clean"][name]) for name in scores), ""]]
+    scores = [name for name in _SCORES if name in document["clean"]]
+    rows = [["clean", *(format_number(document["clean"][name]) for name in scores), ""]]
     rows += [
         [
-            f"{name}, worst of five",
-            *(_plain(curve["worst"]["scores"][metric]) for metric in scores),
+            f"{name}, worst severity",
+            *(format_number(curve["worst"]["scores"][metric]) for metric in scores),
             str(curve["worst"]["severity"]),
         ]
-        for name, curve in found["corruptions"].items()
+        for name, curve in document["corruptions"].items()
     ]
-    change, worst = found["worst"]["change"]["f1_macro"], found["worst"]
+    worst = document["worst"]
     text = (
-        f"{found['images']} of {found['of']} images, eleven corruptions at five severities. The worst, "
-        f"{worst['corruption']} at severity {worst['severity']}, changes macro-F1 by {format_estimate(change)}."
+        f"{document['images']} of {document['of']} images, eleven corruptions at five severities. The worst, "
+        f"{worst['corruption']} at severity {worst['severity']}, changes macro-F1 by "
+        f"{format_estimate(worst['change']['f1_macro'])}."
     )
     return Section("Robustness", text, [Table(["images", *scores, "severity"], rows, frozenset({0}))])
 
 
 def _tta(results: Results) -> Section | None:
-    found = results.get("tta")
-    if not found:
+    document = results.get("tta")
+    if not document:
         return None
-    scores = [name for name in _SCORES if name in found["before"]]
+    before, after, change = document["before"], document["after"], document["change"]
     rows = [
-        [name, _plain(found["before"][name]), _plain(found["after"][name]), format_estimate(found["change"][name])]
-        for name in scores
+        [name, format_number(before[name]), format_number(after[name]), format_estimate(change[name])]
+        for name in _SCORES
+        if name in before
     ]
-    unstable = found["unstable"]
+    unstable = document["unstable"]
     text = (
-        f"Mean over {len(found['views'])} views ({', '.join(found['views'])}) of {found['images']} images. The top "
-        f"class changes between views for {unstable['share']:.1%} of them: of these {_plain(unstable['accuracy'])} "
-        f"are right, of the others {_plain(unstable['accuracy_of_the_stable'])}. The bundle answers from one view."
+        f"Mean over {len(document['views'])} views ({', '.join(document['views'])}) of {document['images']} images. "
+        f"The predicted class changes between views for {format_share(unstable['share'], 1)} of the images; accuracy "
+        f"is {format_number(unstable['accuracy'])} on these and {format_number(unstable['accuracy_of_the_stable'])} on "
+        "the others. The bundle answers from one view."
     )
     return Section("Test-time augmentation", text, [Table(["metric", "one view", "mean of views", "change"], rows)])
 
 
 def _ood(results: Results) -> Section | None:
-    found = results.get("ood")
-    if not found:
+    document = results.get("ood")
+    if not document:
         return None
-    scans = found["scans"]
-    figures = ("auroc", "fpr95", "missed")
+    scans = document["scans"]
     rows = [
-        [name, str(one["auroc"]["n"]), *(format_estimate(one[figure]) for figure in figures)]
-        for name, one in found["sets"].items()
+        [name, str(entry["auroc"]["n"]), *(format_estimate(entry[metric]) for metric in ("auroc", "fpr95", "missed"))]
+        for name, entry in document["sets"].items()
     ]
     text = (
-        f"The detector rejects {format_estimate(scans['rejected'])} of {scans['rejected']['n']} scans of the test "
-        f"in {scans['groups']} groups. FPR95 is the share of OOD images that pass where 95 % of scans do; let "
-        "through is the share that passes this detector. Sets are made of few sources, or generated: see the README."
+        f"The OOD detector rejects {format_estimate(scans['rejected'])} of {scans['rejected']['n']} test scans in "
+        f"{scans['groups']} groups. FPR95 is the share of OOD images accepted where 95 % of the scans are accepted; "
+        "missed is the share accepted at this detector's threshold. The sets have few sources, or are generated: see "
+        "the README."
     )
-    return Section("OOD images", text, [Table(["set", "n", "AUROC", "FPR95", "let through"], rows)])
+    return Section("OOD detection", text, [Table(["set", "n", "AUROC", "FPR95", "missed"], rows)])
 
 
 def _saliency(results: Results) -> Section | None:
-    found = results.get("saliency")
-    if not found:
+    document = results.get("saliency")
+    if not document:
         return None
+    check = document["sanity"]
     steps = [
-        [step["randomised"], f"{step['weights']:.0%}", f"{step['similarity']:.2f}"] for step in found["sanity"]["steps"]
+        [step["randomised"], format_share(step["weights"]), format_number(step["similarity"], 2)]
+        for step in check["steps"]
     ]
-    tables = [Table(["random from the head down to", "weights", "rank correlation of maps"], steps)]
-    text = found["sanity"]["verdict"]
-    if game := found.get("pointing"):
+    tables = [Table(["randomised from the head down to", "weights", "rank correlation of maps"], steps)]
+    text = check["verdict"]
+    if game := document.get("pointing"):
         rows = [
-            [title, format_estimate(game[name]), _plain(game[name]["chance"]), _plain(game[name]["centre"])]
-            for name, title in _GAMES.items()
+            [
+                title,
+                format_estimate(game[name]),
+                format_number(game[name]["chance"]),
+                format_number(game[name]["centre"]),
+            ]
+            for name, title in _POINTING.items()
         ]
         tables.insert(0, Table(["map against mask", "model", "chance", "centre of the image"], rows))
-        n, groups, tolerance = game["images"], game["groups"], game["tolerance_px"]
-        text += f" Masks: {n} recognised tumours of {groups} groups, tolerance {tolerance} px."
-    return Section("Where the model looks", text, tables)
+        text += (
+            f" Masks: {game['images']} correctly classified tumours in {game['groups']} groups, tolerance "
+            f"{game['tolerance_px']} px."
+        )
+    return Section("Saliency", text, tables)
 
 
-def _mistakes(results: Results) -> Section | None:
-    found = results.get("mistakes")
-    if not found:
+def _errors(results: Results) -> Section | None:
+    errors = results.get("mistakes")
+    if not errors:
         return None
-    rows = [[row["sample_id"], row["label"], row["prediction"], f"{row['probability']:.1%}"] for row in found]
-    text = "The wrong predictions that the model is surest of; beside each the training images most like it."
-    return Section("The surest mistakes of the test", text, [Table(["image", "true", "predicted", "confidence"], rows)])
+    rows = [
+        [error["sample_id"], error["label"], error["prediction"], format_share(error["probability"], 1)]
+        for error in errors
+    ]
+    text = (
+        "Wrong predictions with the highest confidence. The figure shows the most similar training images beside them, "
+        "where training images are available."
+    )
+    return Section("Most confident errors (test)", text, [Table(["image", "true", "predicted", "confidence"], rows)])
 
 
 IMAGE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
@@ -103,10 +121,6 @@ IMAGE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
     "tta": _tta,
     "ood": _ood,
     "saliency": _saliency,
-    "mistakes": _mistakes,
+    "mistakes": _errors,
 }
-"""Name of a section → what makes it of the results; None where they have nothing for it."""
-
-
-def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+"""Name of a section → function that makes it from the results; it returns None where they have no content for it."""

@@ -1,14 +1,16 @@
-"""One self-contained page, readable anywhere: on a phone, in the dark, on paper, without a network."""
+"""The Jinja environment of all pages, checklists and the model card, and the elements that pages are made of."""
 
 import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from brain_tumor import CAUTION
+from brain_tumor.evaluation.report import format as formats
 from brain_tumor.run_dir.atomic import published_file
 
 
@@ -19,66 +21,92 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     dim: frozenset[int] = frozenset()
-    """Rows that stand back: floors and chance levels."""
+    """Indices of the rows that are printed softer: baselines and chance levels."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading with text, tables and figures below it."""
 
     title: str
     text: str = ""
-    """What a reader must know to read the tables."""
+    """Explanation that a reader needs for the tables."""
     tables: Sequence[Table] = ()
     figures: dict[str, Path] = field(default_factory=dict)
-    """Caption → PNG file, which becomes part of the page."""
+    """Caption → PNG file, which is embedded into the page."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure that is seen first."""
+    """A headline number at the top of a page."""
 
     name: str
     value: str
-    below: str
+    note: str
 
 
-def write_page(
-    path: Path,
-    *,
-    title: str,
-    tiles: Sequence[Tile],
-    sections: Sequence[Section],
-    facts: dict[str, dict[str, str]],
-    notes: Sequence[str],
-    command: str,
-) -> None:
-    """Write the page in one step.
+def render(template: str, **context: Any) -> str:
+    """Render a template of this room.
 
     Args:
-        path: Of the page.
-        title: Its heading.
-        tiles: The figures that are seen first.
-        sections: What follows.
-        facts: Heading → name → value: data, model, hardware and so on.
-        notes: What a reader must know before the figures.
-        command: That made it all.
+        template: File name in ``templates/``; values are escaped in ``*.html.j2`` only.
+        **context: Variables of the template; an undefined one is an error.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("brain_tumor.evaluation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["embedded"] = lambda file: base64.b64encode(file.read_bytes()).decode()
-    environment.filters["wide"] = _wide
-    page = environment.get_template("report/report.html.j2").render(
-        title=title, caution=CAUTION, tiles=tiles, sections=sections, facts=facts, notes=notes, command=command
-    )
+    return _ENVIRONMENT.get_template(template).render(**context)
+
+
+def write_page(path: Path, template: str, **context: Any) -> None:
+    """Render a template and write it in one step: a reader sees the old file or the whole new one.
+
+    Args:
+        path: File to write.
+        template: File name in ``templates/``.
+        **context: Variables of the template.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    text = render(template, **context)
     with published_file(path) as draft:
-        draft.write_text(page, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
+
+
+def _embedded(file: Path) -> str:
+    """Encode a file in base64."""
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def _wide(file: Path) -> bool:
-    """Is a PNG more than half as wide again as it is high? Then it gets the page's whole width."""
+    """Tell whether a PNG is more than 1.5 times as wide as high, and so gets the full width of the page."""
     width, height = struct.unpack(">II", file.read_bytes()[16:24])
     return bool(width > 1.5 * height)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("brain_tumor.evaluation.report"),
+        autoescape=jinja2.select_autoescape(["html.j2"], default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["caution"] = CAUTION
+    environment.filters |= {
+        "embedded": _embedded,
+        "wide": _wide,
+        "number": formats.format_number,
+        "estimate": formats.format_estimate,
+        "mean": formats.format_mean,
+        "interval": formats.format_interval,
+        "difference": formats.format_difference,
+        "signed": formats.format_signed,
+        "p_value": formats.format_p,
+        "share": formats.format_share,
+        "level": formats.format_level,
+        "setting": formats.format_setting,
+    }
+    return environment
+
+
+_ENVIRONMENT = _environment()

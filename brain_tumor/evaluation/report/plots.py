@@ -1,4 +1,4 @@
-"""Plots of predictions, of decisions and of a training; series differ in line style as well as in colour."""
+"""Plots of predictions, decisions and training; series differ in line style as well as in colour."""
 
 from collections.abc import Callable
 from itertools import cycle
@@ -23,25 +23,25 @@ from brain_tumor.evaluation.metrics.curves import (
 )
 from brain_tumor.evaluation.metrics.probability import ece
 from brain_tumor.evaluation.predictions import Predictions
+from brain_tumor.evaluation.report.format import format_number, format_share
 from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.types import Floats
+from brain_tumor.types import Flags, Floats
 
-# Okabe & Ito (2008): colours that stay apart in every kind of colour vision; black is kept for detection.
+# Okabe & Ito (2008): colours that are distinguishable in every kind of colour vision; black is kept for detection.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
 
 
 def confusion_matrix(predictions: Predictions) -> Figure:
-    """Counts, shaded by the share of each true class."""
+    """Plot the counts of each true and predicted class, shaded by the share of the true class."""
     classes = predictions.classes
-    found = predictions.predicted
-    counts = count_pairs(predictions.labels, found, labels=range(len(classes)))
+    counts = count_pairs(predictions.labels, predictions.predicted, labels=range(len(classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = canvas("Confusion matrix", height=4.4)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="Share of the true class", fraction=0.046)
     for row, column in np.ndindex(counts.shape):
-        text = f"{counts[row, column]}\n{share[row, column]:.0%}"
+        text = f"{counts[row, column]}\n{format_share(share[row, column])}"
         colour = "white" if share[row, column] > 0.6 else "black"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(len(classes)), classes, rotation=25, ha="right")
@@ -52,10 +52,10 @@ def confusion_matrix(predictions: Predictions) -> Figure:
 
 
 def roc_curves(predictions: Predictions) -> Figure:
-    """Sensitivity over 1 − specificity of each class against the rest, and of detection."""
+    """Plot sensitivity over 1 − specificity, for each class against the rest and for detection."""
     figure, axes = canvas("ROC curves")
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    _draw_curves(axes, predictions, roc_points, lambda side: f"AUROC {roc_auc_score(side.positive, side.score):.3f}")
+    _draw_curves(axes, predictions, roc_points, "AUROC", roc_auc_score)
     axes.set_xlabel("1 − specificity")
     axes.set_ylabel("Sensitivity")
     axes.legend(loc="lower right", fontsize=9)
@@ -63,11 +63,9 @@ def roc_curves(predictions: Predictions) -> Figure:
 
 
 def pr_curves(predictions: Predictions) -> Figure:
-    """Precision over sensitivity of each class against the rest, and of detection."""
+    """Plot precision over sensitivity, for each class against the rest and for detection."""
     figure, axes = canvas("Precision–recall curves")
-    _draw_curves(
-        axes, predictions, pr_points, lambda side: f"AP {average_precision_score(side.positive, side.score):.3f}"
-    )
+    _draw_curves(axes, predictions, pr_points, "AP", average_precision_score)
     axes.set_xlabel("Sensitivity (recall)")
     axes.set_ylabel("PPV (precision)")
     axes.set_ylim(-0.02, 1.02)
@@ -76,48 +74,50 @@ def pr_curves(predictions: Predictions) -> Figure:
 
 
 def reliability(predictions: Predictions, calibrated: Predictions | None = None) -> Figure:
-    """How often the top class is right, over how sure the model is of it: a calibrated model stays on the diagonal.
+    """Plot accuracy over confidence of the predicted class; perfect calibration is the diagonal.
 
-    The area of a point is the share of images in its bin (the bins of the ECE, Guo 2017), the number beside it theirs.
+    The area of a point is the share of images in its bin (the bins of the ECE, Guo 2017); the number beside it is the
+    number of these images.
 
     Args:
-        predictions: As trained.
-        calibrated: The same images at a temperature.
+        predictions: Predictions as trained.
+        calibrated: The same predictions with temperature scaling.
     """
-    figure, axes = canvas("Reliability of the top class")
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="right as often as sure")
+    figure, axes = canvas("Reliability of the predicted class")
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, label="perfect calibration")
     tables = {"as trained": predictions} | ({"calibrated": calibrated} if calibrated else {})
     for (name, table), colour, style in zip(tables.items(), COLOURS, STYLES, strict=False):
         points = reliability_points(table)
         error = float(ece(table.labels, table.probabilities, np.ones((1, len(table.labels))))[0])
-        axes.plot(points["confidence"], points["accuracy"], style, color=colour, label=f"{name}: ECE {error:.3f}")
+        label = f"{name}: ECE {format_number(error)}"
+        axes.plot(points["confidence"], points["accuracy"], style, color=colour, label=label)
         share = points["images"] / points["images"].sum()
         axes.scatter(points["confidence"], points["accuracy"], 20 + 400 * share, color=colour, alpha=0.6)
     for row in reliability_points(predictions).itertuples():
-        place = (row.confidence, row.accuracy)
-        axes.annotate(f"{row.images}", place, (0, -14), textcoords="offset points", fontsize=7, ha="center")
+        point = (row.confidence, row.accuracy)
+        axes.annotate(f"{row.images}", point, (0, -14), textcoords="offset points", fontsize=7, ha="center")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.08, 1.04)
-    axes.set_xlabel("Confidence (mean probability of the top class)")
-    axes.set_ylabel("Share that is right")
+    axes.set_xlabel("Confidence (mean probability of the predicted class)")
+    axes.set_ylabel("Accuracy")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=9)
     return figure
 
 
 def loss_curves(epochs: pd.DataFrame) -> Figure:
-    """Losses and validation scores over epochs, with the best epoch by macro-F1 marked.
+    """Plot losses and validation scores over epochs, with the best epoch by macro-F1 marked.
 
     Args:
         epochs: ``metrics.csv``: ``epoch, train/loss, val/loss, val/f1_macro, …``.
     """
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    wanted = {
+    panels = {
         left: {"train/loss": "training (as trained)", "val/loss": "validation (cross-entropy)"},
         right: {"val/f1_macro": "macro-F1", "val/balanced_accuracy": "balanced accuracy", "val/auroc": "AUROC"},
     }
-    for axes, series in wanted.items():
+    for axes, series in panels.items():
         for (column, label), colour, style in zip(series.items(), COLOURS, STYLES, strict=False):
             if column in epochs:
                 axes.plot(epochs["epoch"] + 1, epochs[column], label=label, color=colour, linestyle=style, marker=".")
@@ -125,23 +125,28 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     best = int(epochs["val/f1_macro"].argmax())
-    score = epochs["val/f1_macro"].iloc[best]
+    score = format_number(epochs["val/f1_macro"].iloc[best])
     right.axvline(epochs["epoch"].iloc[best] + 1, color="0.4", linewidth=1, linestyle=":")
-    right.set_title(f"Validation: best macro-F1 {score:.3f} in epoch {epochs['epoch'].iloc[best] + 1}", fontsize=10)
+    right.set_title(f"Validation: best macro-F1 {score} in epoch {epochs['epoch'].iloc[best] + 1}", fontsize=10)
     left.set_title("Loss", fontsize=10)
-    for axes in wanted:
+    for axes in panels:
         axes.legend(fontsize=9)
     return figure
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG in one step."""
+    """Write a figure as PNG, in one step."""
     with published_file(path) as draft:
         figure.savefig(draft, format="png", dpi=130)
 
 
 def canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
-    """A figure with one plot."""
+    """Make a figure with one plot.
+
+    Args:
+        title: Title of the plot.
+        height: Height of the figure in inches.
+    """
     figure = Figure(figsize=(5.4, height), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=11)
@@ -152,78 +157,78 @@ def _draw_curves(
     axes: Axes,
     predictions: Predictions,
     points: Callable[[OneVsRest], tuple[Floats, Floats]],
-    area: Callable[[OneVsRest], str],
+    name: str,
+    area: Callable[[Flags, Floats], float],
 ) -> None:
-    """One curve per class that has both positives and negatives, and one for detection."""
+    """Draw one curve per class that has both positives and negatives, and one for detection."""
     for side, colour, style in zip(one_vs_rest(predictions), cycle(COLOURS), cycle(STYLES), strict=False):
         if side.drawable:
             colour, style = ("black", "-") if side.name == ANY_TUMOUR else (colour, style)
-            label = f"{side.name}: {area(side)}"
+            label = f"{side.name}: {name} {format_number(area(side.positive, side.score))}"
             axes.plot(*points(side), label=label, color=colour, linestyle=style, linewidth=1.8)
     axes.grid(alpha=0.3)
 
 
 def decision_curve(document: dict[str, Any]) -> Figure:
-    """Net benefit of acting on the model, with its interval, beside treating everyone and no one.
+    """Plot the net benefit of treating by the model, with its interval, beside treating all and treating none.
 
     Args:
         document: ``decision_curve`` of ``results.json``.
     """
     points, prevalence = pd.DataFrame(document["points"]).astype(float), document["prevalence"]
-    figure, axes = canvas(f"Decision curve of detection, at {prevalence:.0%} with a tumour")
-    axes.axhline(0, color="black", linewidth=1, label="act on no one")
-    axes.plot(points["threshold"], points["treat_all"], color=COLOURS[1], linestyle="--", label="act on everyone")
+    figure, axes = canvas(f"Decision curve of detection, prevalence {format_share(prevalence)}")
+    axes.axhline(0, color="black", linewidth=1, label="treat none")
+    axes.plot(points["threshold"], points["treat_all"], color=COLOURS[1], linestyle="--", label="treat all")
     axes.fill_between(points["threshold"], points["ci_low"], points["ci_high"], color=COLOURS[0], alpha=0.2, lw=0)
-    axes.plot(points["threshold"], points["model"], color=COLOURS[0], label="act on the model (band: 95 %)")
+    axes.plot(points["threshold"], points["model"], color=COLOURS[0], label="treat by the model (band: 95 %)")
     lowest = min(0.0, float(points["ci_low"].min())) if points["ci_low"].notna().any() else 0.0
     axes.set_ylim(max(lowest, -prevalence / 2) - prevalence * 0.05, prevalence * 1.1)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("Probability of a tumour from which on one would act")
+    axes.set_xlabel("Threshold probability of a tumour")
     axes.set_ylabel("Net benefit per image")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize=9)
     return figure
 
 
-def risk_over_coverage(predictions: Predictions, below: float) -> Figure:
-    """Share of wrong answers among the surest images, with the point where the model abstains.
+def risk_coverage_curve(predictions: Predictions, below: float) -> Figure:
+    """Plot the error rate of the most confident images over their share, with the coverage of the abstaining model.
 
     Args:
-        predictions: Calibrated.
-        below: The confidence below which it abstains.
+        predictions: Calibrated predictions.
+        below: Confidence below which the model abstains.
     """
     curve = risk_coverage(predictions)
-    figure, axes = canvas("Risk over coverage")
-    axes.plot(curve["coverage"], curve["risk"], color=COLOURS[0], label="wrong among those answered")
+    figure, axes = canvas("Risk–coverage curve")
+    axes.plot(curve["coverage"], curve["risk"], color=COLOURS[0], label="error rate of the answered images")
     coverage = float((predictions.probabilities.max(axis=1) >= below).mean())
-    axes.axvline(
-        coverage, color=COLOURS[1], linestyle="--", label=f"abstains below {below:.2f}: answers {coverage:.0%}"
-    )
+    label = f"abstains below {format_number(below, 2)}: answers {format_share(coverage)}"
+    axes.axvline(coverage, color=COLOURS[1], linestyle="--", label=label)
     axes.set_xlim(0, 1.02)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("Share of images answered, the surest first")
-    axes.set_ylabel("Share that is wrong")
+    axes.set_xlabel("Coverage (share of images answered, most confident first)")
+    axes.set_ylabel("Risk (error rate)")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=9)
     return figure
 
 
-def parts(found: list[dict[str, Any]]) -> Figure:
-    """Accuracy of each part with its interval.
+def subgroup_accuracy(subgroups: list[dict[str, Any]]) -> Figure:
+    """Plot the accuracy of each subgroup with its interval.
 
     Args:
-        found: ``subgroups`` of ``results.json``.
+        subgroups: ``subgroups`` of ``results.json``.
     """
-    figure = Figure(figsize=(6.4, 1.2 + 0.32 * len(found)), layout="constrained")
+    figure = Figure(figsize=(6.4, 1.2 + 0.32 * len(subgroups)), layout="constrained")
     axes = figure.subplots()
-    axes.set_title("Accuracy by part of the test", fontsize=11)
-    for row, part in enumerate(found):
-        estimate, colour = part["accuracy"], COLOURS[1] if part["worst"] else COLOURS[0]
+    axes.set_title("Accuracy per subgroup (test)", fontsize=11)
+    for row, subgroup in enumerate(subgroups):
+        estimate, colour = subgroup["accuracy"], COLOURS[1] if subgroup["worst"] else COLOURS[0]
         axes.plot([estimate["ci_low"], estimate["ci_high"]], [row, row], color=colour, linewidth=2)
-        axes.plot(estimate["value"], row, "D" if part["worst"] else "o", color=colour, markersize=6)
-    names = [f"{part['attribute']}: {part['value']} (n = {part['images']})" for part in found]
-    axes.set_yticks(range(len(found)), names)
+        axes.plot(estimate["value"], row, "D" if subgroup["worst"] else "o", color=colour, markersize=6)
+    names = [f"{subgroup['attribute']}: {subgroup['value']} (n = {subgroup['images']})" for subgroup in subgroups]
+    axes.set_yticks(range(len(subgroups)), names)
     axes.invert_yaxis()
-    axes.set_xlabel("Accuracy, 95 % interval (diamond: worst of its kind)")
+    axes.set_xlabel("Accuracy, 95 % interval (diamond: worst of its attribute)")
     axes.grid(alpha=0.3, axis="x")
     return figure

@@ -1,39 +1,51 @@
-"""From ``results.json`` to the report's sections; what is not in there has no section."""
+"""Sections of ``report.html`` made from ``results.json``; a section without results is left out."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from brain_tumor.evaluation.report.format import DETECTION, HEADLINES, format_estimate, splits_of
+from brain_tumor.evaluation.report.format import format_estimate, format_interval, format_number, format_share
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, evaluated_splits
 from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS
 from brain_tumor.evaluation.report.page import Section, Table, Tile
 
 Results = Mapping[str, Any]
-PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc", "auprc")
-FURTHER = ("kappa", "auprc", "ece_mass", "ece_classwise", "brier", "nll")
+_TILES = {
+    "f1_macro": "Macro-F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "AUROC, one class against the rest",
+    "detection/auroc": "Detection AUROC, tumour or not",
+}
+_PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc", "auprc")
+_FURTHER = ("kappa", "auprc", "ece_mass", "ece_classwise", "brier", "nll")
 _CALIBRATION = ("ece", "ece_mass", "ece_classwise", "brier", "nll", "detection/slope", "detection/intercept")
-_POINT = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence")
+_OPERATING_POINT = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence")
 
 
 def tiles(results: Results) -> list[Tile]:
-    """The figures of the test that are seen first, and the baseline."""
-    names = {
-        "f1_macro": "Macro-F1",
-        "balanced_accuracy": "Balanced accuracy",
-        "auroc": "AUROC, one class against the rest",
-        "detection/auroc": "Detection AUROC, tumour or not",
-    }
-    found = [_tile(name, results["test"][metric]) for metric, name in names.items() if metric in results["test"]]
+    """Make the tiles: headline metrics of the test split, and the 1-NN baseline.
+
+    Args:
+        results: Content of ``results.json``.
+    """
+    test = results["test"]
+    shown = [_tile(name, test[metric]) for metric, name in _TILES.items() if metric in test]
     if baseline := results.get("baseline"):
-        found.append(Tile("Macro-F1 of the baseline", f"{baseline['test']['f1_macro']:.3f}", baseline["name"]))
-    return found
+        shown.append(
+            Tile("Macro-F1 of the 1-NN baseline", format_number(baseline["test"]["f1_macro"]), baseline["name"])
+        )
+    return shown
+
+
+def _tile(name: str, estimate: Mapping[str, float | None]) -> Tile:
+    return Tile(name, format_number(estimate["value"]), f"95 % CI {format_interval(estimate) or '–'}")
 
 
 def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[Section]:
-    """All sections that the results have something for.
+    """Make every section that the results have content for.
 
     Args:
-        results: The content of ``results.json``.
+        results: Content of ``results.json``.
         figures: Name of a section → caption → PNG file.
     """
     makers: dict[str, Callable[[Results], Section | None]] = {
@@ -41,7 +53,7 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
         "classes": _classes,
         "patients": _patients,
         "calibration": _calibration,
-        "decisions": _decisions,
+        "decisions": _operating_points,
         "abstention": _abstention,
         "conformal": _conformal,
         "subgroups": _subgroups,
@@ -54,130 +66,130 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
 
 
 def _metrics(results: Results) -> Section:
-    splits, n = splits_of(results), results["n"]
-    table, dim = [], set[int]()
-    for metric in (*HEADLINES, *FURTHER, *DETECTION, "detection/ppv", "detection/npv", "detection/auprc"):
+    splits, n = evaluated_splits(results), results["n"]
+    rows, dim = [], set[int]()
+    for metric in (*HEADLINES, *_FURTHER, *DETECTION, "detection/ppv", "detection/npv", "detection/auprc"):
         if metric in results["test"]:
-            table.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
-        if metric == "f1_macro" and "baseline" in results:
-            dim.add(len(table))
-            table.append(
-                ["f1_macro of the baseline", *(f"{results['baseline'][split]['f1_macro']:.3f}" for split in splits)]
-            )
+            rows.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
+        if metric == HEADLINES[0] and "baseline" in results:
+            dim.add(len(rows))
+            scores = (format_number(results["baseline"][split][metric]) for split in splits)
+            rows.append([f"{metric} of the 1-NN baseline", *scores])
     text = (
-        f"{n['test']['images']} images in {n['test']['groups']} groups (a patient, a head, or copies of an image). "
-        "95 % intervals: BCa bootstrap of whole groups; exact (Clopper–Pearson, a group as one trial) where a share is "
-        "0 or 1. Nothing was chosen on the test."
+        f"{n['test']['images']} test images in {n['test']['groups']} groups (a group is a patient, a head, or "
+        "duplicates of an image). 95 % intervals: BCa bootstrap of whole groups; exact (Clopper–Pearson, one trial per "
+        "group) where a share is 0 or 1. Nothing was chosen on the test split."
     )
     columns = ["metric", *(f"{split} (n = {n[split]['images']})" for split in splits)]
-    return Section("Test", text, [Table(columns, table, frozenset(dim))])
+    return Section("Metrics", text, [Table(columns, rows, frozenset(dim))])
 
 
 def _classes(results: Results) -> Section:
     test, counts = results["test"], results["n"]["test"]["per_class"]
     rows = [
-        [label, str(n), *(format_estimate(test[f"{name}/{label}"]) for name in PER_CLASS)]
+        [label, str(n), *(format_estimate(test[f"{name}/{label}"]) for name in _PER_CLASS)]
         for label, n in counts.items()
     ]
-    return Section("Test, class by class", "", [Table(["class", "n", *PER_CLASS], rows)])
+    return Section("Metrics per class (test)", "", [Table(["class", "n", *_PER_CLASS], rows)])
 
 
 def _patients(results: Results) -> Section | None:
-    found = results.get("patients")
-    if not found or "test" not in found:
+    patients = results.get("patients")
+    if not patients or "test" not in patients:
         return None
-    splits, n = splits_of(found), found["n"]
-    metrics = [metric for metric in (*HEADLINES[:5], *DETECTION) if metric in found["test"]]
-    rows = [[metric, *(format_estimate(found[split][metric]) for split in splits)] for metric in metrics]
+    splits, n = evaluated_splits(patients), patients["n"]
+    metrics = [metric for metric in (*HEADLINES[:5], *DETECTION) if metric in patients["test"]]
+    rows = [[metric, *(format_estimate(patients[split][metric]) for split in splits)] for metric in metrics]
     mixed = n["test"]["mixed"]
     text = "Mean probability over the images of each group; a group with any tumour image counts as that tumour." + (
-        f" {mixed} groups of the test show several kinds of tumour and are left out." if mixed else ""
+        f" {mixed} test groups with several kinds of tumour are left out." if mixed else ""
     )
     columns = ["metric", *(f"{split} (n = {n[split]['images']} groups)" for split in splits)]
-    return Section("Patient by patient", text, [Table(columns, rows)])
+    return Section("Metrics per patient", text, [Table(columns, rows)])
 
 
 def _calibration(results: Results) -> Section | None:
-    found = results.get("calibration")
-    if not found:
+    calibration = results.get("calibration")
+    if not calibration:
         return None
-    kinds = {"before": "as trained", "after": "calibrated"}
-    if found["temperature"] == 1:
-        kinds.pop("before")
-    names = [name for name in _CALIBRATION if name in found["test"]["after"]]
-    rows = [[name, *(format_estimate(found["test"][kind][name]) for kind in kinds)] for name in names]
+    stages = {"before": "as trained", "after": "calibrated"}
+    if calibration["temperature"] == 1:
+        stages.pop("before")
+    test = calibration["test"]
+    names = [name for name in _CALIBRATION if name in test["after"]]
+    rows = [[name, *(format_estimate(test[stage][name]) for stage in stages)] for name in names]
     text = (
-        f"Temperature {found['temperature']:.3f}, fitted on validation; figures are of the test. A slope of 1 and an "
-        "intercept of 0 are right. The model's bundle answers with calibrated probabilities."
+        f"Temperature {format_number(calibration['temperature'])}, fitted on validation; metrics are of the test "
+        "split. Perfect calibration has slope 1 and intercept 0. The bundle answers with calibrated probabilities."
     )
-    return Section("Calibration", text, [Table(["metric", *kinds.values()], rows)])
+    return Section("Calibration", text, [Table(["metric", *stages.values()], rows)])
 
 
-def _decisions(results: Results) -> Section | None:
-    found = results.get("operating_points")
-    if not found:
+def _operating_points(results: Results) -> Section | None:
+    document = results.get("operating_points")
+    if not document:
         return None
     rows = [
-        [point["name"], f"{point['threshold']:.3f}", *(format_estimate(point["test"][name]) for name in _POINT)]
-        for point in found["points"]
+        [
+            point["name"],
+            format_number(point["threshold"]),
+            *(format_estimate(point["test"][name]) for name in _OPERATING_POINT),
+        ]
+        for point in document["points"]
     ]
-    share = f"{found['prevalence']:.0%}"
+    share = format_share(document["prevalence"])
     text = (
-        "Thresholds of the calibrated detection score (1 − p of the healthy class), chosen on validation; figures are "
-        f"of the test. PPV and NPV depend on how many of those scanned have a tumour: the last two columns, and the "
-        f"decision curve, state {share}."
+        "Thresholds of the calibrated detection score (1 − p of the healthy class), chosen on validation; metrics are "
+        "of the test split. PPV and NPV depend on the prevalence of tumours: the last two columns, and the decision "
+        f"curve, assume {share}."
     )
-    columns = ["point", "threshold", *_POINT[:4], f"ppv at {share}", f"npv at {share}"]
+    columns = ["point", "threshold", *_OPERATING_POINT[:4], f"ppv at {share}", f"npv at {share}"]
     return Section("Detection: operating points", text, [Table(columns, rows)])
 
 
 def _abstention(results: Results) -> Section | None:
-    found = results.get("abstention")
-    if not found:
+    abstention = results.get("abstention")
+    if not abstention:
         return None
-    splits = splits_of(found)
-    rows = [[name, *(format_estimate(found[split][name]) for split in splits)] for name in found["test"]]
+    splits = evaluated_splits(abstention)
+    rows = [[name, *(format_estimate(abstention[split][name]) for split in splits)] for name in abstention["test"]]
     text = (
-        f"The model abstains where its calibrated confidence is below {found['below']:.3f}, chosen on validation; "
-        "coverage is the share that it answers, accuracy and f1_macro are of these. AURC is the area under the "
-        "risk–coverage curve; lower is better."
+        f"The model abstains where its calibrated confidence is below {format_number(abstention['below'])}, chosen on "
+        "validation. Coverage is the share of images that it answers; accuracy and f1_macro are of these. AURC is the "
+        "area under the risk–coverage curve; lower is better."
     )
-    return Section("Abstaining", text, [Table(["", *splits], rows)])
+    return Section("Abstention", text, [Table(["metric", *splits], rows)])
 
 
 def _conformal(results: Results) -> Section | None:
-    found = results.get("conformal")
-    if not found:
+    conformal = results.get("conformal")
+    if not conformal:
         return None
-    kinds = {"marginal": "for all images together", "by_class": "for each class"}
+    kinds = {"marginal": "over all images", "by_class": "per class"}
     rows = [
-        [name, *(format_estimate(found[kind]["test"][name]) for kind in kinds)] for name in found["marginal"]["test"]
+        [name, *(format_estimate(conformal[kind]["test"][name]) for kind in kinds)]
+        for name in conformal["marginal"]["test"]
     ]
     text = (
-        f"Sets of classes that are to hold the true one for {found['asked']:.0%} of images, calibrated on validation; "
-        "figures are of the test."
+        "Sets of classes, calibrated on validation to contain the true class for "
+        f"{format_share(conformal['asked'])} of the images; metrics are of the test split."
     )
-    return Section("Conformal sets", text, [Table(["", *kinds.values()], rows)])
+    return Section("Conformal prediction sets", text, [Table(["metric", *kinds.values()], rows)])
 
 
 def _subgroups(results: Results) -> Section | None:
-    found = results.get("subgroups")
-    if not found:
+    subgroups = results.get("subgroups")
+    if not subgroups:
         return None
     rows = [
         [
-            f"{part['attribute']}: {part['value']}" + (" (worst)" if part["worst"] else ""),
-            str(part["images"]),
-            str(part["groups"]),
-            format_estimate(part["accuracy"]),
-            format_estimate(part["f1_macro"]),
+            f"{subgroup['attribute']}: {subgroup['value']}" + (" (worst)" if subgroup["worst"] else ""),
+            str(subgroup["images"]),
+            str(subgroup["groups"]),
+            format_estimate(subgroup["accuracy"]),
+            format_estimate(subgroup["f1_macro"]),
         ]
-        for part in found
+        for subgroup in subgroups
     ]
-    text = "Parts with too few images are left out. Macro-F1 is over the classes that a part has."
-    return Section("Subgroups of the test", text, [Table(["part", "n", "groups", "accuracy", "f1_macro"], rows)])
-
-
-def _tile(name: str, estimate: Mapping[str, float | None]) -> Tile:
-    value, _, span = format_estimate(estimate).partition(" ")
-    return Tile(name, value, f"95 % CI {span or '–'}")
+    text = "Subgroups with too few images are left out. Macro-F1 is over the classes that a subgroup contains."
+    return Section("Subgroups (test)", text, [Table(["subgroup", "n", "groups", "accuracy", "f1_macro"], rows)])

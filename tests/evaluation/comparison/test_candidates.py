@@ -3,7 +3,7 @@ import pytest
 from rivals import frame, table, truth
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.comparison.candidates import Run, candidates
+from brain_tumor.evaluation.comparison.candidates import Run, make_candidates
 from brain_tumor.evaluation.predictions import Predictions
 
 LABELS = truth(60)
@@ -20,10 +20,10 @@ def fold(number, seed=0, overlap=0):
 
 
 def test_seeds_of_a_recipe_are_one_candidate():
-    found = candidates([run("a0", "cnn"), run("b0", "vit"), run("a1", "cnn", "1"), run("a2", "cnn", "2")])
+    found = make_candidates([run("a0", "cnn"), run("b0", "vit"), run("a1", "cnn", "1"), run("a2", "cnn", "2")])
 
     assert [(one.name, one.runs, len(one.tables), one.folds) for one in found] == [
-        ("model=small_cnn", ("a0", "a1", "a2"), 3, 1),
+        ("model=cnn", ("a0", "a1", "a2"), 3, 1),
         ("b0", ("b0",), 1, 1),
     ]
 
@@ -31,7 +31,7 @@ def test_seeds_of_a_recipe_are_one_candidate():
 def test_folds_are_joined_each_image_once():
     folds = [run(f"f{number}", "cnn", fold=str(number), predictions=fold(number)) for number in range(3)]
 
-    joined, whole = candidates([*folds, run("w", "vit")])
+    joined, whole = make_candidates([*folds, run("w", "vit")])
 
     assert (len(joined.tables), joined.folds) == (1, 3)
     np.testing.assert_array_equal(joined.tables[0].labels, whole.tables[0].labels)
@@ -46,41 +46,41 @@ def test_folds_of_several_seeds():
         for seed in range(2)
     ]
 
-    (found,) = candidates(runs)
+    (found,) = make_candidates(runs)
 
     assert (len(found.tables), found.folds) == (2, 3)
     np.testing.assert_array_equal(found.tables[1].probabilities, table(LABELS, seed=1).probabilities)
 
 
-def test_every_run_for_itself():
-    found = candidates([run("a0", "cnn"), run("a1", "cnn", "1")], pool=False)
+def test_runs_are_not_pooled_on_request():
+    found = make_candidates([run("a0", "cnn"), run("a1", "cnn", "1")], pool=False)
 
     assert [one.name for one in found] == ["a0", "a1"]
 
 
-def test_the_same_seed_twice_is_no_replicate():
-    assert [one.name for one in candidates([run("old", "cnn"), run("new", "cnn")])] == ["old", "new"]
+def test_equal_seeds_are_no_replicates():
+    assert [one.name for one in make_candidates([run("old", "cnn"), run("new", "cnn")])] == ["old", "new"]
 
 
-def test_recipes_that_are_called_alike_are_told_apart():
+def test_recipes_of_the_same_title_get_the_name_of_a_run():
     runs = [run(f"{recipe}{seed}", recipe, str(seed)) for recipe in "ab" for seed in range(2)]
     alike = [Run(one.name, one.predictions, one.recipe, "same", one.seed, one.fold) for one in runs]
 
-    assert [one.name for one in candidates(alike)] == ["same (a0, …)", "same (b0, …)"]
+    assert [one.name for one in make_candidates(alike)] == ["same (a0, …)", "same (b0, …)"]
 
 
 def test_folds_that_overlap():
     folds = [run(f"f{number}", "cnn", fold=str(number), predictions=fold(number, overlap=5)) for number in range(2)]
 
     with pytest.raises(DataError, match=r"f0 and the other folds of its recipe share 5 test images.*pool=false"):
-        candidates(folds)
+        make_candidates(folds)
 
 
 def test_a_fold_that_is_missing():
     folds = [run(f"f{number}", "cnn", fold=str(number), predictions=fold(number)) for number in range(2)]
 
     with pytest.raises(DataError, match="f0 with its other folds and w were tested on different images: 40 in common"):
-        candidates([*folds, run("w", "vit")])
+        make_candidates([*folds, run("w", "vit")])
 
 
 def test_folds_of_other_classes():
@@ -91,4 +91,4 @@ def test_folds_of_other_classes():
     ]
 
     with pytest.raises(DataError, match="only models of the same classes"):
-        candidates(runs)
+        make_candidates(runs)

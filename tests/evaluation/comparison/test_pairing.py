@@ -58,7 +58,7 @@ def test_other_images():
 def test_other_classes():
     message = refused(a=frame(LABELS), b=frame(LABELS, names=("glioma", "meningioma", "no_tumor", "stroke")))
 
-    assert "b glioma, meningioma, no_tumor, stroke; only models of the same classes" in message
+    assert "b has glioma, meningioma, no_tumor, stroke; only models of the same classes" in message
 
 
 def test_other_labels():

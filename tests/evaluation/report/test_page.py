@@ -7,8 +7,9 @@ from PIL import Image
 from rich.console import Console
 
 from brain_tumor.evaluation.evidence import evidence
-from brain_tumor.evaluation.report.figures import draw
-from brain_tumor.evaluation.report.format import format_estimate, results_table
+from brain_tumor.evaluation.report.console import results_table
+from brain_tumor.evaluation.report.figures import draw_figures
+from brain_tumor.evaluation.report.format import format_estimate
 from brain_tumor.evaluation.report.page import Section, Table, Tile, write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
 
@@ -27,12 +28,12 @@ def results(splits):
 
 def page(path, **changes):
     parts = {"title": "t", "tiles": [], "sections": [], "facts": {}, "notes": [], "command": "c"}
-    write_page(path / "report.html", **(parts | changes))
+    write_page(path / "report.html", "run.html.j2", **(parts | changes))
     return (path / "report.html").read_text()
 
 
 def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
-    drawn = draw(results, splits["test"], tmp_path / "figures")
+    drawn = draw_figures(results, splits["test"], tmp_path / "figures")
 
     text = page(
         tmp_path,
@@ -55,8 +56,8 @@ def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
 
 def test_every_part_of_the_results_has_its_section(results):
     assert [section.title for section in sections(results, {})] == [
-        "Test", "Test, class by class", "Patient by patient", "Calibration", "Detection: operating points",
-        "Abstaining", "Conformal sets", "Subgroups of the test",
+        "Metrics", "Metrics per class (test)", "Metrics per patient", "Calibration", "Detection: operating points",
+        "Abstention", "Conformal prediction sets", "Subgroups (test)",
     ]  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_a_table_of_predictions_alone_is_shown_too(tmp_path, splits):
     text = page(tmp_path, tiles=tiles(results), sections=sections(results, {}))
 
     assert "Calibration" not in text
-    assert "of the baseline" not in text
+    assert "1-NN baseline" not in text
     assert results_table(results).columns[-1].header == "test (n = 80)"
 
 

@@ -66,6 +66,6 @@ def test_figures_are_written_whole(tmp_path):
 def test_reliability_before_and_after(table):
     alone, both = texts(figures.reliability(table)), texts(figures.reliability(table, calibrated(table, 2.0)))
 
-    assert [text.split(":")[0] for text in alone] == ["right as often as sure", "as trained"]
+    assert [text.split(":")[0] for text in alone] == ["perfect calibration", "as trained"]
     assert [text.split(":")[0] for text in both][1:] == ["as trained", "calibrated"]
     assert both[1].endswith(f"{ece(table.labels, table.probabilities, np.ones((1, 80)))[0]:.3f}")

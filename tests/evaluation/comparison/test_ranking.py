@@ -59,7 +59,7 @@ def test_every_pair_once_adjusted_together(document):
     assert [pair["difference"]["p_holm"] for pair in pairs] == holm([pair["difference"]["p"] for pair in pairs])
 
 
-def test_tests_of_two_sets_of_predictions_leave_recipes_out(document):
+def test_recipes_of_several_seeds_have_no_mcnemar_and_delong(document):
     one, *others = document["pairs"]
 
     assert set(one["delong"]) == {"any tumour"}
@@ -71,16 +71,15 @@ def test_notes_say_what_the_intervals_mean(document):
     notes = " ".join(document["notes"])
 
     assert "resamples patients and seeds" in notes
-    assert "the 300 images for independent, but they come from 150 groups" in notes
+    assert "assume 300 independent images, but these come from 150 groups" in notes
     assert document["n"]["groups"] == 150
 
 
 def test_too_few_resamples_for_so_many_pairs(candidates, document):
     few = comparison_document(compare(candidates, resamples=99))
 
-    assert (
-        "99 resamples are too few to tell any of 3 pairs apart: no adjusted p of the bootstrap can be below 0.06"
-        in (" ".join(few["notes"]))
+    assert "99 resamples are too few for 3 pairs: no adjusted p-value of the bootstrap can be below 0.06" in (
+        " ".join(few["notes"])
     )
     assert min(pair["difference"]["p_holm"] for pair in few["pairs"]) == pytest.approx(0.06)
     assert "too few" not in " ".join(document["notes"])
@@ -90,7 +89,7 @@ def test_it_is_json(document):
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
-def test_less_may_be_better(candidates):
+def test_lower_may_be_better(candidates):
     found = comparison_document(compare(candidates, "brier", resamples=100))
 
     values = [one["value"] for one in found["candidates"]]
@@ -100,7 +99,7 @@ def test_less_may_be_better(candidates):
     assert found["candidates"][1]["difference"]["value"] > 0
 
 
-def test_without_a_healthy_class_each_class_is_asked():
+def test_without_a_healthy_class_each_class_is_a_task():
     names = ("glioma", "meningioma", "pituitary")
     labels = truth(90, names)
     rivals = field(a=table(labels, names=names), b=table(labels, seed=1, names=names))
@@ -110,7 +109,7 @@ def test_without_a_healthy_class_each_class_is_asked():
     assert tuple(pair["delong"]) == names
 
 
-def test_joined_folds_are_told():
+def test_joined_folds_are_noted():
     joined = Candidate("cv", ("f0", "f1"), (table(LABELS),))
 
     assert "Folds are joined" in " ".join(comparison_document(compare([joined], resamples=20))["notes"])

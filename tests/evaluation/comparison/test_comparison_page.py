@@ -1,4 +1,4 @@
-"""What people see of a comparison: terminal, figure, page, change record."""
+"""A comparison for readers: terminal tables, forest plot, page, change record."""
 
 import re
 
@@ -7,10 +7,11 @@ from PIL import Image
 from rich.console import Console
 from rivals import field, table, truth
 
-from brain_tumor.evaluation.comparison.acceptance import Rules, change_record, changes
+from brain_tumor.evaluation.comparison.acceptance import AcceptanceCriteria, check_acceptance
 from brain_tumor.evaluation.comparison.ranking import comparison_document
-from brain_tumor.evaluation.comparison.report import criteria_table, forest, ranking_table, write_page
 from brain_tumor.evaluation.comparison.resampling import compare
+from brain_tumor.evaluation.report.comparison_page import forest_plot, write_change_record, write_comparison_page
+from brain_tumor.evaluation.report.console import criteria_table, ranking_table
 from brain_tumor.evaluation.report.format import format_difference, format_p, format_share, format_signed
 from brain_tumor.evaluation.report.plots import save_figure
 
@@ -37,8 +38,10 @@ def document(comparison):
 
 
 @pytest.fixture(scope="module")
-def judged(comparison):
-    return changes(comparison, "<old>", Rules(), {"<old>": 0, "model=resnet18 [x]": 0, "poor": None})
+def changes(comparison):
+    return check_acceptance(
+        comparison, "<old>", AcceptanceCriteria(), {"<old>": 0, "model=resnet18 [x]": 0, "poor": None}
+    )
 
 
 def printed(renderable):
@@ -48,19 +51,18 @@ def printed(renderable):
         return console.export_text()
 
 
-def test_terminal(document, judged):
-    text = printed(ranking_table(document)) + printed(criteria_table(judged))
+def test_terminal(document, changes):
+    text = printed(ranking_table(document)) + printed(criteria_table(changes))
 
     assert "model=resnet18 [x]" in text
     assert "3 seeds" in text
     assert "not a medical device" in text
-    assert (
-        text.count("FAIL") == sum(not criterion["passed"] for change in judged for criterion in change["criteria"]) > 0
-    )
+    failed = [criterion for change in changes for criterion in change["criteria"] if not criterion["passed"]]
+    assert text.count("FAIL") == len(failed) > 0
 
 
 def test_forest_marks_each_candidate(document, tmp_path):
-    figure = forest(document)
+    figure = forest_plot(document)
     left, right = figure.axes
 
     assert [text.get_text() for text in left.get_yticklabels()] == ["model=resnet18 [x]", "<old>", "poor"]
@@ -71,13 +73,13 @@ def test_forest_marks_each_candidate(document, tmp_path):
         assert image.width > 1000
 
 
-def test_page_stands_alone(document, judged, tmp_path):
-    save_figure(forest(document), tmp_path / "forest.png")
+def test_page_stands_alone(document, changes, tmp_path):
+    save_figure(forest_plot(document), tmp_path / "forest.png")
 
-    write_page(
+    write_comparison_page(
         tmp_path / "compare.html",
-        document=document,
-        changes=judged,
+        document,
+        changes,
         forest=tmp_path / "forest.png",
         command="brain-tumor compare a b",
     )
@@ -93,20 +95,21 @@ def test_page_stands_alone(document, judged, tmp_path):
 
 def test_page_without_champion_or_pairs(tmp_path):
     document = comparison_document(compare(field(a=[table(LABELS), table(LABELS, seed=1)]), resamples=20))
-    save_figure(forest(document), tmp_path / "forest.png")
+    save_figure(forest_plot(document), tmp_path / "forest.png")
 
-    write_page(tmp_path / "c.html", document=document, changes=[], forest=tmp_path / "forest.png", command="c")
+    write_comparison_page(tmp_path / "c.html", document, [], forest=tmp_path / "forest.png", command="c")
 
     page = (tmp_path / "c.html").read_text()
-    assert "Change record" not in page
-    assert "<h2>Pairs" not in page
+    assert "Acceptance criteria" not in page
+    assert "Pairwise tests" not in page
 
 
-def test_change_record_says_what_and_who(document, judged):
+def test_change_record_says_what_and_who(document, changes, tmp_path):
     runs = {run: {"seed": "0", "commit": "abc"} for candidate in document["candidates"] for run in candidate["runs"]}
 
-    record = change_record(document, judged, runs)
+    write_change_record(tmp_path / "change_record.md", document, changes, runs)
 
+    record = (tmp_path / "change_record.md").read_text()
     assert "## poor: does not pass" in record
     assert "**FAIL**" in record
     assert "| f1_macro |" in record
@@ -121,9 +124,9 @@ def test_what_is_undefined_is_a_dash(tmp_path):
     healthy = LABELS * 0 + 2
     rivals = field(a=table(healthy), b=table(healthy, seed=1))
     document = comparison_document(compare(rivals, "auroc", resamples=20))
-    save_figure(forest(document), tmp_path / "forest.png")
+    save_figure(forest_plot(document), tmp_path / "forest.png")
 
-    write_page(tmp_path / "c.html", document=document, changes=[], forest=tmp_path / "forest.png", command="c")
+    write_comparison_page(tmp_path / "c.html", document, [], forest=tmp_path / "forest.png", command="c")
 
     assert "<span>–</span>" in (tmp_path / "c.html").read_text()
     assert "–" in printed(ranking_table(document))

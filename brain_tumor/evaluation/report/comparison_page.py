@@ -1,0 +1,119 @@
+"""``compare.html``, its forest plot, and ``change_record.md``: a comparison for readers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from brain_tumor.evaluation.report.format import format_difference, format_level, format_mean
+from brain_tumor.evaluation.report.page import write_page
+from brain_tumor.evaluation.report.plots import COLOURS
+
+_LONGEST_NAME = 34
+"""Characters of a candidate's name that the plot shows."""
+_TEXT_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5}
+
+
+def write_comparison_page(
+    path: Path, document: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], *, forest: Path, command: str
+) -> None:
+    """Write the page in one step.
+
+    Args:
+        path: File to write.
+        document: Content of ``compare.json``.
+        changes: ``changes`` of ``change_record.json``; empty without a champion.
+        forest: PNG file of `forest_plot`, which is embedded.
+        command: Command line that made the comparison.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    count = len(document["candidates"])
+    write_page(
+        path,
+        "compare.html.j2",
+        title=f"{count} candidates compared" if count > 1 else document["candidates"][0]["name"],
+        document=document,
+        changes=changes,
+        forest=forest,
+        notes=document["notes"],
+        command=command,
+    )
+
+
+def write_change_record(
+    path: Path,
+    document: Mapping[str, Any],
+    changes: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write the change record, in Markdown, in one step.
+
+    Args:
+        path: File to write.
+        document: Content of ``compare.json``.
+        changes: ``changes`` of ``change_record.json``.
+        facts: Run → name → value: commit, data, seed and so on, as far as they are known.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    runs = {candidate["name"]: candidate["runs"] for candidate in document["candidates"]}
+    write_page(path, "change_record.md.j2", document=document, changes=changes, runs=runs, facts=facts)
+
+
+def forest_plot(document: Mapping[str, Any]) -> Figure:
+    """Plot the metric of each candidate, and its difference to the best, with their intervals; best first.
+
+    A difference whose interval excludes 0 has a filled marker.
+
+    Args:
+        document: Content of ``compare.json``.
+    """
+    candidates = document["candidates"]
+    figure = Figure(figsize=(9.5, 1.3 + 0.42 * len(candidates)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    heights = range(len(candidates))
+    for height, candidate in zip(heights, candidates, strict=True):
+        _draw_interval(left, height, candidate, format_mean(candidate), filled=True)
+        difference = candidate["difference"]
+        if difference is not None:
+            text = format_difference(difference).partition(" ")[0]
+            _draw_interval(right, height, difference, text, filled=_excludes_zero(difference))
+        elif height == 0:
+            right.text(0, height, "  best", va="center", fontsize=9, color="0.3")
+    right.axvline(0, color="0.4", linewidth=1, linestyle=":")
+    left.set_yticks(heights, [_shortened(candidate["name"]) for candidate in candidates])
+    left.set_ylim(len(candidates) - 0.4, -0.75)
+    left.set_xlabel(f"{document['metric']}, {format_level(document['level'])} interval")
+    right.set_xlabel("Difference to the best (filled: interval excludes 0)")
+    for axes in (left, right):
+        axes.grid(axis="x", alpha=0.3)
+        axes.margins(x=0.12)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _draw_interval(axes: Axes, height: int, estimate: Mapping[str, Any], text: str, *, filled: bool) -> None:
+    if estimate["value"] is None or estimate["ci_low"] is None:
+        return
+    axes.plot([estimate["ci_low"], estimate["ci_high"]], [height, height], color=COLOURS[0], linewidth=2)
+    face = COLOURS[0] if filled else "white"
+    axes.plot(estimate["value"], height, "s", color=COLOURS[0], markerfacecolor=face, markersize=7, zorder=3)
+    axes.annotate(
+        text, (estimate["value"], height), (0, 7), textcoords="offset points", ha="center", fontsize=8, bbox=_TEXT_BOX
+    )
+
+
+def _excludes_zero(difference: Mapping[str, Any]) -> bool:
+    low, high = difference["ci_low"], difference["ci_high"]
+    return low is not None and (low > 0 or high < 0)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
