@@ -50,7 +50,7 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             return [name, "data=phantom", "data.patients=48", "data.slices=1"]
         case "model", "timm":
             return [name, "model.name=resnet10t", "model.pretrained=false"]
-        case "model", model if model not in ("cnn", "reference_cnn"):
+        case "model", model if model not in ("small_cnn", "reference_cnn"):
             return [name, "model.pretrained=false"]
         case (("callbacks" | "logger"), _):
             return [logged]
@@ -114,7 +114,7 @@ def test_python_composes_what_the_command_line_would(tmp_path):
     ("override", "sentence"),
     [
         ("modle=cnn", "modle"),
-        ("model=nothing", "there are: cnn, .*vit_small"),
+        ("model=nothing", "there are: .*small_cnn, .*vit_small"),
         ("optimizer.speed=1", "no key optimizer.speed"),
         ("+optimisation.lr=1", "Nothing reads the key optimisation.lr"),
         ("+optimizer=nothing", "optimizer"),

@@ -56,7 +56,8 @@ def test_intervals_equal_those_of_scipy(name, seed):
 
     low, high = spans(table, resamples=9999)[name]
 
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.0068)  # one image of 150
+    one_image = np.ptp(values.astype(float)) / len(values)  # the two may round a quantile to neighbouring values
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1.01 * one_image)
 
 
 def test_skewed_statistics_are_corrected():
