@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from timm.models import group_parameters
 from torch import Tensor, nn
 
 MAX_FEATURE_STAGES = 5
@@ -70,6 +69,8 @@ def steps_below_head(network: nn.Module) -> dict[str, int]:
     Returns:
         Parameter name → number of stages.
     """
+    from timm.models import group_parameters  # here, since it imports wandb where installed, which serving must not
+
     head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
     depths: dict[str, int] = group_parameters(network, network.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]
     deepest = max(depth for name, depth in depths.items() if id(network.get_parameter(name)) not in head)

@@ -5,7 +5,7 @@ from factories import detection
 
 from brain_tumor.evaluation.decisions.net_benefit import decision_curve
 from brain_tumor.evaluation.report import plots as decision_figures
-from brain_tumor.evaluation.subgroups import subgroups
+from brain_tumor.evaluation.subgroups import evaluate_subgroups
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_risk_curve_marks_where_the_model_abstains(table):
 
 
 def test_parts_name_their_size(table):
-    found = subgroups(table, pd.DataFrame({"plane": ["axial", "coronal"] * 30}), resamples=20)
+    found = evaluate_subgroups(table, pd.DataFrame({"plane": ["axial", "coronal"] * 30}), resamples=20)
 
     labels = [label.get_text() for label in decision_figures.parts(found).axes[0].get_yticklabels()]
 
