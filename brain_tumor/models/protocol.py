@@ -69,11 +69,7 @@ def steps_below_head(network: nn.Module) -> dict[str, int]:
     Returns:
         Parameter name → number of stages.
     """
-<<<<<<< HEAD
     from timm.models import group_parameters  # imports wandb where that is installed: not for serving
-=======
-    from timm.models import group_parameters  # here, since it imports wandb where installed, which serving must not
->>>>>>> w-f4
 
     head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
     depths: dict[str, int] = group_parameters(network, network.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]

@@ -4,11 +4,7 @@ import pytest
 from factories import detection
 
 from brain_tumor.evaluation.decisions.net_benefit import decision_curve
-<<<<<<< HEAD
 from brain_tumor.evaluation.report import plots
-=======
-from brain_tumor.evaluation.report import plots as decision_figures
->>>>>>> w-f4
 from brain_tumor.evaluation.subgroups import evaluate_subgroups
 
 
@@ -48,11 +44,7 @@ def test_risk_curve_marks_where_the_model_abstains(table):
     assert shown[1].endswith("answers 75 %")
 
 
-<<<<<<< HEAD
 def test_subgroups_name_their_size(table):
-=======
-def test_parts_name_their_size(table):
->>>>>>> w-f4
     found = evaluate_subgroups(table, pd.DataFrame({"plane": ["axial", "coronal"] * 30}), resamples=20)
 
     labels = [label.get_text() for label in plots.subgroup_accuracy(found).axes[0].get_yticklabels()]
