@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from brain_tumor.data.cache.decoding import fit_square
-from brain_tumor.data.readers.raster import CORRUPT, grey_image
+from brain_tumor.data.readers.raster import DECODE_ERRORS, grey_image
 from brain_tumor.data.readers.reading import read, read_grey
 from brain_tumor.errors import DataError
 from brain_tumor.serving.engines import cores
@@ -46,7 +46,7 @@ def squares_of_file(references: Sequence[str], size: int) -> list[GreyImage | Da
 def _grey(image: Image.Image) -> GreyImage:
     try:
         return grey_image(image)
-    except CORRUPT as error:
+    except DECODE_ERRORS as error:
         raise DataError(f"The image cannot be decoded: {str(error).rstrip('.')}.") from error
 
 

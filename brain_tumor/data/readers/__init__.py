@@ -1,1 +1,1 @@
-"""File formats: each module reads one family of files, by its function ``read(file, slices)``."""
+"""File formats: each reader reads one family of files with ``read(file, slices)``. Knows no cache and no models."""

@@ -1,30 +1,69 @@
-"""DICOM files: MR, CT and whatever else holds images, single- and multi-frame, in all usual compressions."""
+"""Reader of DICOM files: MR, CT and all others with images, single- and multi-frame, in all common compressions."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from brain_tumor.data.readers.dicom_header import FrameHeader, frame_count, opened
-from brain_tumor.data.readers.dicom_values import Frame, Values, decode, is_transformed, look_up
-from brain_tumor.data.readers.grey import Reading, robust_range, share, square_pixels, to_grey
-from brain_tumor.data.readers.guard import UnreadableError, guard, quiet
+from brain_tumor.data.readers.dicom_frame import (
+    Frame,
+    FrameHeader,
+    Values,
+    apply_lut,
+    decode_frame,
+    frame_count,
+    is_rescaled,
+    open_dicom,
+)
+from brain_tumor.data.readers.grey import Reading, resample_to_square_pixels, rescale, robust_range, unit_to_uint8
+from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_error, silence_parsers
+from brain_tumor.types import GreyImage
 
 
-def displayed(frame: Frame) -> Values:
-    """Shares of white 0 … 1, float [H, W], NaN where padded, as a viewer shows them at first.
+def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
+    """Read frames of a DICOM file as grey images, upright as stored and with the brightness that a viewer shows first.
 
-    The VOI LUT or the first window of the file decides. Without one (or with one that leaves nothing to see) unsigned
-    8-bit images stay as they are and others are stretched between robust ends. MONOCHROME1 is inverted.
+    Slice ``""`` is the only frame of a file, ``"3"`` the fourth of several. Rescale, VOI LUT or window, and MONOCHROME1
+    are applied; without a window the frame is stretched between its 0.5th and 99.5th percentile (8-bit images stay as
+    they are). Colour becomes luma (ITU-R 601) and padding black. Non-square pixels are resampled to square ones, so
+    that anatomy keeps its proportions, as in slices of NIfTI files. Overlays are not drawn; text burned into the
+    pixels (a name, for example) stays. Error messages never quote the header.
+
+    Raises:
+        DataError: The file is damaged, contains no image, has an unsupported compression, or has no such frame.
     """
-    if frame.stored in ("RGB", "PALETTE"):
+    with as_data_error(file), silence_parsers():
+        data = open_dicom(file)
+        count = frame_count(data)
+    for name in slices:
+        with as_data_error(file), silence_parsers():
+            frame = decode_frame(data, _frame_number(name, count))
+        with as_data_error(file), np.errstate(all="ignore"):
+            image = _with_square_pixels(unit_to_uint8(displayed_values(frame)), frame.header)
+        yield Reading(image, "DICOM", frame.stored_type)
+
+
+def _frame_number(name: str, count: int) -> int:
+    if name == "" and count > 1:
+        raise UnreadableError(f"contains {count} frames; name one of #0 to #{count - 1}")
+    if name and not (name.isascii() and name.isdigit() and int(name) < count):
+        raise UnreadableError(f"has no frame {name[:40]!r}; expected a number from 0 to {count - 1}")
+    return int(name or 0)
+
+
+def displayed_values(frame: Frame) -> Values:
+    """Compute the brightness that a viewer shows first, float [H, W] in [0, 1] with NaN in padding.
+
+    The VOI LUT or the first window of the file is applied. Without one (or if it makes the image blank) unsigned 8-bit
+    images stay as they are and others are stretched to their robust range. MONOCHROME1 is inverted.
+    """
+    if frame.stored_type in ("RGB", "PALETTE"):
         return frame.values
-    shown = _windowed(frame.values, frame.header)
-    if shown is None or (_is_blank(shown) and not _is_blank(frame.values)):
-        plain = frame.stored == "uint8" and frame.data.BitsStored == 8 and not is_transformed(frame.header)
-        shown = share(frame.values, *((0.0, 255.0) if plain else robust_range(frame.values)))
-    return 1 - shown if frame.data.PhotometricInterpretation == "MONOCHROME1" else shown
+    values = _apply_window(frame.values, frame.header)
+    if values is None or (_is_blank(values) and not _is_blank(frame.values)):
+        is_plain_8_bit = frame.stored_type == "uint8" and frame.data.BitsStored == 8 and not is_rescaled(frame.header)
+        values = rescale(frame.values, *((0.0, 255.0) if is_plain_8_bit else robust_range(frame.values)))
+    return 1 - values if frame.data.PhotometricInterpretation == "MONOCHROME1" else values
 
 
 def _is_blank(values: Values) -> bool:
@@ -32,11 +71,12 @@ def _is_blank(values: Values) -> bool:
     return not finite.size or bool((finite == finite[0]).all())
 
 
-def _windowed(values: Values, header: FrameHeader) -> Values | None:
+def _apply_window(values: Values, header: FrameHeader) -> Values | None:
+    """Apply the VOI LUT or the window of a header; None if it has neither, or an invalid one."""
     if table := header.get("VOILUTSequence"):
-        output, white = look_up(values, table[0])
+        output, white = apply_lut(values, table[0])
         return output / white
-    centre, width = header.number("WindowCenter"), header.number("WindowWidth")
+    centre, width = header.get_float("WindowCenter"), header.get_float("WindowWidth")
     if centre is None or width is None:
         return None
     function = str(header.get("VOILUTFunction") or "LINEAR").upper()
@@ -49,40 +89,9 @@ def _windowed(values: Values, header: FrameHeader) -> Values | None:
         centre, width = centre - 0.5, width - 1
     if width == 0:
         return np.where(np.isnan(values), np.nan, values > centre)
-    return share(values, centre - width / 2, centre + width / 2)
+    return rescale(values, centre - width / 2, centre + width / 2)
 
 
-def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read frames of a DICOM file as grey images, upright as stored and bright as a viewer shows them at first.
-
-    Slice ``""`` is the only frame of a file, ``"3"`` the fourth of several. Rescale, VOI LUT or window, and MONOCHROME1
-    are followed; without a window the frame's 0.5th to 99.5th percentile is stretched (8-bit images stay as they
-    are). Colour becomes luma (ITU-R 601) and padding black. Pixels that are not square are made so: the anatomy keeps
-    its proportions, as in slices out of NIfTI files. Overlays are not drawn; what is burned into the pixels, be it a
-    name, stays there. Messages never quote the header.
-
-    Raises:
-        DataError: The file is damaged, holds no image, is compressed in a way that is not read, or has no such frame.
-    """
-    with guard(file), quiet():
-        data = opened(file)
-        count = frame_count(data)
-    for name in slices:
-        with guard(file), quiet():
-            frame = decode(data, _number(name, count))
-        with guard(file), np.errstate(all="ignore"):
-            reading = Reading(_square(to_grey(displayed(frame)), frame.header), "DICOM", frame.stored)
-        yield reading
-
-
-def _number(name: str, count: int) -> int:
-    if name == "" and count > 1:
-        raise UnreadableError(f"holds {count} frames; name one, from #0 to #{count - 1}")
-    if name and not (name.isascii() and name.isdigit() and int(name) < count):
-        raise UnreadableError(f"has no frame {name[:40]!r}; it holds {count}, counted from 0")
-    return int(name or 0)
-
-
-def _square(image: npt.NDArray[np.uint8], header: FrameHeader) -> npt.NDArray[np.uint8]:
-    height, width = header.numbers("PixelSpacing", 2) or header.numbers("PixelAspectRatio", 2) or (1.0, 1.0)
-    return square_pixels(image, height, width)
+def _with_square_pixels(image: GreyImage, header: FrameHeader) -> GreyImage:
+    height, width = header.get_floats("PixelSpacing", 2) or header.get_floats("PixelAspectRatio", 2) or (1.0, 1.0)
+    return resample_to_square_pixels(image, height, width)

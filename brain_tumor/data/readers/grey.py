@@ -1,4 +1,4 @@
-"""What every reader yields, how wide values become grey uint8, and pixels that are not square."""
+"""What all readers share: the type of their result, conversion to grey uint8, and resampling to square pixels."""
 
 import math
 from dataclasses import dataclass
@@ -7,91 +7,98 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.data.readers.guard import UnreadableError
+from brain_tumor.data.readers.parser_errors import UnreadableError
+from brain_tumor.types import GreyImage
+
+TISSUE_THRESHOLD = 0.15
+"""Share of the intensity range above which a voxel counts as tissue; the noise of air is below 0.05."""
+
+_TAIL_PERCENT = 0.5
+"""Percentage of values clipped at either end, so that a few very bright or dark voxels do not set the range."""
+_ASPECT_TOLERANCE = 0.01
+"""Relative difference of pixel height and width up to which pixels count as square: headers round."""
+_MAX_ASPECT_RATIO = 32
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One image out of a file, and how the file stored it."""
+    """One image read from a file, and how the file stores it."""
 
-    image: npt.NDArray[np.uint8]
-    """Grey, uint8 [height, width], of the size the file has."""
+    image: GreyImage
+    """Grey, uint8 [height, width], in the resolution of the file."""
     format: str
-    """JPEG, PNG, TIFF, DICOM, NIFTI, …"""
+    """File format: JPEG, PNG, TIFF, DICOM, NIFTI, …"""
     mode: str
-    """How pixels are stored: a Pillow mode (L, RGB, P, I;16, …) or a dtype (int16, …)."""
+    """Pixel type in the file: a Pillow mode (L, RGB, P, I;16, …) or a dtype (int16, …)."""
 
 
-def scale_to_uint8(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Scale values of any width linearly, so that 0 stays black and their maximum becomes 255.
-
-    Negative values: their minimum becomes 0.
+def scale_to_uint8(values: npt.NDArray[np.generic]) -> GreyImage:
+    """Scale values of any range linearly: 0 stays 0 and the maximum becomes 255; a negative minimum becomes 0.
 
     Raises:
-        ValueError: Values are not finite.
+        ValueError: A value is not finite.
     """
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
-        raise ValueError("it holds values that are not finite")
+        raise ValueError("it contains values that are not finite")
     low = min(float(wide.min()), 0.0)
     span = float(wide.max()) - low
     return np.rint((wide - low) * (255.0 / span if span > 0 else 0.0)).astype(np.uint8)
 
 
-FOREGROUND = 0.15
-"""Share of the range above which a voxel counts as tissue: air's noise lies below a twentieth."""
-
-_TAIL = 0.5  # per cent at either end that a few hot or dead voxels may hold
-
-
 def robust_range(values: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """Ends (black, white) of the grey scale of some values; values that are not finite are left out.
+    """Compute the black and white ends of the grey scale, without the tails of the distribution.
 
-    Black is the 0.5th percentile. White is the 99.5th of the values above the minimum, so that the empty surroundings
-    of a skull-stripped brain do not decide it. Where the two meet (a mask, a constant), minimum and maximum.
+    Black is the 0.5th percentile. White is the 99.5th percentile of the values above the minimum, so that the empty
+    background of a skull-stripped brain does not affect it. If the two coincide (a mask, a constant), minimum and
+    maximum are returned. Values that are not finite are ignored; (0, 0) without any finite value.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0
-    least, most = float(finite.min()), float(finite.max())
-    if least == most:
-        return least, most
-    low = float(np.percentile(finite, _TAIL))
-    high = float(np.percentile(finite[finite > least], 100 - _TAIL))
-    return (low, high) if low < high else (least, most)
+    minimum, maximum = float(finite.min()), float(finite.max())
+    if minimum == maximum:
+        return minimum, maximum
+    low = float(np.percentile(finite, _TAIL_PERCENT))
+    high = float(np.percentile(finite[finite > minimum], 100 - _TAIL_PERCENT))
+    return (low, high) if low < high else (minimum, maximum)
 
 
-def share(values: npt.NDArray[np.floating], low: float, high: float) -> npt.NDArray[np.floating]:
-    """Where values lie between ``low`` (0) and ``high`` (1), clipped; 0 if the two are one, NaN if not finite."""
-    shares = np.clip((values - low) / (high - low), 0, 1) if low < high else np.zeros_like(values)
-    return np.asarray(np.where(np.isfinite(values), shares, np.nan))
+def rescale(values: npt.NDArray[np.floating], low: float, high: float) -> npt.NDArray[np.floating]:
+    """Map [``low``, ``high``] linearly to [0, 1] and clip; 0 if ``low >= high``, NaN where a value is not finite."""
+    scaled = np.clip((values - low) / (high - low), 0, 1) if low < high else np.zeros_like(values)
+    return np.asarray(np.where(np.isfinite(values), scaled, np.nan))
 
 
-def to_grey(shares: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """Shares 0 … 1 as uint8; what is not finite (padding, no measurement) becomes black."""
-    return np.asarray(np.rint(np.where(np.isfinite(shares), shares, 0) * 255), np.uint8)
+def unit_to_uint8(values: npt.NDArray[np.floating]) -> GreyImage:
+    """Convert values in [0, 1] to uint8; values that are not finite (padding, not measured) become 0."""
+    return np.asarray(np.rint(np.where(np.isfinite(values), values, 0) * 255), np.uint8)
 
 
-_TOLERANCE = 0.01  # headers round; a per cent changes no shape
-_LIMIT = 32
+def resample_to_square_pixels(image: GreyImage, pixel_height: float, pixel_width: float) -> GreyImage:
+    """Enlarge an image [H, W] along its coarser axis, so that its pixels become square.
 
+    Anatomy keeps its proportions and no detail is lost (linear interpolation). Invalid sizes (0, negative, not finite)
+    count as unknown and leave the image unchanged.
 
-def square_pixels(image: npt.NDArray[np.uint8], height: float, width: float) -> npt.NDArray[np.uint8]:
-    """Enlarge an image [H, W] along the coarser direction, so that pixels of ``height`` × ``width`` mm become square.
-
-    Anatomy keeps its proportions and no detail is lost (linear interpolation). Sizes that cannot be (0, negative, not
-    finite) count as unknown and leave the image as it is.
+    Args:
+        image: uint8 [H, W].
+        pixel_height: Height of a pixel in mm.
+        pixel_width: Width of a pixel in mm.
 
     Raises:
-        UnreadableError: One side is over 32 times the other.
+        UnreadableError: The ratio of height and width is over 32.
     """
-    if not (math.isfinite(height) and math.isfinite(width) and height > 0 and width > 0):
+    if not all(math.isfinite(size) and size > 0 for size in (pixel_height, pixel_width)):
         return image
-    ratio = height / width
-    if abs(ratio - 1) <= _TOLERANCE:
+    ratio = pixel_height / pixel_width
+    if abs(ratio - 1) <= _ASPECT_TOLERANCE:
         return image
-    if not 1 / _LIMIT <= ratio <= _LIMIT:
-        raise UnreadableError(f"has pixels of {height:g} × {width:g} mm, too long for an image; choose another plane")
+    if not 1 / _MAX_ASPECT_RATIO <= ratio <= _MAX_ASPECT_RATIO:
+        raise UnreadableError(
+            f"has pixels of {pixel_height:g} × {pixel_width:g} mm; expected a ratio of at most {_MAX_ASPECT_RATIO}; "
+            "choose another plane"
+        )
     rows, columns = image.shape
     size = (columns, round(rows * ratio)) if ratio > 1 else (round(columns / ratio), rows)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

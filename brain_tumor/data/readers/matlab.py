@@ -1,4 +1,4 @@
-"""The MATLAB v7.3 files of the figshare set: one struct ``cjdata`` with image, label, patient and mask."""
+"""Reader of the MATLAB v7.3 files of the figshare set: one struct ``cjdata`` with image, label, patient and mask."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from brain_tumor.data.readers.grey import Reading, scale_to_uint8
 from brain_tumor.errors import DataError
 
 MASK = "mask"
-"""Name of the slice that is the tumour's mask: ``FILE.mat#mask``; without a name the image is meant."""
+"""Name of the slice that is the tumour mask: ``FILE.mat#mask``; a file without a slice name is the image."""
 
 _FIELDS = {"": "image", MASK: "tumorMask"}
 _V5 = b"MATLAB 5.0"
@@ -22,56 +22,56 @@ _V5 = b"MATLAB 5.0"
 
 @dataclass(frozen=True)
 class Case:
-    """What a file says of its image."""
+    """Label and patient of the image in a file."""
 
     label: int
-    """1, 2 or 3; what they mean is the set's affair."""
+    """1, 2 or 3; the class it stands for is defined by the data set."""
     patient_id: str
-    """As written, suffix and all."""
+    """Patient as written in the file, with suffix."""
     has_mask: bool
     """Whether ``FILE.mat#mask`` can be read."""
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
-    """Read images of a file: slice ``""`` is the image, ``"mask"`` the tumour's mask as 0 and 255.
+    """Read images of a file: slice ``""`` is the image, ``"mask"`` the tumour mask as 0 and 255.
 
-    Images are upright as MATLAB shows them, uint8 [height, width]; the image is scaled so that 0 stays black and its
+    Images are uint8 [height, width], upright as MATLAB shows them; the image is scaled so that 0 stays 0 and its
     maximum becomes 255.
 
     Raises:
-        DataError: The file is damaged, of an older format, or not laid out so, or it has no such slice.
+        DataError: The file is damaged, has an older format or another layout, or has no such slice.
     """
-    with _opened(file) as data:
+    with _open_struct(file) as struct:
         for name in slices:
             if name not in _FIELDS:
-                raise DataError(f"{file} has no slice {name!r}; it has the image itself and {MASK!r}.")
-            values = _plane(data, _FIELDS[name])
+                raise DataError(f"{file} has no slice {name!r}; expected none (the image) or {MASK!r}.")
+            values = _read_matrix(struct, _FIELDS[name])
             image = scale_to_uint8(values) if name != MASK else np.where(values > 0, 255, 0).astype(np.uint8)
             yield Reading(image, "MATLAB", str(values.dtype))
 
 
 def read_case(file: Path) -> Case:
-    """Read label, patient and whether there is a mask; the images are left alone.
+    """Read label, patient and whether there is a mask, without the images.
 
     Raises:
         DataError: As `read`.
     """
-    with _opened(file) as data:
-        label = int(np.asarray(data["label"][()]).item())
-        patient = "".join(chr(int(code)) for code in np.asarray(data["PID"][()]).ravel())
-        return Case(label, patient.strip(), _FIELDS[MASK] in data)
+    with _open_struct(file) as struct:
+        label = int(np.asarray(struct["label"][()]).item())
+        patient = "".join(chr(int(code)) for code in np.asarray(struct["PID"][()]).ravel())
+        return Case(label, patient.strip(), _FIELDS[MASK] in struct)
 
 
-def _plane(data: Any, field: str) -> npt.NDArray[Any]:
-    values = np.asarray(data[field][()])
+def _read_matrix(struct: Any, field: str) -> npt.NDArray[Any]:
+    values = np.asarray(struct[field][()])
     if values.ndim != 2 or not values.size or not np.issubdtype(values.dtype, np.number):
-        raise ValueError(f"cjdata.{field} is no image")
+        raise ValueError(f"cjdata.{field} is not a numeric matrix")
     return values.T  # MATLAB stores columns first
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """The struct ``cjdata``; what goes wrong while it is open becomes one sentence."""
+def _open_struct(file: Path) -> Iterator[Any]:
+    """Open the struct ``cjdata``; replace any error while it is open by one sentence about ``file``."""
     try:
         with h5py.File(file) as stored:
             yield stored["cjdata"]
@@ -79,15 +79,15 @@ def _opened(file: Path) -> Iterator[Any]:
         raise
     except KeyError as error:
         raise DataError(
-            f"{file} is not laid out as the figshare files: it lacks a field of cjdata (image, label, PID, tumorMask)."
+            f"{file} lacks a field of cjdata; expected image, label, PID and tumorMask as in the figshare files."
         ) from error
-    except (OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:  # h5py's ways to say "corrupt"
-        raise DataError(_why(file, error)) from error
+    except (OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:  # raised by h5py on damaged files
+        raise DataError(_describe(file, error)) from error
 
 
-def _why(file: Path, error: Exception) -> str:
+def _describe(file: Path, error: Exception) -> str:
     with file.open("rb") as raw:
         if raw.read(len(_V5)) == _V5:
-            return f"{file} is a MATLAB file of an older format; save it anew with save(FILE, 'cjdata', '-v7.3')."
+            return f"{file} is a MATLAB file of an older format; convert it with save(FILE, 'cjdata', '-v7.3')."
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return f"{file} cannot be read as a MATLAB v7.3 file ({reason}); fetch it again."
+    return f"{file} cannot be read as a MATLAB v7.3 file ({reason}); download it again."

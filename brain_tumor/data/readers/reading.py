@@ -1,4 +1,4 @@
-"""One reference in, one grey uint8 image out.
+"""Resolve references and read their images as grey uint8.
 
 A reference is the path of a file, or ``FILE#SLICE`` for one slice of a volume (``scan.nii.gz#axial:57``).
 """
@@ -7,15 +7,13 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from brain_tumor.data.readers import raster
 from brain_tumor.data.readers.grey import Reading
 from brain_tumor.errors import DataError
+from brain_tumor.types import GreyImage
 
 READING_VERSION = 3
-"""Part of every cache key: raise it when the same file would yield other pixels or facts."""
+"""Part of every cache key; increase it when the same file yields other pixels or facts."""
 
 FORMATS = {
     **dict.fromkeys(raster.SUFFIXES, "raster"),
@@ -27,27 +25,17 @@ FORMATS = {
 """Suffix → module of `brain_tumor.data.readers` that reads it."""
 
 
-def is_scan(path: Path) -> bool:
-    """Is this a file that can be read, by its name or as DICOM by its first bytes?"""
-    return format_of(path) is not None
-
-
-def source_file(reference: str | Path) -> Path:
-    """The file that a reference names, without the slice."""
-    return Path(_split(str(reference))[0])
-
-
-def read_grey(reference: str | Path) -> npt.NDArray[np.uint8]:
+def read_grey(reference: str | Path) -> GreyImage:
     """Read one image, uint8 [height, width].
 
     Raises:
-        DataError: The file is missing, truncated or nothing that is read, or it has no such slice.
+        DataError: The file is missing, damaged or not supported, or has no such slice.
     """
     return next(read([str(reference)])).image
 
 
 def read(references: Sequence[str]) -> Iterator[Reading]:
-    """Read several images out of one file, which is opened once; they come in the order of the references.
+    """Read several images of one file, which is opened once, in the order of the references.
 
     Raises:
         DataError: As `read_grey`.
@@ -57,25 +45,34 @@ def read(references: Sequence[str]) -> Iterator[Reading]:
         raise DataError(f"{file} does not exist.")
     name = format_of(file)
     if name is None:
-        raise DataError(f"{file} is not an image ({', '.join(sorted(FORMATS))} and DICOM of any name are read).")
-    yield from importlib.import_module(f"brain_tumor.data.readers.{name}").read(
-        file, [_split(reference)[1] for reference in references]
-    )
+        raise DataError(f"{file} is not an image; expected {', '.join(sorted(FORMATS))}, or DICOM of any name.")
+    reader = importlib.import_module(f"brain_tumor.data.readers.{name}")
+    yield from reader.read(file, [_split(reference)[1] for reference in references])
+
+
+def source_file(reference: str | Path) -> Path:
+    """Return the file of a reference, without the slice."""
+    return Path(_split(str(reference))[0])
 
 
 def _split(reference: str) -> tuple[str, str]:
-    """File and slice; a ``#`` in a file's own name is told apart by the suffix before it."""
+    """Return file and slice; ``#`` separates them only if what precedes it is a scan and the whole reference is not."""
     if "#" not in reference:
         return reference, ""
-    file, mark, name = reference.rpartition("#")
-    return (file, name) if mark and is_scan(Path(file)) and not is_scan(Path(reference)) else (reference, "")
+    file, _, name = reference.rpartition("#")
+    return (file, name) if is_scan(Path(file)) and not is_scan(Path(reference)) else (reference, "")
+
+
+def is_scan(path: Path) -> bool:
+    """Return whether a file can be read, judged by its name or, without a known suffix, by its first bytes."""
+    return format_of(path) is not None
 
 
 def format_of(path: Path) -> str | None:
-    """The module of `brain_tumor.data.readers` for a file, None if there is none.
+    """Return the module of `brain_tumor.data.readers` that reads a file, None if there is none.
 
-    The name tells; only of files without a known suffix a few bytes are looked at, since scanners name DICOM files
-    ``IM000001`` or ``1.2.840.10008.1.2``. A DICOMDIR lists what lies on a medium; it is no scan.
+    The suffix decides. A file without a known suffix is opened to recognise DICOM, because scanners write names such
+    as ``IM000001`` or ``1.2.840.10008.1.2``. A DICOMDIR is an index of a medium and not a scan.
     """
     name = path.name.lower()
     if name.endswith(".nii.gz"):
@@ -84,7 +81,7 @@ def format_of(path: Path) -> str | None:
 
 
 def _has_dicom_magic(path: Path) -> bool:
-    """DICOM PS3.10, 7.1: 128 bytes of anything, then DICM."""
+    """Return whether a file begins as DICOM PS3.10, 7.1 defines: 128 arbitrary bytes, then DICM."""
     try:
         if not path.is_file():
             return False

@@ -1,4 +1,4 @@
-"""Which slices of a volume become samples, and how much each slice shows."""
+"""Which slices of a volume become samples: the policies, and the cached tissue areas that they depend on."""
 
 import contextlib
 import hashlib
@@ -11,28 +11,32 @@ from brain_tumor.data.readers.reading import READING_VERSION
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import published_file
 
-ENOUGH = 0.25
-"""Share of the largest area from which a slice shows enough of the head to be of use."""
+PLANES = ("sagittal", "coronal", "axial")
+"""The plane perpendicular to each axis (x, y, z) of patient coordinates."""
+
+MIN_RELATIVE_AREA = 0.25
+"""Smallest tissue area of a useful slice, as a share of the largest area in its volume."""
 
 
 @dataclass(frozen=True)
 class SlicePolicy:
-    """A rule such as ``largest:1``, read from text by `slice_policy`."""
+    """A rule that selects slices of a volume, such as ``largest:1``; parsed by `parse_slice_policy`."""
 
     rule: str
     """largest, every, index or all."""
     numbers: tuple[int, ...] = ()
+    """Arguments of the rule."""
 
     def __str__(self) -> str:
-        """The text it is read from."""
+        """Return the text that `parse_slice_policy` parses to this policy."""
         return ":".join(filter(None, (self.rule, ",".join(map(str, self.numbers)))))
 
     def choose(self, count: int, areas: Callable[[], Sequence[float]]) -> list[int]:
-        """Numbers of the slices chosen out of ``count``, ascending.
+        """Return the numbers of the selected slices, ascending.
 
         Args:
-            count: Slices there are.
-            areas: Tells how much tissue each shows; called only where the rule needs it.
+            count: Number of slices in the volume.
+            areas: Function that returns the tissue area of each slice; called only if the rule depends on it.
         """
         if count == 1:
             return [0]
@@ -45,49 +49,49 @@ class SlicePolicy:
                 sizes = areas()
                 return sorted(sorted(range(count), key=lambda number: (-sizes[number], number))[: self.numbers[0]])
         sizes = areas()
-        enough = [number for number in range(count) if sizes[number] >= ENOUGH * max(sizes)]
-        return enough[:: self.numbers[0]]
+        large_enough = [number for number in range(count) if sizes[number] >= MIN_RELATIVE_AREA * max(sizes)]
+        return large_enough[:: self.numbers[0]]
 
 
-def slice_policy(text: str) -> SlicePolicy:
-    """Read a slice policy.
+def parse_slice_policy(text: str) -> SlicePolicy:
+    """Parse a slice policy.
 
-    ``largest:N`` takes the N slices that show the most tissue (neighbours, as a rule), ``every:N`` every n-th of those
-    that show at least a quarter of the largest area, ``index:I,J,…`` slices by number from 0 as far as a volume has
-    them, ``all`` all. N is 1 where it is left out. The only slice there is is always taken.
+    ``largest:N`` selects the N slices with the most tissue (usually neighbours); ``every:N`` every N-th of the slices
+    with at least a quarter of the largest area; ``index:I,J,…`` slices by number from 0, as far as a volume has them;
+    ``all`` all slices. N is 1 by default. The only slice of a volume is always selected.
 
     Raises:
-        ConfigError: The text says none of these.
+        ConfigError: The text is not a policy.
     """
     rule, _, rest = str(text).strip().partition(":")
     parts = [part.strip() for part in rest.split(",")] if rest else []
     numbers = tuple(int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10)
-    good = len(numbers) == len(parts) and {
+    valid = len(numbers) == len(parts) and {
         "all": not parts,
         "index": bool(parts),
         "largest": len(parts) <= 1 and 0 not in numbers,
         "every": len(parts) <= 1 and 0 not in numbers,
     }.get(rule, False)
-    require(good, f"data.slices={text}", "largest:N, every:N, index:I,J or all")
+    require(valid, f"data.slices={text}", "largest:N, every:N, index:I,J or all")
     return SlicePolicy(rule, numbers if rule in ("all", "index") else numbers or (1,))
 
 
-def remembered(
-    cache_dir: Path | None, files: Sequence[Path], what: str, measure: Callable[[], list[float]]
+def cached_areas(
+    cache_dir: Path | None, files: Sequence[Path], key: str, measure: Callable[[], list[float]]
 ) -> list[float]:
-    """Areas from ``cache_dir``, measured and written there if these files, as they are now, never were.
+    """Return the tissue areas of a volume from the cache; measure and store them if they are not in it.
+
+    A cache that cannot be written only costs the time to measure again.
 
     Args:
-        cache_dir: None measures anew each time.
-        files: What the areas depend on.
-        what: Tells areas of the same files apart.
-        measure: Does the work.
-
-    A folder that cannot be written to only costs the time to measure again.
+        cache_dir: Folder of the cache; None measures without a cache.
+        files: Files that the areas depend on; an entry is valid while their sizes and times do not change.
+        key: Distinguishes several lists of areas of the same files.
+        measure: Function that computes the areas.
     """
     if cache_dir is None:
         return measure()
-    digest = hashlib.sha256(f"{READING_VERSION} {what}".encode(errors="replace"))
+    digest = hashlib.sha256(f"{READING_VERSION} {key}".encode(errors="replace"))
     for file in sorted(set(files)):
         stat = file.stat()
         digest.update(f"\n{file} {stat.st_size} {stat.st_mtime_ns}".encode(errors="replace"))

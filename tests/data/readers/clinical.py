@@ -1,4 +1,4 @@
-"""DICOM and NIfTI files that tests write."""
+"""Writers of DICOM and NIfTI files for tests."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.errors import DataError
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
-RAMP = np.arange(-8, 8, dtype=np.int16).reshape(2, 8) * 100  # [2, 8]: sides that cannot be mistaken
+RAMP = np.arange(-8, 8, dtype=np.int16).reshape(2, 8) * 100  # [2, 8]: height and width cannot be confused
 
 NAME, NUMBER = "Mustermann^Erika", "K0815-4711"
 ORIENTATIONS = {"axial": [1, 0, 0, 0, 1, 0], "coronal": [1, 0, 0, 0, 0, -1], "sagittal": [0, 1, 0, 0, 0, -1]}
 
 
 def write_dicom(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
-    """Write pixels [H, W] or [frames, H, W] (grey), or [H, W, 3] (RGB), as an MR image with attributes of your own."""
+    """Write pixels [H, W] or [frames, H, W] (grey), or [H, W, 3] (RGB), as an MR image with additional attributes."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = MRImageStorage
@@ -50,7 +50,7 @@ def write_dicom(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
 
 
 def dataset(**attributes: object) -> Dataset:
-    """A sequence item."""
+    """Return a sequence item with the given attributes."""
     item = Dataset()
     for keyword, value in attributes.items():
         setattr(item, keyword, value)
@@ -58,21 +58,21 @@ def dataset(**attributes: object) -> Dataset:
 
 
 def write_nifti(path: Path, values: np.ndarray, orientation: str = "RAS", voxel: float | tuple = 1.0) -> Path:
-    """Write values [x, y, z] given in RAS+ order, stored in another orientation such as LPS or ASR."""
+    """Write values [x, y, z] given in RAS+ order, stored in any orientation, such as LPS or ASR."""
     affine = np.diag([*np.broadcast_to(voxel, 3), 1.0])
     image = nib.Nifti1Image(values, affine)
-    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(orientation))
+    transform = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(orientation))
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(image.as_reoriented(turn), path)
+    nib.save(image.as_reoriented(transform), path)
     return path
 
 
-def image(path: Path, name: str = "") -> np.ndarray:
+def read_image(path: Path, name: str = "") -> np.ndarray:
     return next(dicom.read(path, [name])).image
 
 
-def outcome(path: Path, name: str = "") -> tuple[Reading | None, DataError | None]:
-    """What reading one frame of a DICOM file ends in."""
+def read_or_error(path: Path, name: str = "") -> tuple[Reading | None, DataError | None]:
+    """Read one frame of a DICOM file; return the reading or the error."""
     try:
         return next(dicom.read(path, [name])), None
     except DataError as error:
@@ -83,29 +83,29 @@ def assert_one_sentence(error: DataError, path: Path) -> None:
     assert str(error).startswith(f"{path} ")
     assert str(error).endswith(".")
     assert "\n" not in str(error)
-    assert error.__suppress_context__  # the parser's own words may quote the header
+    assert error.__suppress_context__  # the parser's message may quote the header
 
 
 def ball(size: int = 20, centre: int = 11) -> np.ndarray:
-    """int16 [size]*3, a tumour of sorts, whose slices shrink away from ``centre`` in every plane."""
+    """Return int16 [size, size, size] with an octahedron, whose slices shrink away from ``centre`` in every plane."""
     grid = np.mgrid[:size, :size, :size]
     return (np.abs(grid - centre).sum(0) < 7).astype(np.int16) * 500
 
 
-def write_series(place: Path, plane: str = "axial", uid: str = "1.5", patient: str = NUMBER, shift: float = 0) -> None:
-    """Eight slices, the largest fourth from the patient's bottom, back or left; file names and numbers shuffled."""
+def write_series(folder: Path, plane: str = "axial", uid: str = "1.5", patient: str = NUMBER, shift: float = 0) -> None:
+    """Write eight slices; the fourth from the patient's bottom, back or left is the largest; names are shuffled."""
     step = {"axial": (0, 0, 3), "coronal": (0, -3, 0), "sagittal": (-3, 0, 0)}[plane]
     for rank, name in enumerate(np.random.default_rng(0).permutation(8)):
         pixels = np.zeros((16, 16), np.int16)
         pixels[: 8 - abs(rank - 3), :10] = 100 + rank
         write_dicom(
-            place / f"IM{name}",
+            folder / f"IM{name}",
             pixels,
             SeriesInstanceUID=uid,
             PatientID=patient,
             InstanceNumber=int(name),
             ImageOrientationPatient=ORIENTATIONS[plane],
-            ImagePositionPatient=[float(each * rank + shift) for each in step],
+            ImagePositionPatient=[float(distance * rank + shift) for distance in step],
             WindowCenter=100,
             WindowWidth=200,
             Manufacturer="ACME",
@@ -116,4 +116,5 @@ def write_series(place: Path, plane: str = "axial", uid: str = "1.5", patient: s
 
 
 def rank_of(reference: str) -> int:
+    """Return the position of a slice in a series that `write_series` wrote."""
     return int(pydicom.dcmread(source_file(reference)).pixel_array.max()) - 100

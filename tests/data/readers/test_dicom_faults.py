@@ -3,7 +3,16 @@ import logging
 import numpy as np
 import pydicom
 import pytest
-from data.readers.clinical import NAME, NUMBER, RAMP, SHIPPED, assert_one_sentence, image, outcome, write_dicom
+from data.readers.clinical import (
+    NAME,
+    NUMBER,
+    RAMP,
+    SHIPPED,
+    assert_one_sentence,
+    read_image,
+    read_or_error,
+    write_dicom,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, generate_frames
@@ -16,23 +25,23 @@ from brain_tumor.errors import DataError
     "name", ["SC_rgb_jpeg_dcmtk.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"]
 )
 @pytest.mark.parametrize("kept", [0.3, 0.9])
-def test_cut_frames_are_no_pictures(tmp_path, name, kept):
+def test_truncated_frames_are_errors(tmp_path, name, kept):
     data = pydicom.dcmread(SHIPPED / name)
     frame = next(generate_frames(data.PixelData, number_of_frames=1))
     data.PixelData = encapsulate([frame[: int(len(frame) * kept)]])
     data.save_as(tmp_path / "cut.dcm")
 
-    with pytest.raises(DataError, match="is damaged, cut short"):
-        image(tmp_path / "cut.dcm")
+    with pytest.raises(DataError, match="is damaged, truncated"):
+        read_image(tmp_path / "cut.dcm")
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "examples_palette.dcm"])
 @pytest.mark.parametrize("kept", [0, 100, 131, 200, 700, 0.5, 0.98])
-def test_cut_files_are_no_pictures(tmp_path, name, kept):
+def test_truncated_files_are_errors(tmp_path, name, kept):
     content = (SHIPPED / name).read_bytes()
     (tmp_path / "cut.dcm").write_bytes(content[: int(kept if kept > 1 else len(content) * kept)])
 
-    assert_one_sentence(outcome(tmp_path / "cut.dcm")[1], tmp_path / "cut.dcm")
+    assert_one_sentence(read_or_error(tmp_path / "cut.dcm")[1], tmp_path / "cut.dcm")
 
 
 @settings(deadline=None)
@@ -43,13 +52,13 @@ def test_changed_bytes_never_end_in_a_traceback(tmp_path_factory, data):
         content[data.draw(st.integers(128, 1800))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "changed.dcm"
     path.write_bytes(content)
-    reading, error = outcome(path)
+    reading, error = read_or_error(path)
     if not reading:
         assert_one_sentence(error, path)
 
 
-def test_films_and_unnamed_compressions(tmp_path):
-    for syntax, sentence in {MPEG2MPML: "which is not read", JPEGExtended12Bit: "no decoder is installed"}.items():
+def test_unsupported_compressions(tmp_path):
+    for syntax, sentence in {MPEG2MPML: "which is not supported", JPEGExtended12Bit: "no decoder is installed"}.items():
         path = write_dicom(tmp_path / "film.dcm", RAMP)
         data = pydicom.dcmread(path)
         data.file_meta.TransferSyntaxUID = syntax
@@ -57,7 +66,7 @@ def test_films_and_unnamed_compressions(tmp_path):
         data["PixelData"].is_undefined_length = True
         data.save_as(path)
         with pytest.raises(DataError, match=sentence):
-            image(path)
+            read_image(path)
 
 
 def test_no_patient_in_messages_and_logs(tmp_path, caplog):
@@ -76,7 +85,7 @@ def test_no_patient_in_messages_and_logs(tmp_path, caplog):
     assert "erika" in str(pydicom.dcmread(odd)).lower()
     for path in (odd, wrong, rle):
         with pytest.raises(DataError) as caught:
-            image(path)
+            read_image(path)
         assert "erika" not in str(caught.value).lower()
         assert NUMBER not in str(caught.value)
     assert not caplog.records
@@ -92,17 +101,17 @@ def test_files_without_preamble_and_meta_are_read(tmp_path, syntax):
     pydicom.dcmwrite(tmp_path / "bare.dcm", pydicom.Dataset(data), implicit_vr=implicit, little_endian=little)
 
     assert (tmp_path / "bare.dcm").read_bytes()[128:132] != b"DICM"
-    np.testing.assert_array_equal(image(tmp_path / "bare.dcm"), image(path))
+    np.testing.assert_array_equal(read_image(tmp_path / "bare.dcm"), read_image(path))
 
 
-def test_compression_that_is_not_named(tmp_path):
+def test_a_compression_that_the_file_does_not_name(tmp_path):
     content = (SHIPPED / "MR_small_RLE.dcm").read_bytes()
     start = content.index(b"\x08\x00\x08\x00")  # ImageType: the first element after the meta information
     (tmp_path / "bare.dcm").write_bytes(content[start:])
 
-    with pytest.raises(DataError, match="does not say how its pixel data are compressed"):
-        image(tmp_path / "bare.dcm")
+    with pytest.raises(DataError, match="does not name the compression of its pixel data"):
+        read_image(tmp_path / "bare.dcm")
 
 
 def test_a_frame_of_padding_is_black(tmp_path):
-    assert image(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0
+    assert read_image(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0

@@ -5,7 +5,7 @@ from PIL import Image
 from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.errors import DataError
 
-GRADIENT = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))  # [48, 64]: sides that cannot be mistaken
+GRADIENT = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))  # [48, 64]: height and width cannot be confused
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "jpg", "png", "tif", "webp"])
@@ -22,13 +22,13 @@ def test_every_format_yields_the_same_grey(tmp_path, suffix, mode):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "YCbCr", "HSV", "CMYK"])
-def test_modes_keep_the_picture(tmp_path, mode):
-    image = np.where(GRADIENT > 128, 255, 0).astype(np.uint8)
+def test_modes_keep_the_image(tmp_path, mode):
+    expected = np.where(GRADIENT > 128, 255, 0).astype(np.uint8)
     path = tmp_path / ("scan.tif" if mode in ("CMYK", "YCbCr") else "scan.png")
-    image = Image.fromarray(image).convert("RGB").convert(mode)
+    image = Image.fromarray(expected).convert("RGB").convert(mode)
     (image.convert("RGB") if mode == "HSV" else image).save(path)
 
-    assert np.abs(read_grey(path).astype(int) - image).max() <= 2
+    assert np.abs(read_grey(path).astype(int) - expected).max() <= 2
 
 
 def test_cmyk_jpeg_is_not_inverted(tmp_path):
@@ -43,7 +43,7 @@ def test_colour_becomes_luma(tmp_path):
     assert read_grey(tmp_path / "colour.png")[0, 0] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
 
 
-def test_transparency_is_laid_over_black(tmp_path):
+def test_transparency_is_composed_over_black(tmp_path):
     Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / "clear.png")
     palette = Image.new("P", (8, 8), 1)
     palette.putpalette([0, 0, 0, 255, 255, 255])
@@ -67,13 +67,13 @@ def test_float_and_negative_values_are_scaled_from_their_minimum(tmp_path):
     np.testing.assert_array_equal(read_grey(tmp_path / "float.tif"), [[0, 64], [128, 255]])
 
 
-def test_black_wide_picture_stays_black(tmp_path):
+def test_a_black_sixteen_bit_image_stays_black(tmp_path):
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "black.png")
 
     assert read_grey(tmp_path / "black.png").max() == 0
 
 
-def test_exif_rotation_is_followed(tmp_path):
+def test_exif_rotation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: show it rotated by 90° clockwise
     Image.fromarray(GRADIENT).save(tmp_path / "turned.jpg", exif=exif, quality=95)
@@ -84,7 +84,7 @@ def test_exif_rotation_is_followed(tmp_path):
     assert grey[0].mean() < grey[-1].mean()
 
 
-def test_faults_are_one_sentence_with_the_file_named(tmp_path):
+def test_errors_are_one_sentence_that_names_the_file(tmp_path):
     good = tmp_path / "good.jpg"
     Image.fromarray(GRADIENT).save(good)
     (tmp_path / "half.jpg").write_bytes(good.read_bytes()[:-200])

@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_tumor.data.readers.slices import slice_policy
+from brain_tumor.data.readers.slices import parse_slice_policy
 from brain_tumor.errors import ConfigError
 
 AREAS = [0.0, 1.0, 5.0, 9.0, 8.0, 7.0, 2.0, 0.0]
 SIZES = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
 
 
-def never() -> list[float]:
-    raise AssertionError("areas were measured without need")
+def must_not_measure() -> list[float]:
+    raise AssertionError("areas were measured although the rule does not need them")
 
 
 @pytest.mark.parametrize(
@@ -25,21 +25,21 @@ def never() -> list[float]:
         (" every : 3 ".replace(" ", ""), [2, 5]),
     ],
 )
-def test_rules_that_measure(text, chosen):
-    assert slice_policy(text).choose(8, lambda: AREAS) == chosen
+def test_rules_that_need_areas(text, chosen):
+    assert parse_slice_policy(text).choose(8, lambda: AREAS) == chosen
 
 
 @pytest.mark.parametrize(
     ("text", "chosen"), [("all", list(range(8))), ("index:5,2,2", [2, 5]), ("index:0, 7,8", [0, 7]), ("index:99", [])]
 )
-def test_rules_that_do_not(text, chosen):
-    assert slice_policy(text).choose(8, never) == chosen
+def test_rules_that_need_no_areas(text, chosen):
+    assert parse_slice_policy(text).choose(8, must_not_measure) == chosen
 
 
-def test_a_single_slice_is_taken_unmeasured():
-    assert slice_policy("largest:3").choose(1, never) == [0]
-    assert slice_policy("every:3").choose(1, never) == [0]
-    assert slice_policy("index:80").choose(1, never) == [0]
+def test_a_single_slice_is_selected_without_areas():
+    assert parse_slice_policy("largest:3").choose(1, must_not_measure) == [0]
+    assert parse_slice_policy("every:3").choose(1, must_not_measure) == [0]
+    assert parse_slice_policy("index:80").choose(1, must_not_measure) == [0]
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_single_slice_is_taken_unmeasured():
 )  # fmt: skip
 def test_other_texts_are_refused(text):
     with pytest.raises(ConfigError, match="expected largest:N, every:N, index:I,J or all"):
-        slice_policy(text)
+        parse_slice_policy(text)
 
 
 @given(areas=SIZES, number=st.integers(1, 50), rule=st.sampled_from(["largest", "every"]))
-def test_choices_ascend_and_show_the_largest(areas, number, rule):
-    chosen = slice_policy(f"{rule}:{number}").choose(len(areas), lambda: areas)
+def test_selected_slices_ascend_and_have_the_largest_areas(areas, number, rule):
+    chosen = parse_slice_policy(f"{rule}:{number}").choose(len(areas), lambda: areas)
 
     assert chosen == sorted(set(chosen))
     assert set(chosen) <= set(range(len(areas)))
@@ -68,5 +68,5 @@ def test_choices_ascend_and_show_the_largest(areas, number, rule):
 
 
 @pytest.mark.parametrize("text", ["largest:2", "every:3", "index:1,5", "all"])
-def test_a_policy_names_itself(text):
-    assert str(slice_policy(text)) == text
+def test_str_gives_the_text_of_a_policy(text):
+    assert str(parse_slice_policy(text)) == text

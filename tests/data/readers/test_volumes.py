@@ -22,7 +22,7 @@ from data.readers.clinical import (
 from brain_tumor.data.catalog import folder
 from brain_tumor.data.readers import nifti, volumes
 from brain_tumor.data.readers.reading import read_grey, source_file
-from brain_tumor.data.readers.volumes import Slicing, is_mask, patient_of, scan_rows, series_rows
+from brain_tumor.data.readers.volumes import Slicing, is_mask, patient_from_path, scan_rows, series_rows
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
 
@@ -31,12 +31,12 @@ def slicing(text: str = "largest:1", plane: str = "axial", cache_dir: Path | Non
     return Slicing.parse(text, plane, cache_dir)
 
 
-def rows_of(place: Path, text: str = "largest:1", plane: str = "axial") -> list[dict[str, str]]:
-    return scan_rows(sorted(path for path in place.rglob("*") if path.is_file()), place, slicing(text, plane))
+def rows_of(folder: Path, text: str = "largest:1", plane: str = "axial") -> list[dict[str, str]]:
+    return scan_rows(sorted(path for path in folder.rglob("*") if path.is_file()), folder, slicing(text, plane))
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
-def test_nifti_volumes_are_cut(tmp_path, plane):
+def test_nifti_volumes_are_sliced(tmp_path, plane):
     file = write_nifti(tmp_path / "p1" / "scan.nii.gz", ball(), "LPS")
 
     rows = rows_of(tmp_path, "largest:2", plane)
@@ -58,11 +58,11 @@ def test_nifti_volumes_are_cut(tmp_path, plane):
         ("t1.nii", "t1"),
     ],
 )
-def test_patients_of_nifti_names(name, patient):
-    assert patient_of(Path("glioma", name), Path("glioma")) == patient
+def test_patients_from_nifti_paths(name, patient):
+    assert patient_from_path(Path("glioma", name), Path("glioma")) == patient
 
 
-def test_masks_are_no_scans(tmp_path):
+def test_masks_are_left_out(tmp_path):
     for name in ("a-t1.nii", "a-seg.nii", "a_Mask.nii.gz", "seg.nii"):
         write_nifti(tmp_path / "p" / name, ball())
 
@@ -83,7 +83,7 @@ def test_series_are_sorted_by_position(tmp_path, plane):
     assert [rank_of(row["path"]) for row in rows_of(tmp_path, "index:7,1")] == [1, 7]
 
 
-def test_series_without_positions_go_by_number(tmp_path):
+def test_series_without_positions_are_sorted_by_number(tmp_path):
     for number in (3, 1, 2):
         write_dicom(tmp_path / f"{9 - number}.dcm", np.full((4, 4), 100 + number, np.int16), InstanceNumber=number)
 
@@ -93,7 +93,7 @@ def test_series_without_positions_go_by_number(tmp_path):
     assert {row["plane"] for row in rows} == {""}
 
 
-def test_series_and_planes_are_kept_apart(tmp_path):
+def test_series_and_planes_are_separated(tmp_path):
     write_series(tmp_path / "one", "axial", "1.1")
     write_series(tmp_path / "two", "axial", "1.2")
     write_series(tmp_path / "scout_a", "coronal", "1.3")
@@ -109,7 +109,7 @@ def test_series_and_planes_are_kept_apart(tmp_path):
     ]
 
 
-def test_oblique_slices_are_of_the_nearest_plane(tmp_path):
+def test_oblique_slices_belong_to_the_nearest_plane(tmp_path):
     tilted = [1, 0, 0, 0, 0.8, 0.6]
     write_dicom(tmp_path / "a.dcm", np.eye(8, dtype=np.int16), ImageOrientationPatient=tilted)
     write_dicom(tmp_path / "b.dcm", np.eye(8, dtype=np.int16), ImageOrientationPatient=[0] * 6)
@@ -119,8 +119,8 @@ def test_oblique_slices_are_of_the_nearest_plane(tmp_path):
 
 def test_frames_of_one_file_are_a_series(tmp_path):
     frames = np.zeros((4, 16, 16), np.int16)
-    for number, side in enumerate((3, 15, 6, 9)):
-        frames[number, :side, :side] = 500
+    for number, size in enumerate((3, 15, 6, 9)):
+        frames[number, :size, :size] = 500
     positions = [
         dataset(PlanePositionSequence=[dataset(ImagePositionPatient=[0, 0, -number])]) for number in range(4)
     ]  # from the top
@@ -167,7 +167,7 @@ def test_no_name_leaves_the_files(tmp_path, caplog, capsys):
     assert set(samples["source"]) == {"ACME Magnet 2 3 T"}
 
 
-def test_unreadable_files_are_rows_of_their_own(tmp_path):
+def test_unreadable_files_become_rows(tmp_path):
     write_series(tmp_path)
     content = (tmp_path / "IM0").read_bytes()
     (tmp_path / "header.dcm").write_bytes(content[:140])
@@ -188,23 +188,23 @@ def test_areas_are_measured_once(tmp_path, monkeypatch):
     write_series(tmp_path / "data")
     files = sorted((tmp_path / "data").iterdir())
     first = scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
-    monkeypatch.setattr(nifti, "_load", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(nifti, "_load", lambda *_: pytest.fail("areas were measured twice"))
 
     assert scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache")) == first
     monkeypatch.undo()
     write_nifti(file, ball(24, 9))
-    again = scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
-    assert again[0]["path"].endswith("#axial:9")
+    changed = scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
+    assert changed[0]["path"].endswith("#axial:9")
 
 
-def test_index_beyond_a_volume_is_told(tmp_path, caplog):
+def test_an_index_beyond_a_volume_is_logged(tmp_path, caplog):
     write_nifti(tmp_path / "long.nii", ball(20))
     write_nifti(tmp_path / "short.nii", ball(20)[:, :, :5])
 
     rows = rows_of(tmp_path, "index:12")
 
     assert [row["path"] for row in rows] == [f"{tmp_path / 'long.nii'}#axial:12"]
-    assert "of a volume of 5 slices data.slices takes none" in caplog.text
+    assert "data.slices selects none of 5 slices" in caplog.text
 
 
 def test_single_slices_need_no_policy(tmp_path):
@@ -213,13 +213,13 @@ def test_single_slices_need_no_policy(tmp_path):
     assert rows_of(tmp_path) == [{"patient_id": "p", "path": str(file), "plane": "coronal"}]
 
 
-def test_folders_that_are_no_series(tmp_path, flat_folder):
+def test_folders_without_exactly_one_series(tmp_path, flat_folder):
     write_series(tmp_path / "two", uid="1.1")
     write_dicom(tmp_path / "two" / "other.dcm", np.eye(4, dtype=np.int16), SeriesInstanceUID="1.2")
 
-    with pytest.raises(DataError, match="holds 2 DICOM series"):
+    with pytest.raises(DataError, match="contains 2 DICOM series"):
         series_rows(tmp_path / "two", slicing())
-    with pytest.raises(DataError, match="holds 0 DICOM series"):
+    with pytest.raises(DataError, match="contains 0 DICOM series"):
         series_rows(flat_folder / "glioma", slicing())
 
 
@@ -227,11 +227,11 @@ def test_shipped_series_of_pydicom(tmp_path):
     shipped = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
 
     rows = rows_of(shipped / "98892003", "largest:1")
-    everything = rows_of(shipped / "98892003", "all")
+    all_rows = rows_of(shipped / "98892003", "all")
 
-    assert 3 <= len(rows) < len(everything) == 17
-    assert len({row["patient_id"] for row in everything}) == 1
-    assert {row["plane"] for row in everything} <= {"axial", "coronal", "sagittal"}
+    assert 3 <= len(rows) < len(all_rows) == 17
+    assert len({row["patient_id"] for row in all_rows}) == 1
+    assert {row["plane"] for row in all_rows} <= {"axial", "coronal", "sagittal"}
 
 
 def test_parsers_are_loaded_only_for_their_files():
@@ -240,10 +240,10 @@ def test_parsers_are_loaded_only_for_their_files():
         "sys.exit(bool({'pydicom', 'nibabel', 'gdcm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert volumes.VOLUMES == ("dicom", "nifti")
+    assert volumes.VOLUME_FORMATS == ("dicom", "nifti")
 
 
-def test_time_series_are_cut_from_their_first_volume(tmp_path):
+def test_time_series_are_sliced_from_their_first_volume(tmp_path):
     nib.save(nib.Nifti1Image(np.stack([ball(), ball() * 0], -1), np.eye(4)), tmp_path / "bold.nii")
 
     assert [row["path"] for row in rows_of(tmp_path)] == [f"{tmp_path / 'bold.nii'}#axial:11"]
