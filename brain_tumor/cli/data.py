@@ -1,4 +1,4 @@
-"""``brain-tumor data``: list, fetch and check the public data sets; inspect and trim the cache of decoded images."""
+"""``brain-tumor data``: list, fetch and check the public data sets; list, verify and evict cached images."""
 
 import argparse
 import os
@@ -7,33 +7,36 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from brain_tumor.data.cache.entry import Damage, Entry
-from brain_tumor.data.cache.eviction import GB, Stored
-from brain_tumor.data.progress import progress
 from brain_tumor.data.public.registry import SETS, Counts, PublicSet, named
 from brain_tumor.errors import BrainTumorError, DataError
 
+if TYPE_CHECKING:
+    from brain_tumor.data.cache.eviction import StoredEntry
+
 USER_MISTAKE = 2
-"""Exit code."""
+"""Exit code for mistakes of the user, and for data sets that are not as published."""
+_WIDTH = 120
+"""Columns of text if the output is no terminal."""
 
 _EXAMPLES = """examples:
   brain-tumor data list                    all sets
-  brain-tumor data list cheng              one set: licence, citation, what is known of leaks and label faults
-  brain-tumor data fetch cheng             into data/cheng, no account needed
-  brain-tumor data fetch nickparvar DIR    through Kaggle's client: pip install 'brain-tumor[fetch]'
-  brain-tumor data check DIR               which set is this, and is it whole?
-  brain-tumor data cache                   what is in the cache of decoded images?
-  brain-tumor data cache --verify          is each image in it still what it was?
-  brain-tumor data cache --evict 10        remove what was used least recently, down to 10 GB; 0 empties it
+  brain-tumor data list cheng              one set: licence, citation, known leakage and label errors
+  brain-tumor data fetch cheng             download into data/cheng; no account needed
+  brain-tumor data fetch nickparvar DIR    with Kaggle's client: pip install 'brain-tumor[fetch]'
+  brain-tumor data check DIR               recognise a set and compare it with what was published
+  brain-tumor data cache                   list the cache of decoded images
+  brain-tumor data cache --verify          verify the checksum of every image in it
+  brain-tumor data cache --evict 10        remove the least recently used entries, down to 10 GB; 0 removes all
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The verb; exits with 2 on a user's mistake, and where a folder is not as published."""
+    """Run the verb; exits with 2 on a mistake of the user, and if a data set is not as published."""
     parsed = _parser().parse_args(arguments)
     try:
         parsed.call(parsed)
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"brain-tumor data {parsed.command}: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
     except KeyboardInterrupt:
-        print(f"brain-tumor data {parsed.command}: interrupted; call it again to go on.", file=sys.stderr)
+        print(f"brain-tumor data {parsed.command}: interrupted; run it again to continue.", file=sys.stderr)
         sys.exit(130)
 
 
@@ -51,7 +54,7 @@ def _list(parsed: argparse.Namespace) -> None:
         print("\n\n".join(details(published) for published in chosen))
         return
     console().print(overview(chosen))
-    print("\nbrain-tumor data list NAME tells all about one; brain-tumor data fetch NAME downloads it.")
+    print("\nbrain-tumor data list NAME describes one set; brain-tumor data fetch NAME downloads it.")
 
 
 def _fetch(parsed: argparse.Namespace) -> None:
@@ -60,13 +63,13 @@ def _fetch(parsed: argparse.Namespace) -> None:
     published = named(parsed.name)
     folder = Path(parsed.folder or Path("data", published.name)).expanduser()
     if _is_whole(folder, published.name):
-        print(f"{folder} holds {published.name} already; nothing to do.")
-        place = folder
+        print(f"{folder} already contains {published.name}; nothing to do.")
+        root = folder
     else:
         print(f"{published.title}\nlicence: {published.licence}", file=sys.stderr)
-        place = fetch(published, folder.absolute())
-    _report(place, published.name)
-    print(f"\n{training_command(published, place)}")
+        root = fetch(published, folder.absolute())
+    _report(root, published.name)
+    print(f"\n{training_command(published, root)}")
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -74,19 +77,19 @@ def _check(parsed: argparse.Namespace) -> None:
 
 
 def _cache(parsed: argparse.Namespace) -> None:
-    from brain_tumor.data.cache import eviction
+    from brain_tumor.data.cache.eviction import GB, evict, list_entries
 
-    folder = place(parsed.folder)
+    folder = cache_folder(parsed.folder)
     if parsed.evict is not None:
-        removed = eviction.evict(folder, parsed.evict)
-        print(f"{len(removed)} entries were removed ({sum(each.bytes for each in removed) / eviction.GB:.2f} GB).")
-    entries = eviction.stored(folder)
-    damaged = damages(entries) if parsed.verify else {}
-    print(f"{folder}: {len(entries)} entries, {sum(each.bytes for each in entries) / eviction.GB:.2f} GB")
-    console().print(table(entries, damaged if parsed.verify else None))
+        removed = evict(folder, parsed.evict)
+        print(f"{len(removed)} entries removed ({sum(entry.size for entry in removed) / GB:.2f} GB).")
+    entries = list_entries(folder)
+    damaged = find_damage(entries) if parsed.verify else None
+    print(f"{folder}: {len(entries)} entries, {sum(entry.size for entry in entries) / GB:.2f} GB")
+    console().print(entries_table(entries, damaged))
     if damaged:
         raise DataError(
-            f"{len(damaged)} of {len(entries)} entries are damaged; what they hold is decoded again when it is needed."
+            f"{len(damaged)} of {len(entries)} entries are damaged; their images will be decoded again when needed."
         )
 
 
@@ -118,27 +121,29 @@ def _report(root: Path, name: str | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="brain-tumor data",
-        description="List, fetch and check the public data sets; look after the cache of decoded images.",
+        description="List, fetch and check the public data sets; list, verify and evict cached images.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | check | cache")
-    lister = commands.add_parser("list", help="what sets there are, and what must be known of them")
-    lister.add_argument("names", nargs="*", metavar="NAME", help="tell all about these")
-    lister.add_argument("--long", action="store_true", help="tell all about every set")
+    lister = commands.add_parser("list", help="list the public sets, with their licences and known defects")
+    lister.add_argument("names", nargs="*", metavar="NAME", help="sets to describe in full")
+    lister.add_argument("--long", action="store_true", help="describe every set in full")
     lister.set_defaults(call=_list)
     fetcher = commands.add_parser("fetch", help="download a set, unpack it and check it")
     fetcher.add_argument("name", metavar="NAME", help=", ".join(SETS))
-    fetcher.add_argument("folder", nargs="?", metavar="DIR", help="where to (default: data/NAME)")
+    fetcher.add_argument("folder", nargs="?", metavar="DIR", help="folder to download into (default: data/NAME)")
     fetcher.set_defaults(call=_fetch)
     checker = commands.add_parser("check", help="compare a folder with what was published")
     checker.add_argument("root", metavar="ROOT", help="folder of a set as it was unpacked")
-    checker.add_argument("--set", metavar="NAME", help="which set it is, where its folders do not tell")
+    checker.add_argument("--set", metavar="NAME", help="name of the set, if its folders do not identify it")
     checker.set_defaults(call=_check)
-    cache = commands.add_parser("cache", help="what is in the cache of decoded images; check it, or make room")
-    cache.add_argument("folder", nargs="?", metavar="DIR", help="paths.cache_dir, if it is not the usual one")
-    cache.add_argument("--verify", action="store_true", help="read every image and compare it with its checksum")
-    cache.add_argument("--evict", type=_gigabytes, metavar="GB", help="remove entries used least recently, down to GB")
+    cache = commands.add_parser("cache", help="list, verify or evict the cache of decoded images")
+    cache.add_argument("folder", nargs="?", metavar="DIR", help="folder of the cache (default: as in training)")
+    cache.add_argument("--verify", action="store_true", help="verify the checksum of every image")
+    cache.add_argument(
+        "--evict", type=_gigabytes, metavar="GB", help="remove the least recently used entries, down to GB"
+    )
     cache.set_defaults(call=_cache)
     return parser
 
@@ -149,26 +154,18 @@ def _gigabytes(text: str) -> float:
     except ValueError:
         number = -1
     if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected a number of GB from 0")
+        raise argparse.ArgumentTypeError(f"invalid size {text!r}: expected a number of GB from 0")
     return number
 
 
-if __name__ == "__main__":
-    main()
-
-
-WIDTH = 120
-"""Columns of text where the output is no terminal."""
-
-
 def console() -> Console:
-    """Where results go; not cut to 80 columns in a pipe."""
+    """Return the console for results, which does not wrap at 80 columns in a pipe."""
     screen = Console(highlight=False, emoji=False, markup=False)
-    return screen if screen.is_terminal else Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    return screen if screen.is_terminal else Console(highlight=False, emoji=False, markup=False, width=_WIDTH)
 
 
 def overview(sets: Iterable[PublicSet]) -> Table:
-    """All sets, a line or two each."""
+    """Return a table of data sets, one row each."""
     table = Table("name", "title", "images", "classes", "licence", "fetched from", box=None, pad_edge=False)
     for published in sets:
         table.add_row(
@@ -183,7 +180,7 @@ def overview(sets: Iterable[PublicSet]) -> Table:
 
 
 def details(published: PublicSet) -> str:
-    """Everything that is known of a set, as text."""
+    """Return all facts about a data set as text."""
     lines = [
         f"{published.name}: {published.title}",
         *_item("page", published.page),
@@ -199,9 +196,9 @@ def details(published: PublicSet) -> str:
 
 
 def training_command(published: PublicSet, root: object) -> str:
-    """What to type next."""
+    """Return the command that trains on a data set."""
     text = str(root)
-    quoted = text if all(sign.isalnum() or sign in "/._-" for sign in text) else f"'\"{text}\"'"
+    quoted = text if all(character.isalnum() or character in "/._-" for character in text) else f"'\"{text}\"'"
     return f"brain-tumor train data={published.name} data.root={quoted}"
 
 
@@ -216,7 +213,7 @@ def _images(version: str, counts: Counts) -> str:
 def _item(name: str, text: str) -> list[str]:
     return textwrap.wrap(
         text,
-        WIDTH,
+        _WIDTH,
         initial_indent=f"  {name:<8}",
         subsequent_indent=" " * 10,
         break_long_words=False,
@@ -224,43 +221,54 @@ def _item(name: str, text: str) -> list[str]:
     )
 
 
-def place(folder: str | None) -> Path:
-    """The cache's folder: as given, else as conf/paths/default.yaml has it."""
+def cache_folder(folder: str | None) -> Path:
+    """Return the folder of the cache: as given, or else as in conf/paths/default.yaml."""
     return Path(folder or os.environ.get("BRAIN_TUMOR_CACHE") or "~/.cache/brain-tumor").expanduser()
 
 
-def damages(entries: Sequence[Stored]) -> dict[Path, str]:
-    """Folder of each damaged entry → what is wrong with it; reads everything."""
-    found = {}
-    for each in progress(entries, "Checking the cache"):
+def find_damage(entries: Sequence["StoredEntry"]) -> dict[Path, str]:
+    """Verify every image of the cache; return the folder of each damaged entry with a description of the damage."""
+    from brain_tumor.data.cache.entry import DamagedEntryError, Entry
+    from brain_tumor.data.progress import progress
+
+    damaged = {}
+    for entry in progress(entries, "Verifying the cache"):
         try:
-            Entry.open(each.folder)
-        except (Damage, FileNotFoundError) as damage:
-            found[each.folder] = str(damage)
-    return found
+            Entry.open(entry.folder)
+        except (DamagedEntryError, FileNotFoundError) as error:
+            damaged[entry.folder] = str(error)
+    return damaged
 
 
-def table(entries: Sequence[Stored], damaged: Mapping[Path, str] | None) -> Table:
-    """One line an entry, the one used last first.
+def entries_table(entries: Sequence["StoredEntry"], damaged: Mapping[Path, str] | None) -> Table:
+    """Return a table of cache entries, one row each.
 
     Args:
-        entries: All there are.
-        damaged: What is wrong with which; None if nobody looked.
+        entries: Entries in the order of the table.
+        damaged: Description of the damage per folder of a damaged entry; None leaves out the column "state".
     """
-    shown = Table(box=None, pad_edge=False)
+    from brain_tumor.data.cache.eviction import GB
+
+    table = Table(box=None, pad_edge=False)
     for heading in ("entry", "images", "size", "GB", "last used", *(["state"] if damaged is not None else [])):
-        shown.add_column(heading, justify="right" if heading in ("images", "size", "GB") else "left")
-    for each in entries:
-        state = [] if damaged is None else [damaged.get(each.folder, "whole")]
-        used = datetime.fromtimestamp(each.used).astimezone().strftime("%Y-%m-%d %H:%M")
-        shown.add_row(each.folder.name, *_content(each.folder), f"{each.bytes / GB:.2f}", used, *state)
-    return shown
+        table.add_column(heading, justify="right" if heading in ("images", "size", "GB") else "left")
+    for entry in entries:
+        state = [] if damaged is None else [damaged.get(entry.folder, "undamaged")]
+        last_used = datetime.fromtimestamp(entry.last_used).astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(entry.folder.name, *_number_and_size(entry.folder), f"{entry.size / GB:.2f}", last_used, *state)
+    return table
 
 
-def _content(folder: Path) -> tuple[str, str]:
-    """Number and side of the images, where the entry is whole as far as can be told without reading them."""
+def _number_and_size(folder: Path) -> tuple[str, str]:
+    """Return number and size of the images of an entry, "?" if it is damaged; images are not verified."""
+    from brain_tumor.data.cache.entry import DamagedEntryError, Entry
+
     try:
-        images = Entry.open(folder, contents=False).images
-    except (Damage, FileNotFoundError):
+        images = Entry.open(folder, verify_images=False).images
+    except (DamagedEntryError, FileNotFoundError):
         return "?", "?"
     return str(len(images)), f"{images.shape[1]} px"
+
+
+if __name__ == "__main__":
+    main()

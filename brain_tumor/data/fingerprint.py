@@ -1,4 +1,4 @@
-"""What an image is recognised by: small views of it, whole and cut to the head, in four mirror orientations."""
+"""Fingerprints, by which images are recognised: small views of the whole image, of its bright box and of the head."""
 
 from typing import Any
 
@@ -10,51 +10,57 @@ from PIL import Image as PILImage
 from brain_tumor.types import GreyImage
 
 FINGERPRINT_VERSION = 1
-"""Part of every cache key: raise it when the same image would yield other views."""
+"""Part of every cache key; increase it when the same image yields other views."""
 SIDE = 64
+"""Height and width of a view in pixels."""
 WHOLE, BOX, HEAD = VIEWS = range(3)
-_DARK, _BRIGHT = 10, 30
-"""Grey values up to the first are background, however dark the image is; above the second they never are."""
+"""Indices of the views: whole image, box of all bright pixels, head."""
+ORIENTATIONS = (0, 1, 2, 3)
+"""Mirrored orientations; bit 0: left–right, bit 1: upside down. Each is its own inverse."""
 
-_SMALLEST = 16
-"""A box with a shorter side, in pixels, shows nothing."""
+_DARK = 10
+"""Grey value up to which a pixel is background in every image, however dark."""
+_BRIGHT = 30
+"""Grey value above which a pixel is never background."""
+_MIN_BOX_SIZE = 16
+"""Shortest side in pixels of a box that shows anything."""
 
 
 def fingerprint(image: GreyImage) -> GreyImage:
     """Shrink a grey image [height, width] to its views.
 
-    Proportions are given up, so that stretched copies look the same. Lanczos filtering keeps the detail that tells
-    neighbouring slices apart.
+    Proportions are not kept, so that stretched copies look the same. Lanczos filtering preserves the detail that
+    distinguishes neighbouring slices.
 
     Returns:
-        uint8 [3, SIDE, SIDE]: the whole, the box of all that is bright, and the head alone.
+        uint8 [3, SIDE, SIDE]: the whole image, the box of all bright pixels, and the head alone.
     """
-    return np.stack([_shrink(view) for view in (image, bright_box(image), head(image))])
+    return np.stack([_shrink(view) for view in (image, crop_bright_box(image), crop_head(image))])
 
 
-def bright_box(image: GreyImage) -> GreyImage:
-    """Cut out the box of all bright pixels: the head, and whatever letters stand beside it."""
+def crop_bright_box(image: GreyImage) -> GreyImage:
+    """Crop an image to the bounding box of all bright pixels: the head, and letters or rulers around it."""
     bright = (image > _BRIGHT).astype(np.uint8)
     x, y, width, height = cv2.boundingRect(bright)
-    return image[y : y + height, x : x + width] if min(width, height) >= _SMALLEST else image
+    return image[y : y + height, x : x + width] if min(width, height) >= _MIN_BOX_SIZE else image
 
 
-def head(image: GreyImage) -> GreyImage:
-    """Cut out the box around the largest bright patch, without frame, ruler or letters; all of it where there is none.
+def crop_head(image: GreyImage) -> GreyImage:
+    """Crop an image to the largest bright region, without frame, ruler or letters; return all of it if there is none.
 
     Bright is above a tenth of the 99.5th percentile, so that the box does not depend on brightness.
     """
     smooth = cv2.GaussianBlur(image, (5, 5), 0)
-    bright = (smooth > max(_DARK, 0.1 * _brightest(image))).astype(np.uint8)
+    bright = (smooth > max(_DARK, 0.1 * _white_level(image))).astype(np.uint8)
     count, _, boxes, _ = cv2.connectedComponentsWithStats(bright)
     if count < 2:
         return image
     x, y, width, height, _ = boxes[1 + int(np.argmax(boxes[1:, cv2.CC_STAT_AREA]))]
-    return image[y : y + height, x : x + width] if min(width, height) >= _SMALLEST else image
+    return image[y : y + height, x : x + width] if min(width, height) >= _MIN_BOX_SIZE else image
 
 
-def _brightest(image: GreyImage) -> float:
-    """The 99.5th percentile, off the histogram: many times faster than sorting."""
+def _white_level(image: GreyImage) -> float:
+    """Compute the 99.5th percentile from the histogram, many times faster than by sorting."""
     counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().cumsum()
     return float(np.searchsorted(counts, 0.995 * counts[-1]))
 
@@ -64,19 +70,20 @@ def _shrink(view: GreyImage) -> GreyImage:
     return np.asarray(shrunk.resize((SIDE, SIDE), PILImage.Resampling.LANCZOS, reducing_gap=3))
 
 
-ORIENTATIONS = (0, 1, 2, 3)
-"""Bit 0: mirrored left–right; bit 1: upside down. Each is its own inverse."""
-
-
 def mirror(views: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Mirror images along their last two axes; a view, nothing is copied."""
+    """Mirror images along their last two axes, without a copy.
+
+    Args:
+        views: Array [..., H, W].
+        orientation: One of `ORIENTATIONS`.
+    """
     rows = slice(None, None, -1 if orientation & 2 else 1)
     columns = slice(None, None, -1 if orientation & 1 else 1)
     return views[..., rows, columns]
 
 
 def unit(views: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Mean-free vectors of unit length [N, …] → float32 [N, D]: a dot product of two is their correlation."""
+    """Convert views [N, …] to zero-mean unit vectors, float32 [N, D]: their dot products are correlations."""
     flat = views.reshape(len(views), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))

@@ -1,7 +1,7 @@
-"""Decoded images, wherever they lie: indexed by rows like an array, they give copies.
+"""Arrays of decoded images, in memory or on disk, that are indexed by rows like NumPy arrays and return copies.
 
-What lies on disk is read, not mapped: pages of a map count as this process's memory until the system takes them back,
-so that a training would seem to grow with its data.
+Images on disk are read, not memory-mapped: the pages of a map count as memory of the process until the system reclaims
+them, so that a training would seem to grow with its data.
 """
 
 import os
@@ -16,36 +16,40 @@ from brain_tumor.types import GreyImage, Rows
 
 
 class Images(Protocol):
-    """N arrays of one shape, uint8 [N, …]; a NumPy array is one, too."""
+    """N arrays of one shape, uint8 [N, …]; NumPy arrays fulfil the protocol."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any, /) -> GreyImage:
-        """One row (an int), several (a slice or int64 [K]), or ``(rows, n)``: of each of them the n-th part."""
+        """Return one row (int), several (slice or int64 [K]), or for ``(rows, n)`` the n-th element of each of them."""
 
 
-def places(rows: Any, n: int) -> Rows:
-    """The numbers that an index means among ``n`` rows, int64 [] or [K], as NumPy counts: from the end, too.
+def row_numbers(rows: Any, n: int) -> Rows:
+    """Resolve an index (int, slice or int64 [K]) into row numbers, int64 [] or [K]; negative ones count from the end.
+
+    Args:
+        rows: Index.
+        n: Number of rows.
 
     Raises:
-        IndexError: There is no such row.
+        IndexError: A row does not exist.
     """
-    chosen = np.arange(*rows.indices(n)) if isinstance(rows, slice) else np.asarray(rows, np.int64)
-    if chosen.size and not -n <= chosen.min() <= chosen.max() < n:
-        raise IndexError(f"There are {n} rows; {rows} was asked for.")
-    return np.where(chosen < 0, chosen + n, chosen)
+    numbers = np.arange(*rows.indices(n)) if isinstance(rows, slice) else np.asarray(rows, np.int64)
+    if numbers.size and not -n <= numbers.min() <= numbers.max() < n:
+        raise IndexError(f"Invalid rows {rows}: expected rows from {-n} to {n - 1}")
+    return np.where(numbers < 0, numbers + n, numbers)
 
 
 class StoredArray:
-    """uint8 [N, …] in a ``.npy`` file that may be larger than memory; safe to share with forked processes.
+    """Array uint8 [N, …] in a ``.npy`` file that may be larger than memory; safe to share with forked processes.
 
     Args:
-        path: Of the file.
-        writable: Rows can be set, too.
+        path: Path of the file.
+        writable: Whether rows can be set.
 
     Raises:
-        ValueError: It is no such file, or its length is not what its header says.
-        OSError: It cannot be read.
+        ValueError: The file is not such an array, or its length does not match its header.
+        OSError: The file cannot be read.
     """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
@@ -54,15 +58,16 @@ class StoredArray:
         weakref.finalize(self, os.close, self._file)
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
-            self.shape, by_columns, kind = np.lib.format.read_array_header_1_0(file)
-            self._start = file.tell()
-        self._row = int(np.prod(self.shape[1:]))
-        if by_columns or kind != np.uint8 or os.fstat(self._file).st_size != self._start + len(self) * self._row:
-            raise ValueError(f"{path} is not whole")
+            self.shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+            self._data_start = file.tell()
+        self._row_size = int(np.prod(self.shape[1:]))
+        file_size = os.fstat(self._file).st_size
+        if fortran_order or dtype != np.uint8 or file_size != self._data_start + self.nbytes:
+            raise ValueError(f"{path} is incomplete or not a uint8 array in C order")
 
     @classmethod
     def create(cls, path: Path, shape: tuple[int, ...]) -> "StoredArray":
-        """A new file full of zeros."""
+        """Create a file full of zeros and open it for writing."""
         with path.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
@@ -74,30 +79,35 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all images."""
-        return len(self) * self._row
+        """Size of all rows in bytes."""
+        return len(self) * self._row_size
 
     def __getitem__(self, rows: Any) -> GreyImage:
-        rows, part = rows if isinstance(rows, tuple) else (rows, None)
-        shape = self.shape[1:] if part is None else self.shape[2:]
+        rows, element = rows if isinstance(rows, tuple) else (rows, None)
+        shape = self.shape[1:] if element is None else self.shape[2:]
         size = int(np.prod(shape))
-        chosen = places(rows, len(self))
-        found = np.empty((chosen.size, *shape), np.uint8)
-        for one, row in zip(found, chosen.ravel().tolist(), strict=True):
-            start = self._start + row * self._row + (part or 0) * size
-            if os.preadv(self._file, [one], start) != size:
-                raise DataError(f"{self._path} was cut short while it was read; start again.")
-        return found.reshape(*chosen.shape, *shape)
+        numbers = row_numbers(rows, len(self))
+        images = np.empty((numbers.size, *shape), np.uint8)
+        for image, row in zip(images, numbers.ravel().tolist(), strict=True):
+            start = self._data_start + row * self._row_size + (element or 0) * size
+            if os.preadv(self._file, [image], start) != size:
+                raise DataError(f"{self._path} was truncated while it was being read; restart the command.")
+        return images.reshape(*numbers.shape, *shape)
 
     def __setitem__(self, row: int, image: GreyImage) -> None:
-        os.pwrite(self._file, np.ascontiguousarray(image).data, self._start + row * self._row)
+        os.pwrite(self._file, np.ascontiguousarray(image).data, self._data_start + row * self._row_size)
 
     def __reduce__(self) -> Any:
         return StoredArray, (self._path,)
 
 
-class Chosen:
-    """Some rows of other images, in a given order; nothing is copied."""
+class ImageRows:
+    """Some rows of other images, in a given order and without a copy.
+
+    Args:
+        images: Images to select from.
+        rows: int64 [K], selected rows.
+    """
 
     def __init__(self, images: Images, rows: Rows) -> None:
         self._images, self._rows = images, rows

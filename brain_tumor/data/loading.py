@@ -1,4 +1,4 @@
-"""From an adapter to samples that are decoded, counted and grouped: what every verb that needs data starts with."""
+"""Load a data set for any verb: list the samples, decode them, find copies, and group what belongs together."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pandas as pd
 
 from brain_tumor.data.cache.store import CacheMode, cached_images
 from brain_tumor.data.duplicates.pairs import COPIES, image_pairs, link
-from brain_tumor.data.images import Chosen, Images
+from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.public.groups import apply_groups
 from brain_tumor.data.splits import check_classes
 from brain_tumor.errors import DataError
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Readable images, row by row the same in all tables and arrays."""
+    """The readable images of a data set; all tables and arrays have the same rows."""
 
     samples: pd.DataFrame
-    """The samples table with ``sha256`` and ``group`` filled; ``split`` and ``fold`` are still the data's own."""
+    """Samples table with ``sha256`` and ``group`` filled; ``split`` and ``fold`` are those that the data come with."""
     images: Images
     """uint8 [N, H, W]."""
     views: Images
@@ -36,11 +36,11 @@ class LoadedData:
     pairs: pd.DataFrame
     """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.duplicates.pairs.image_pairs`."""
     unreadable: list[str]
-    """What is wrong with the files that were left out."""
+    """Error message of each image that was left out."""
     entry: Path | None
-    """Folder of the cache that belongs to these images, None if nothing is written."""
+    """Folder of the cache entry of these images, None if nothing is written."""
     curation: dict[str, Any] | None
-    """Where groups came from that someone made before, see `brain_tumor.data.public.groups.apply_groups`."""
+    """Source of curated groups, None without any, see `brain_tumor.data.public.groups.apply_groups`."""
 
 
 def load(
@@ -53,67 +53,63 @@ def load(
     on_error: OnError = "stop",
     root: Path | None = None,
 ) -> LoadedData:
-    """Read the catalog, decode what is not in the cache, and find out what belongs together.
+    """List the samples, decode the images that are not in the cache, and group images that belong together.
 
     Args:
-        adapter: Returns the samples table.
-        cache_dir: Where decoded images, fingerprints and pairs are kept.
-        image_size: Side of the decoded images in pixels.
-        cache: What becomes of decoded images, see `brain_tumor.data.cache.store.cached_images`.
-        cache_limit_gb: From how much on those used least recently go, None never.
-        on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
-        root: Folder of the data, where a ``groups.csv`` may lie.
+        adapter: Function that returns the samples table.
+        cache_dir: Folder of the cache for decoded images, fingerprints and pairs.
+        image_size: Height and width of the decoded images in pixels.
+        cache: Storage of decoded images, see `brain_tumor.data.cache.store.cached_images`.
+        cache_limit_gb: Limit of the cache in units of 10⁹ bytes, None for no limit.
+        on_error: "stop" at unreadable images, or "skip" them; the log names them in both cases.
+        root: Folder of the data, which may contain a ``groups.csv``.
 
     Raises:
-        DataError: Whatever is wrong with the data, in one sentence.
+        DataError: The data cannot be used; the message is one sentence.
     """
-    found = adapter()
-    decoded = cached_images(found["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb)
+    listed = adapter()
+    decoded = cached_images(listed["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb)
     readable = (decoded.facts["error"] == "").to_numpy()
     unreadable = decoded.facts["error"][~readable].tolist()
-    _refuse_or_tell(unreadable, len(found), on_error)
-    samples = found.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
+    if unreadable and on_error == "stop":
+        raise DataError(
+            f"{len(unreadable)} of {len(listed)} images cannot be read, first: {unreadable[0]} "
+            "Repair or remove them, or leave them out with data.on_error=skip."
+        )
+    for error in unreadable:
+        log.warning("Left out: %s", error)
+    samples = listed.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
     check_classes(samples)
     samples, curation = apply_groups(samples, root)
-    pairs = _among(image_pairs(decoded), readable)
+    pairs = _pairs_of_readable(image_pairs(decoded), readable)
     rows = np.flatnonzero(readable)
     return LoadedData(
         samples=link(samples, pairs),
-        images=decoded.images if readable.all() else Chosen(decoded.images, rows),
-        views=decoded.views if readable.all() else Chosen(decoded.views, rows),
+        images=decoded.images if readable.all() else ImageRows(decoded.images, rows),
+        views=decoded.views if readable.all() else ImageRows(decoded.views, rows),
         facts=decoded.facts[readable].reset_index(drop=True),
         pairs=pairs,
         unreadable=unreadable,
         entry=decoded.entry,
-        curation={**curation, **_disagreement(samples, pairs)} if curation else None,
+        curation={**curation, **_separated_copies(samples, pairs)} if curation else None,
     )
 
 
-def _refuse_or_tell(unreadable: list[str], found: int, on_error: OnError) -> None:
-    if unreadable and on_error == "stop":
-        raise DataError(
-            f"{len(unreadable)} of {found} images cannot be read, first: {unreadable[0]} "
-            "Mend or remove them, or leave them out with data.on_error=skip."
-        )
-    for error in unreadable:
-        log.warning("Left out: %s", error)
-
-
-def _disagreement(samples: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
-    """Given groups are verified, not trusted: copies that they keep apart."""
-    copies = pairs[pairs["kind"].isin(COPIES)]
-    apart = {}
-    for column in ("group", "fold"):
-        one, other = (samples[column].to_numpy(object)[copies[side]] for side in ("left", "right"))
-        wrong = copies[(one != "") & (other != "") & (one != other)]
-        apart[f"copies_across_{column}s"] = len(set(wrong["left"]) | set(wrong["right"]))
-    return apart
-
-
-def _among(pairs: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Pairs by row among the readable images; unreadable ones are in no pair but the exact copies of each other."""
-    place = np.where(readable, np.cumsum(readable) - 1, -1)
-    left, right = place[pairs["left"].to_numpy(np.int64)], place[pairs["right"].to_numpy(np.int64)]
+def _pairs_of_readable(pairs: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Renumber pairs to the rows of the readable images; drop pairs of unreadable ones, which are copies as files."""
+    new_row = np.where(readable, np.cumsum(readable) - 1, -1)
+    left, right = new_row[pairs["left"].to_numpy(np.int64)], new_row[pairs["right"].to_numpy(np.int64)]
     kept = (left >= 0) & (right >= 0)
-    among: pd.DataFrame = pairs.assign(left=left, right=right)[kept].reset_index(drop=True)
-    return among
+    renumbered: pd.DataFrame = pairs.assign(left=left, right=right)[kept].reset_index(drop=True)
+    return renumbered
+
+
+def _separated_copies(samples: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int]:
+    """Count the images with a copy in another given group or fold: given groups are verified, not trusted."""
+    copies = pairs[pairs["kind"].isin(COPIES)]
+    counts = {}
+    for column in ("group", "fold"):
+        left, right = (samples[column].to_numpy(object)[copies[end]] for end in ("left", "right"))
+        separated = copies[(left != "") & (right != "") & (left != right)]
+        counts[f"copies_across_{column}s"] = len(set(separated["left"]) | set(separated["right"]))
+    return counts

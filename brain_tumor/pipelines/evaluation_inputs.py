@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.catalog import image_files
-from brain_tumor.data.images import Chosen as ImageRows
+from brain_tumor.data.images import ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require

@@ -11,8 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
 from brain_tumor.data.duplicates.overlap import copies_of_known, is_known, same_files, together
-from brain_tumor.data.images import Chosen as ImageRows
-from brain_tumor.data.images import Images
+from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.loading import LoadedData, load
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file

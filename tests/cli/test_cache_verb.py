@@ -9,7 +9,7 @@ from brain_tumor.data.cache.store import cached_images
 
 
 def run(capsys, *arguments):
-    """Exit code, standard output, standard error."""
+    """Run ``brain-tumor data cache``; return exit code, standard output and standard error."""
     try:
         verb.main(["cache", *map(str, arguments)])
         code = 0
@@ -20,7 +20,7 @@ def run(capsys, *arguments):
 
 @pytest.fixture
 def cache(tmp_path):
-    """A cache of two entries, the one of 32 px used last."""
+    """A cache with two entries, of which that of 32 px was used last."""
     files = [str(save(tmp_path / "data" / f"{n}.png", "glioma", n)) for n in range(3)]
     for size in (48, 32):
         entry = cached_images(files, size, tmp_path / "cache").entry
@@ -29,7 +29,7 @@ def cache(tmp_path):
     return tmp_path / "cache"
 
 
-def test_it_lists_what_is_there(cache, capsys, monkeypatch):
+def test_entries_are_listed(cache, capsys, monkeypatch):
     code, out, _ = run(capsys, cache)
 
     lines = out.splitlines()
@@ -41,14 +41,14 @@ def test_it_lists_what_is_there(cache, capsys, monkeypatch):
     assert run(capsys)[1] == out
 
 
-def test_an_empty_cache_is_told(tmp_path, capsys):
+def test_an_empty_cache_is_listed(tmp_path, capsys):
     code, out, _ = run(capsys, tmp_path / "none")
 
     assert code == 0
     assert "none: 0 entries, 0.00 GB" in out
 
 
-def test_verify_names_what_is_damaged(cache, capsys):
+def test_verify_names_damaged_entries(cache, capsys):
     assert run(capsys, cache, "--verify")[0] == 0
     images = next(cache.glob("images-*")) / "images.npy"
     images.write_bytes(images.read_bytes()[:-2] + b"\xff\x00")
@@ -60,15 +60,15 @@ def test_verify_names_what_is_damaged(cache, capsys):
     assert "1 of 2 entries are damaged" in error
 
 
-def test_entries_of_other_versions_are_listed_and_go(cache, capsys):
+def test_entries_of_other_versions_are_listed_and_removed(cache, capsys):
     (cache / "images-0123456789abcdef").mkdir()
 
     assert "?" in run(capsys, cache)[1]
-    assert "3 entries were removed" in run(capsys, cache, "--evict", 0)[1]
+    assert "3 entries removed" in run(capsys, cache, "--evict", 0)[1]
     assert not list(cache.glob("*images-*"))
 
 
-def test_drafts_of_killed_processes_go_after_a_day(cache, capsys):
+def test_drafts_of_killed_processes_are_removed_after_a_day(cache, capsys):
     for name, age in (("old", 10**5), ("new", 10)):
         (cache / f".images-{name}").mkdir()
         os.utime(cache / f".images-{name}", (time.time() - age,) * 2)
@@ -78,18 +78,18 @@ def test_drafts_of_killed_processes_go_after_a_day(cache, capsys):
     assert [path.name for path in cache.glob(".images-*")] == [".images-new"]
 
 
-def test_evict_keeps_what_was_used_last(cache, capsys):
+def test_evict_keeps_the_most_recently_used_entry(cache, capsys):
     size = sum(file.stat().st_size for file in cache.glob("images-*/*"))
 
     _, out, _ = run(capsys, cache, "--evict", 0.9 * size / 1e9)
 
-    assert "1 entries were removed" in out
+    assert "1 entries removed" in out
     assert "32 px" in out
     assert "48 px" not in out
 
 
 @pytest.mark.parametrize("limit", ["-1", "much", "inf"])
-def test_impossible_limits(cache, capsys, limit):
+def test_invalid_limits(cache, capsys, limit):
     code, _, error = run(capsys, cache, f"--evict={limit}")
 
     assert code == 2

@@ -12,7 +12,7 @@ from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.errors import DataError
 
 
-def stored(tmp_path, image, mask, suffix="png"):
+def save_image_and_mask(tmp_path, image, mask, suffix="png"):
     paths = tmp_path / "image.png", tmp_path / f"mask.{suffix}"
     for path, array in zip(paths, (image, mask), strict=True):
         Image.fromarray(array).save(path)
@@ -21,11 +21,11 @@ def stored(tmp_path, image, mask, suffix="png"):
 
 @pytest.mark.parametrize("shape", [(200, 160), (90, 120), (31, 64)])
 @pytest.mark.parametrize("size", [64, 96, 160])
-def test_a_mask_lies_where_its_picture_is_bright(tmp_path, shape, size):
+def test_masks_are_aligned_with_their_images(tmp_path, shape, size):
     image = np.zeros(shape, np.uint8)
     image[shape[0] // 4 : shape[0] // 2, shape[1] // 3 : shape[1] // 2] = 255
 
-    rows, masks = read_masks(stored(tmp_path, image, image), size)
+    rows, masks = read_masks(save_image_and_mask(tmp_path, image, image), size)
 
     assert rows.tolist() == [1]
     fitted = fit_square(image, size)
@@ -33,12 +33,12 @@ def test_a_mask_lies_where_its_picture_is_bright(tmp_path, shape, size):
     assert not masks[0][fitted < 55].any()
 
 
-def test_any_label_is_inside_and_lossy_dirt_is_not(tmp_path):
+def test_every_label_is_inside_and_compression_noise_is_not(tmp_path):
     mask = np.zeros((64, 64), np.uint8)
     mask[10:30, 10:30] = 1  # a label map
 
-    _, [labelled] = read_masks(stored(tmp_path, mask, mask), 64)
-    _, [lossy] = read_masks(stored(tmp_path, mask, 255 * mask, "jpg"), 64)
+    _, [labelled] = read_masks(save_image_and_mask(tmp_path, mask, mask), 64)
+    _, [lossy] = read_masks(save_image_and_mask(tmp_path, mask, 255 * mask, "jpg"), 64)
 
     np.testing.assert_array_equal(labelled, mask > 0)
     np.testing.assert_array_equal(lossy, mask > 0)
@@ -46,14 +46,14 @@ def test_any_label_is_inside_and_lossy_dirt_is_not(tmp_path):
 
 def test_other_proportions_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"has 64 × 32 pixels and its image 64 × 64"):
-        read_masks(stored(tmp_path, np.zeros((64, 64), np.uint8), np.zeros((32, 64), np.uint8)), 64)
+        read_masks(save_image_and_mask(tmp_path, np.zeros((64, 64), np.uint8), np.zeros((32, 64), np.uint8)), 64)
 
 
-def test_a_mask_of_another_resolution_fits_too(tmp_path):
+def test_masks_of_another_resolution_are_accepted(tmp_path):
     image = np.zeros((128, 96), np.uint8)
     image[32:64, 24:48] = 200
 
-    _, [mask] = read_masks(stored(tmp_path, image, image[::2, ::2]), 64)
+    _, [mask] = read_masks(save_image_and_mask(tmp_path, image, image[::2, ::2]), 64)
 
     np.testing.assert_array_equal(mask, fit_square(image, 64) > 100)
 
@@ -94,7 +94,7 @@ def test_matlab_files_hold_their_masks(tmp_path):
     assert mask.sum() == 60
 
 
-def test_no_masks_are_no_error():
+def test_data_without_masks():
     rows, masks = read_masks(pd.DataFrame({"path": ["a"], "mask_path": [""]}), 32)
 
     assert (len(rows), masks.shape) == (0, (0, 32, 32))

@@ -1,1 +1,1 @@
-"""Images decoded once, at the training size, for all runs that follow. Knows readers, no models."""
+"""Cache of decoded images: decoded once at the training size, for all later runs. Knows readers but no models."""

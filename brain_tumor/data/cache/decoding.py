@@ -1,4 +1,4 @@
-"""One file in, what is kept of each image in it out: the image at the training size, its fingerprint, its facts."""
+"""Decode files to what is kept of each image: the image at the training size, its fingerprint and its facts."""
 
 import hashlib
 import os
@@ -17,75 +17,90 @@ from brain_tumor.data.readers.reading import read, source_file
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
+_FACTS = ("pixels", "format", "mode", "width", "height", "border")
+
 
 @dataclass(frozen=True)
 class Decoded:
-    """What is kept of one image; black where it could not be read."""
+    """One decoded image; black if it could not be read."""
 
-    square: GreyImage
+    image: GreyImage
     """uint8 [size, size]."""
     views: GreyImage
     """Fingerprint, uint8 [VIEWS, SIDE, SIDE]."""
     facts: dict[str, str]
-    """``pixels, format, mode, width, height, border, error``."""
+    """``pixels, format, mode, width, height, border, error``: ``pixels`` is a digest of the image, empty if the image
+    is blank and thus identifies nobody; ``border`` is the mean grey value of the outermost pixels; ``error`` is the
+    error message if the image could not be read (the other facts are then empty)."""
 
 
 def decode(references: Sequence[str], size: int) -> Iterator[Decoded]:
-    """Decode references to one file, in their order; from a fault on, all of them carry it in their facts.
+    """Decode references to one file, in their order; after an error, all remaining ones have it in their facts.
 
-    ``pixels`` is a digest of the image, empty if it is blank and tells nothing of whose it is; ``border`` is the
-    mean grey of the outermost pixels.
+    Args:
+        references: Path of the file, or ``FILE#SLICE``.
+        size: Height and width of the decoded images in pixels.
     """
     done = 0
     try:
         for reading in read(references):
-            yield Decoded(
-                fit_square(reading.image, size),
-                fingerprint(reading.image),
-                {**_facts(reading), "error": ""},
-            )
+            facts = {**_facts(reading), "error": ""}
+            yield Decoded(fit_square(reading.image, size), fingerprint(reading.image), facts)
             done += 1
     except DataError as error:
         for _ in references[done:]:
-            facts = {**_NOTHING, "error": str(error)}
+            facts = {**dict.fromkeys(_FACTS, ""), "error": str(error)}
             yield Decoded(np.zeros((size, size), np.uint8), np.zeros((len(VIEWS), SIDE, SIDE), np.uint8), facts)
 
 
 def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Decoded]]:
-    """Decode references to any files on all cores, each file once; yields (place in ``references``, what is kept)."""
+    """Decode references to any files on all cores, each file once.
+
+    Args:
+        references: Paths of files, or ``FILE#SLICE``.
+        size: Height and width of the decoded images in pixels.
+
+    Yields:
+        Position in ``references`` and decoded image, file by file.
+    """
     by_file: dict[Path, list[int]] = {}
-    for place, reference in enumerate(references):
-        by_file.setdefault(source_file(reference), []).append(place)
+    for position, reference in enumerate(references):
+        by_file.setdefault(source_file(reference), []).append(position)
+
+    def decode_file(positions: list[int]) -> list[Decoded]:
+        return list(decode([references[position] for position in positions], size))
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = pool.map(lambda places: list(decode([references[place] for place in places], size)), by_file.values())
-        done = progress(files, "Decoding images", len(by_file))
-        for places, decoded in zip(by_file.values(), done, strict=True):
-            yield from zip(places, decoded, strict=True)
+        files = progress(pool.map(decode_file, by_file.values()), "Decoding images", len(by_file))
+        for positions, decoded in zip(by_file.values(), files, strict=True):
+            yield from zip(positions, decoded, strict=True)
 
 
 def fit_square(image: GreyImage, size: int, interpolation: int | None = None) -> GreyImage:
-    """Centre a grey image [H, W] on a black square and resize it to [size, size], keeping its proportions.
+    """Resize a grey image to [size, size]; it keeps its proportions and is centred on black.
 
-    ``interpolation`` is one of OpenCV's; None averages where it shrinks, and is linear where it enlarges.
+    Args:
+        image: uint8 [H, W].
+        size: Height and width of the result in pixels.
+        interpolation: Interpolation flag of OpenCV; None averages areas to shrink and is linear to enlarge.
     """
     height, width = image.shape
-    inner = inner_size(image.shape, size)
+    new_width, new_height = fitted_size(image.shape, size)
     if interpolation is None:
         interpolation = cv2.INTER_AREA if size < max(height, width) else cv2.INTER_LINEAR
-    resized = image if inner == (width, height) else cv2.resize(image, inner, interpolation=interpolation)
-    square = np.zeros((size, size), np.uint8)
-    top, left = (size - inner[1]) // 2, (size - inner[0]) // 2
-    square[top : top + inner[1], left : left + inner[0]] = resized
-    return square
+    resized = image
+    if (new_width, new_height) != (width, height):
+        resized = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=interpolation), np.uint8)
+    result = np.zeros((size, size), np.uint8)
+    top, left = (size - new_height) // 2, (size - new_width) // 2
+    result[top : top + new_height, left : left + new_width] = resized
+    return result
 
 
-def inner_size(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Width and height that an image of a shape [H, W] has on the square."""
+def fitted_size(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """Return width and height of an image [H, W] after `fit_square`, without the black margins."""
     scale = size / max(shape)
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-
-
-_NOTHING = dict.fromkeys(("pixels", "format", "mode", "width", "height", "border"), "")
 
 
 def _facts(reading: Reading) -> dict[str, str]:
@@ -95,5 +110,5 @@ def _facts(reading: Reading) -> dict[str, str]:
     if image.min() < image.max():
         pixels = hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest()
     edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    facts = (pixels, reading.format, reading.mode, width, height, f"{edges.mean():.1f}")
-    return dict(zip(_NOTHING, map(str, facts), strict=True))
+    values = (pixels, reading.format, reading.mode, width, height, f"{edges.mean():.1f}")
+    return dict(zip(_FACTS, map(str, values), strict=True))

@@ -1,4 +1,4 @@
-"""One entry of the cache: images, fingerprints and facts in a folder, with what proves that they are whole."""
+"""One entry of the cache: a folder of images, fingerprints and facts, with checksums that prove it undamaged."""
 
 import hashlib
 import json
@@ -20,42 +20,43 @@ from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
 _BLOCK = 256
+"""Number of images that a thread checks at a time."""
 _ARRAYS = ("images", "views")
 _TABLES = ("facts.csv", "checksums.npy")
 
 
-class Damage(Exception):  # noqa: N818 - no error: whoever meets it decodes again
-    """An entry is not what it was when it was made; the message says which, and how."""
+class DamagedEntryError(Exception):
+    """An entry is incomplete or was changed; its images have to be decoded again."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A whole entry."""
+    """An undamaged entry, opened for reading."""
 
     folder: Path
     recipe: str
-    """What the images depend on besides their files."""
+    """Everything that the images depend on besides their files."""
     images: StoredArray
     """uint8 [N, size, size]."""
     views: StoredArray
     """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
-    """One row per image, all text."""
+    """One row per image, all columns text."""
     checksums: npt.NDArray[np.uint32]
     """CRC-32 of each image and of its fingerprint, [N, 2]."""
 
     @classmethod
-    def open(cls, folder: Path, *, contents: bool = True) -> Self:
-        """Open an entry and prove that it is whole.
+    def open(cls, folder: Path, *, verify_images: bool = True) -> Self:
+        """Open an entry and verify it.
 
         Args:
-            folder: Of the entry.
-            contents: Check every image, too; it reads them at some 2 GB/s, and is left out only where nothing is
-                made of what they show. Lengths and tables are always checked.
+            folder: Folder of the entry.
+            verify_images: Whether the checksum of every image is verified, at some 2 GB/s; lengths and tables are
+                always verified.
 
         Raises:
-            FileNotFoundError: There is no such folder.
-            Damage: Something is missing, or not what it was.
+            FileNotFoundError: The folder does not exist.
+            DamagedEntryError: A file is missing or was changed.
         """
         if not folder.is_dir():
             raise FileNotFoundError(folder)
@@ -63,46 +64,48 @@ class Entry:
             seal = json.loads((folder / "seal.json").read_text(encoding="utf-8"))
             images, views = (StoredArray(folder / f"{name}.npy") for name in _ARRAYS)
             if seal["tables"] != _tables_digest(folder):
-                raise ValueError("its tables have changed")
-            entry = cls(
-                *(folder, str(seal["recipe"]), images, views),
-                *(read_table(folder / "facts.csv"), np.load(folder / "checksums.npy")),
-            )
-            if not len(images) == len(views) == len(entry.facts) == len(entry.checksums):
-                raise ValueError("its parts differ in length")
+                raise ValueError("the digest of its tables has changed")
+            facts, checksums = read_table(folder / "facts.csv"), np.load(folder / "checksums.npy")
+            entry = cls(folder, str(seal["recipe"]), images, views, facts, checksums)
+            if not len(images) == len(views) == len(facts) == len(checksums):
+                raise ValueError("its arrays and tables differ in length")
         except (OSError, ValueError, LookupError, TypeError, DataError) as error:
-            raise Damage(f"The cache entry {folder} is damaged: {error}") from error
-        if contents and (wrong := entry.wrong()):
-            raise Damage(f"The cache entry {folder} is damaged: {wrong} of {len(images)} images have changed")
+            raise DamagedEntryError(f"The cache entry {folder} is damaged: {error}") from error
+        if verify_images:
+            changed = entry.count_changed()
+            if changed:
+                raise DamagedEntryError(
+                    f"The cache entry {folder} is damaged: {changed} of {len(images)} images have changed"
+                )
         return entry
 
-    def wrong(self) -> int:
-        """How many images, or their fingerprints, are not what they were."""
+    def count_changed(self) -> int:
+        """Count the images that, themselves or their fingerprints, do not match their checksums."""
         with ThreadPoolExecutor() as pool:
-            return sum(pool.map(self._wrong, range(0, len(self.images), _BLOCK)))
+            return sum(pool.map(self._count_changed_in_block, range(0, len(self.images), _BLOCK)))
 
-    def _wrong(self, start: int) -> int:
+    def _count_changed_in_block(self, start: int) -> int:
         rows = range(start, min(start + _BLOCK, len(self.images)))
-        return sum(self.whole(row) is None for row in rows)
+        return sum(self.read_verified(row) is None for row in rows)
 
-    def whole(self, row: int) -> tuple[GreyImage, GreyImage] | None:
-        """A image and its fingerprint; None if they are not what they were."""
-        both = self.images[row], self.views[row]
-        return both if checksums(*both) == tuple(self.checksums[row].tolist()) else None
+    def read_verified(self, row: int) -> tuple[GreyImage, GreyImage] | None:
+        """Read an image and its fingerprint; None if they do not match their checksums."""
+        image, views = self.images[row], self.views[row]
+        return (image, views) if _checksums(image, views) == tuple(self.checksums[row].tolist()) else None
 
-    def touch(self) -> None:
-        """Note that the entry is in use, for `brain_tumor.data.cache.eviction`."""
+    def mark_used(self) -> None:
+        """Record the time of use, which decides what `brain_tumor.data.cache.eviction` removes."""
         with suppress(OSError):  # the cache may be read-only
             (self.folder / "used").touch()
 
 
 class EntryDraft:
-    """An entry that is being filled, row by row in any order.
+    """An entry under construction; its rows are set in any order.
 
     Args:
-        folder: Empty.
-        images: How many there will be.
-        size: Their side.
+        folder: Empty folder.
+        images: Number of images.
+        size: Height and width of the images in pixels.
     """
 
     def __init__(self, folder: Path, images: int, size: int) -> None:
@@ -114,21 +117,24 @@ class EntryDraft:
         self._facts: list[dict[str, str]] = [{}] * images
         self._checksums = np.zeros((images, 2), np.uint32)
 
-    def put(self, row: int, image: GreyImage, views: GreyImage, facts: dict[str, str]) -> None:
-        """Fill one row."""
+    def set_row(self, row: int, image: GreyImage, views: GreyImage, facts: dict[str, str]) -> None:
+        """Write the image, fingerprint and facts of one row."""
         self._images[row], self._views[row], self._facts[row] = image, views, facts
-        self._checksums[row] = checksums(image, views)
+        self._checksums[row] = _checksums(image, views)
 
     def seal(self, recipe: str) -> None:
-        """Write the tables, and what proves that all is whole."""
+        """Write the tables and their digest, once all rows are set.
+
+        Args:
+            recipe: Everything that the images depend on besides their files.
+        """
         write_table(pd.DataFrame(self._facts), self._folder / "facts.csv")
         np.save(self._folder / "checksums.npy", self._checksums)
         seal = {"recipe": recipe, "tables": _tables_digest(self._folder)}
         (self._folder / "seal.json").write_text(json.dumps(seal), encoding="utf-8")
 
 
-def checksums(image: GreyImage, views: GreyImage) -> tuple[int, int]:
-    """CRC-32 of both."""
+def _checksums(image: GreyImage, views: GreyImage) -> tuple[int, int]:
     return zlib.crc32(image.data), zlib.crc32(views.data)
 
 

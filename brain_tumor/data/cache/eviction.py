@@ -1,4 +1,4 @@
-"""What the cache holds, and what goes when it grows beyond its limit: entries used least recently."""
+"""List the entries of the cache, and remove the least recently used ones when it exceeds its limit."""
 
 import logging
 import shutil
@@ -7,66 +7,66 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GB = 10**9
-_ABANDONED = 24 * 3600
-"""Seconds after which a draft is what a killed process left behind."""
+_DRAFT_LIFETIME = 24 * 3600
+"""Age in seconds from which a draft is the remains of a killed process."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An entry as it lies on disk, whole or not."""
+class StoredEntry:
+    """An entry on disk, damaged or not."""
 
     folder: Path
-    bytes: int
-    used: float
-    """When it was last opened or added to, seconds since 1970."""
+    size: int
+    """Size in bytes."""
+    last_used: float
+    """Time when the entry was last opened or extended, in seconds since 1970."""
 
 
-def stored(cache_dir: Path) -> list[Stored]:
-    """All entries, the one used last first."""
-    found = []
+def list_entries(cache_dir: Path) -> list[StoredEntry]:
+    """List all entries, the most recently used first."""
+    entries = []
     for folder in cache_dir.glob("images-*"):
         stats = [file.stat() for file in folder.iterdir()]
-        used = max((stat.st_mtime for stat in stats), default=folder.stat().st_mtime)
-        found.append(Stored(folder, sum(stat.st_size for stat in stats), used))
-    return sorted(found, key=lambda each: (-each.used, each.folder))
+        last_used = max((stat.st_mtime for stat in stats), default=folder.stat().st_mtime)
+        entries.append(StoredEntry(folder, sum(stat.st_size for stat in stats), last_used))
+    return sorted(entries, key=lambda entry: (-entry.last_used, entry.folder))
 
 
-def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[Stored]:
-    """Remove entries until the others take ``limit_gb`` (10⁹ bytes each) at most, those used least recently first.
+def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[StoredEntry]:
+    """Remove the least recently used entries until the remaining ones take at most ``limit_gb``.
 
-    Who has opened an entry can go on reading it; phantoms and what else lies in ``cache_dir`` is not counted.
+    Processes that have opened a removed entry can still read it. Phantoms and other files in ``cache_dir`` are
+    neither counted nor removed.
 
     Args:
-        cache_dir: Where the entries lie.
-        limit_gb: 0 removes all.
-        keep: An entry that stays, however large it is.
+        cache_dir: Folder of the cache.
+        limit_gb: Limit in units of 10⁹ bytes; 0 removes all entries.
+        keep: Folder of an entry that is never removed, however large it is.
 
     Returns:
-        What was removed.
+        The removed entries.
     """
     for draft in cache_dir.glob(".images-*"):
-        if time.time() - draft.stat().st_mtime > _ABANDONED:
+        if time.time() - draft.stat().st_mtime > _DRAFT_LIFETIME:
             shutil.rmtree(draft, ignore_errors=True)
     total, removed = 0, []
-    for each in sorted(stored(cache_dir), key=lambda each: each.folder != keep):
-        total += each.bytes
-        if (total > limit_gb * GB or not limit_gb) and each.folder != keep:
-            remove(each.folder)
-            removed.append(each)
-            total -= each.bytes
-            log.info(
-                "Removed from the cache: %s (%.2f GB); its limit is %g GB.", each.folder, each.bytes / GB, limit_gb
-            )
+    for entry in sorted(list_entries(cache_dir), key=lambda entry: entry.folder != keep):
+        total += entry.size
+        if (total > limit_gb * GB or not limit_gb) and entry.folder != keep:
+            remove_entry(entry.folder)
+            removed.append(entry)
+            total -= entry.size
+            log.info("Removed cache entry %s (%.2f GB): the limit is %g GB", entry.folder, entry.size / GB, limit_gb)
     return removed
 
 
-def remove(folder: Path) -> None:
-    """Remove an entry in one step, so that nobody finds half of it; nothing happens where there is none."""
-    grave = folder.with_name(f".{folder.name}.removed")
-    shutil.rmtree(grave, ignore_errors=True)
+def remove_entry(folder: Path) -> None:
+    """Remove an entry in one step, so that no process sees half of it; does nothing if it does not exist."""
+    trash = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(trash, ignore_errors=True)
     try:
-        folder.rename(grave)
-    except OSError:  # it is not there, or must not be changed: whoever fills it will say so
+        folder.rename(trash)
+    except OSError:  # it does not exist or is read-only; an attempt to fill it reports the error
         return
-    shutil.rmtree(grave, ignore_errors=True)
+    shutil.rmtree(trash, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Decoded images by content: from the cache, from memory, or decoded on each access."""
+"""Decoded images by content: read from the cache on disk, kept in memory, or decoded on each access."""
 
 import hashlib
 import logging
@@ -13,10 +13,10 @@ import pandas as pd
 
 from brain_tumor.data.cache.decoding import decode_all, fit_square
 from brain_tumor.data.cache.digests import digests
-from brain_tumor.data.cache.entry import Damage, Entry, EntryDraft
-from brain_tumor.data.cache.eviction import evict, remove, stored
+from brain_tumor.data.cache.entry import DamagedEntryError, Entry, EntryDraft
+from brain_tumor.data.cache.eviction import evict, list_entries, remove_entry
 from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
-from brain_tumor.data.images import Images, places
+from brain_tumor.data.images import Images, row_numbers
 from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_grey, source_file
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import one_at_a_time, published_folder
@@ -24,132 +24,152 @@ from brain_tumor.types import GreyImage
 
 CacheMode = Literal["disk", "ram", "off"]
 log = logging.getLogger(__name__)
-_FEW = 128 * 2**20
-"""Bytes of images that are held in memory: to read them one by one from a file takes training longer."""
+_MAX_BYTES_IN_MEMORY = 128 * 2**20
+"""Size up to which the images of an entry are loaded into memory: reading single images from disk slows training."""
 _FILE = "{file}"
-"""Stands for the file's name in a stored fault: the same file may lie elsewhere the next time."""
+"""Placeholder for the path of the file in stored error messages: the file may lie elsewhere the next time."""
 
 
 @dataclass(frozen=True)
 class ImageCache:
-    """Decoded images and what was learnt while decoding them."""
+    """Decoded images with their fingerprints and facts, in the order of the paths."""
 
     images: Images
-    """uint8 [N, size, size], in the order of the paths."""
+    """uint8 [N, size, size]."""
     views: Images
-    """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE], likewise."""
+    """Fingerprints, uint8 [N, VIEWS, SIDE, SIDE]."""
     facts: pd.DataFrame
-    """One row per path: ``path, sha256``, and what `brain_tumor.data.cache.decoding.Decoded` says."""
+    """One row per path: ``path, sha256``, and the facts of `brain_tumor.data.cache.decoding.Decoded`."""
     entry: Path | None
-    """The folder all this lies in, with all else that was found out about these images; None: nothing is written."""
+    """Folder of the cache entry, which also stores later results on these images (pairs, audit, 1-NN baseline); None
+    if nothing is written."""
 
 
 def cached_images(
     paths: Sequence[str], size: int, cache_dir: Path, mode: CacheMode = "disk", limit_gb: float | None = None
 ) -> ImageCache:
-    """Images of some files, decoded now if they never were.
+    """Return the decoded images of files; decode those that are not in the cache.
 
     Args:
-        paths: Files, or slices of volumes (``FILE#SLICE``).
-        size: Side of the decoded images in pixels.
-        cache_dir: Where entries lie. One appears only once it is whole; of several processes that want the same one
-            decodes, and the others wait for it.
-        mode: "disk" keeps decoded images in ``cache_dir``, and few of them in memory, too. "ram" decodes them at each
-            start into memory, which worker processes share; "off" whenever one is looked at. Neither of the two writes
-            anything.
-        limit_gb: When an entry is added, those used least recently go until all together take no more than this.
+        paths: Paths of files, or ``FILE#SLICE`` for slices of volumes.
+        size: Height and width of the decoded images in pixels.
+        cache_dir: Folder of the cache. An entry appears only once it is complete; of several processes that need the
+            same entry, one decodes and the others wait for it.
+        mode: "disk" stores decoded images in ``cache_dir`` and also loads up to 128 MiB into memory. "ram" decodes at
+            each start into memory that worker processes share; "off" decodes on each access. These two write nothing.
+        limit_gb: Limit of the cache in units of 10⁹ bytes, enforced when an entry is added: the least recently used
+            entries are removed. None for no limit.
 
     Raises:
-        DataError: A file cannot be read, or ``cache_dir`` not be filled.
-        ConfigError: No such mode, or no such limit.
+        DataError: A file cannot be read, or ``cache_dir`` cannot be written.
+        ConfigError: Invalid mode or limit.
     """
     require(mode in get_args(CacheMode), f"data.cache={mode}", "one of " + ", ".join(get_args(CacheMode)))
-    good = limit_gb is None or (isinstance(limit_gb, int | float) and limit_gb >= 0)
-    require(good, f"paths.cache_limit_gb={limit_gb}", "a number from 0, or null")
-    found = digests(paths, cache_dir / "digests" if mode == "disk" else None)
-    if mode == "disk":
-        entry = _entry(paths, found, size, cache_dir, limit_gb)
-        errors = [
-            error.replace(_FILE, str(source_file(path)))
-            for error, path in zip(entry.facts["error"], paths, strict=True)
-        ]
-        facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=found)
-        held: Images = entry.images[:] if entry.images.nbytes <= _FEW else entry.images
-        return ImageCache(held, entry.views, facts, entry.folder)
-    images, views, facts = in_memory(paths, size, keep=mode == "ram")
-    return ImageCache(images, views, facts.assign(path=list(paths), sha256=found), None)
+    valid = limit_gb is None or (isinstance(limit_gb, int | float) and limit_gb >= 0)
+    require(valid, f"paths.cache_limit_gb={limit_gb}", "a number from 0, or null")
+    sha256 = digests(paths, cache_dir / "digests" if mode == "disk" else None)
+    if mode != "disk":
+        images, views, facts = _decode_without_cache(paths, size, keep=mode == "ram")
+        return ImageCache(images, views, facts.assign(path=list(paths), sha256=sha256), None)
+    entry = _open_or_build(paths, sha256, size, cache_dir, limit_gb)
+    errors = [
+        error.replace(_FILE, str(source_file(path))) for error, path in zip(entry.facts["error"], paths, strict=True)
+    ]
+    facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=sha256)
+    in_memory = entry.images.nbytes <= _MAX_BYTES_IN_MEMORY
+    return ImageCache(entry.images[:] if in_memory else entry.images, entry.views, facts, entry.folder)
 
 
-def _entry(paths: Sequence[str], found: Sequence[str], size: int, cache_dir: Path, limit_gb: float | None) -> Entry:
-    """Open the entry, or build it, or wait for whoever builds it."""
-    contents = [f"{format_of(source_file(path))} {digest}" for path, digest in zip(paths, found, strict=True)]
+def _open_or_build(
+    paths: Sequence[str], sha256: Sequence[str], size: int, cache_dir: Path, limit_gb: float | None
+) -> Entry:
+    """Open the entry of these contents; build it, or wait for another process that does, if it does not exist."""
+    contents = [f"{format_of(source_file(path))} {digest}" for path, digest in zip(paths, sha256, strict=True)]
     recipe = f"{READING_VERSION} {FINGERPRINT_VERSION} {size}"
     key = hashlib.sha256("\n".join([recipe, *contents]).encode()).hexdigest()[:16]
     folder = cache_dir / f"images-{key}"
-    entry = _opened(folder)
+    entry = _open_undamaged(folder)
     if entry is None:
         with one_at_a_time(folder, "decodes these images"):
-            entry = _opened(folder)
+            entry = _open_undamaged(folder)
             if entry is None:
-                remove(folder)
+                remove_entry(folder)
                 _build(folder, paths, contents, recipe, size)
                 entry = Entry.open(folder)
         if limit_gb is not None:
             evict(cache_dir, limit_gb, keep=folder)
-    entry.touch()
+    entry.mark_used()
     return entry
 
 
-def _opened(folder: Path) -> Entry | None:
+def _open_undamaged(folder: Path) -> Entry | None:
     try:
         return Entry.open(folder)
     except FileNotFoundError:
         return None
-    except Damage as damage:
-        log.warning("%s; its images are decoded again.", damage)
+    except DamagedEntryError as error:
+        log.warning("%s; its images are decoded again", error)
         return None
 
 
 def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: str, size: int) -> None:
-    with published_folder(folder) as place:
-        draft = EntryDraft(place, len(paths), size)
-        known = _take_over(draft, folder.parent, contents, recipe)
-        rows = [row for row in range(len(paths)) if row not in known]
-        if known:
-            log.info("%d of %d images had been decoded before.", len(known), len(paths))
-        for number, one in decode_all([paths[row] for row in rows], size):
-            row = rows[number]
-            error = one.facts["error"].replace(str(source_file(paths[row])), _FILE)
-            draft.put(row, one.square, one.views, {"content": contents[row], **one.facts, "error": error})
+    with published_folder(folder) as draft_folder:
+        draft = EntryDraft(draft_folder, len(paths), size)
+        copied = _copy_from_other_entries(draft, folder.parent, contents, recipe)
+        rows = [row for row in range(len(paths)) if row not in copied]
+        if copied:
+            log.info("%d of %d images are in the cache; decoding %d", len(copied), len(paths), len(rows))
+        for position, decoded in decode_all([paths[row] for row in rows], size):
+            row = rows[position]
+            error = decoded.facts["error"].replace(str(source_file(paths[row])), _FILE)
+            draft.set_row(
+                row, decoded.image, decoded.views, {"content": contents[row], **decoded.facts, "error": error}
+            )
         draft.seal(recipe)
 
 
-def _take_over(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str) -> set[int]:
-    """Fill the rows whose images stand whole in another entry. What could not be read is tried again."""
-    wanted: dict[str, list[int]] = {}
+def _copy_from_other_entries(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str) -> set[int]:
+    """Set the rows whose images are undamaged in another entry of the same recipe; return their numbers.
+
+    Images that could not be read are not copied: reading is tried again.
+    """
+    missing: dict[str, list[int]] = {}
     for row, content in enumerate(contents):
-        wanted.setdefault(content, []).append(row)
-    known: set[int] = set()
-    for each in stored(cache_dir):
-        with suppress(FileNotFoundError, Damage):
-            other = Entry.open(each.folder, contents=False)
-            if other.recipe != recipe:
+        missing.setdefault(content, []).append(row)
+    copied: set[int] = set()
+    for stored in list_entries(cache_dir):
+        with suppress(FileNotFoundError, DamagedEntryError):
+            entry = Entry.open(stored.folder, verify_images=False)
+            if entry.recipe != recipe:
                 continue
-            offered = other.facts[other.facts["content"].isin(list(wanted)) & (other.facts["error"] == "")]
-            for place, facts in zip(offered.index, offered.to_dict("records"), strict=True):
-                if both := other.whole(int(place)):
-                    for row in wanted.pop(facts["content"], ()):
-                        draft.put(row, *both, {str(name): value for name, value in facts.items()})
-                        known.add(row)
-    return known
+            usable = entry.facts[entry.facts["content"].isin(list(missing)) & (entry.facts["error"] == "")]
+            for entry_row, facts in zip(usable.index, usable.to_dict("records"), strict=True):
+                image_and_views = entry.read_verified(int(entry_row))
+                if image_and_views is not None:
+                    for row in missing.pop(facts["content"], ()):
+                        draft.set_row(row, *image_and_views, {str(name): value for name, value in facts.items()})
+                        copied.add(row)
+    return copied
 
 
-class DecodedAgain:
-    """uint8 [N, size, size], read from its file at each look; slices of large volumes are slow that way.
+def _decode_without_cache(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Images, GreyImage, pd.DataFrame]:
+    """Decode all files once, for fingerprints and facts; images are kept in memory or decoded again on each access."""
+    images = np.zeros((len(paths) if keep else 0, size, size), np.uint8)
+    views = np.zeros((len(paths), len(VIEWS), SIDE, SIDE), np.uint8)
+    facts: list[dict[str, str]] = [{}] * len(paths)
+    for row, decoded in decode_all(paths, size):
+        views[row], facts[row] = decoded.views, decoded.facts
+        if keep:
+            images[row] = decoded.image
+    return images if keep else DecodedOnAccess(paths, size), views, pd.DataFrame(facts)
+
+
+class DecodedOnAccess:
+    """Images uint8 [N, size, size], each decoded from its file on every access; slow for slices of large volumes.
 
     Args:
-        paths: Files, or slices of volumes.
-        size: Side of the images.
+        paths: Paths of files, or ``FILE#SLICE``.
+        size: Height and width of the images in pixels.
     """
 
     def __init__(self, paths: Sequence[str], size: int) -> None:
@@ -159,25 +179,13 @@ class DecodedAgain:
         return len(self._paths)
 
     def __getitem__(self, rows: Any) -> GreyImage:
-        """As `brain_tumor.data.images.Images`.
+        """Decode rows, as `brain_tumor.data.images.Images` defines.
 
         Raises:
-            DataError: A file cannot be read any more.
+            DataError: A file can no longer be read.
         """
-        chosen = places(rows, len(self))
-        found = np.empty((chosen.size, self._size, self._size), np.uint8)
-        for one, row in zip(found, chosen.ravel().tolist(), strict=True):
-            one[:] = fit_square(read_grey(self._paths[row]), self._size)
-        return found.reshape(*chosen.shape, *found.shape[1:])
-
-
-def in_memory(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Images, GreyImage, pd.DataFrame]:
-    """Decode all files once: their images (kept in memory, or to be decoded anew), fingerprints and facts."""
-    images = np.zeros((len(paths) if keep else 0, size, size), np.uint8)
-    views = np.zeros((len(paths), len(VIEWS), SIDE, SIDE), np.uint8)
-    facts: list[dict[str, str]] = [{}] * len(paths)
-    for row, one in decode_all(paths, size):
-        views[row], facts[row] = one.views, one.facts
-        if keep:
-            images[row] = one.square
-    return images if keep else DecodedAgain(paths, size), views, pd.DataFrame(facts)
+        numbers = row_numbers(rows, len(self))
+        images = np.empty((numbers.size, self._size, self._size), np.uint8)
+        for position, row in enumerate(numbers.ravel().tolist()):
+            images[position] = fit_square(read_grey(self._paths[row]), self._size)
+        return images.reshape(*numbers.shape, *images.shape[1:])

@@ -29,19 +29,19 @@ def files(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Which references were decoded."""
-    seen = []
+    """References that were decoded."""
+    calls = []
     original = decoding.decode
 
     def decode(references, size):
-        seen.extend(references)
+        calls.extend(references)
         return original(references, size)
 
     monkeypatch.setattr(decoding, "decode", decode)
-    return seen
+    return calls
 
 
-def test_pictures_come_in_the_order_asked_for(files, tmp_path):
+def test_images_are_in_the_order_of_the_paths(files, tmp_path):
     cache = cached_images(files[::-1], 48, tmp_path / "cache")
 
     for row, seed in enumerate(reversed(range(5))):
@@ -50,7 +50,7 @@ def test_pictures_come_in_the_order_asked_for(files, tmp_path):
     assert cache.facts["path"].tolist() == files[::-1]
 
 
-def test_second_reading_decodes_nothing(files, tmp_path, decoded):
+def test_the_second_time_nothing_is_decoded(files, tmp_path, decoded):
     first = cached_images(files, 32, tmp_path / "cache")
     second = cached_images(files, 32, tmp_path / "cache")
 
@@ -59,7 +59,7 @@ def test_second_reading_decodes_nothing(files, tmp_path, decoded):
     assert first.facts.equals(second.facts)
 
 
-def test_changed_file_or_size_is_decoded_again(files, tmp_path):
+def test_a_changed_file_or_size_is_decoded_again(files, tmp_path):
     before = cached_images(files, 48, tmp_path / "cache").images[0].copy()
     save(tmp_path / "data" / "0.png", "pituitary", 0)
     os.utime(files[0], ns=(1, 1))
@@ -68,7 +68,7 @@ def test_changed_file_or_size_is_decoded_again(files, tmp_path):
     assert cached_images(files, 24, tmp_path / "cache").images[:].shape == (5, 24, 24)
 
 
-def test_a_copied_or_renewed_data_set_is_known(files, tmp_path, decoded):
+def test_a_moved_data_set_is_not_decoded_again(files, tmp_path, decoded):
     first = cached_images(files, 48, tmp_path / "cache")
     shutil.copytree(tmp_path / "data", tmp_path / "moved")
     moved = [path.replace("/data/", "/moved/") for path in files]
@@ -81,24 +81,24 @@ def test_a_copied_or_renewed_data_set_is_known(files, tmp_path, decoded):
     assert second.facts["path"].tolist() == moved
 
 
-def test_parts_and_more_of_a_data_set_take_over_what_is_decoded(files, tmp_path, decoded):
-    whole = cached_images(files, 48, tmp_path / "cache")
+def test_subsets_and_extensions_copy_decoded_images(files, tmp_path, decoded):
+    complete = cached_images(files, 48, tmp_path / "cache")
     decoded.clear()
     new = str(save(tmp_path / "data" / "new.png", "pituitary", 9))
 
-    part = cached_images(files[3:0:-1], 48, tmp_path / "cache")
-    more = cached_images([new, *files], 48, tmp_path / "cache")
+    subset = cached_images(files[3:0:-1], 48, tmp_path / "cache")
+    extended = cached_images([new, *files], 48, tmp_path / "cache")
 
     assert decoded == [new]
-    for found, rows in ((part, [3, 2, 1]), (more, [None, 0, 1, 2, 3, 4])):
-        for place, row in enumerate(rows):
+    for cache, rows in ((subset, [3, 2, 1]), (extended, [None, 0, 1, 2, 3, 4])):
+        for position, row in enumerate(rows):
             if row is not None:
-                np.testing.assert_array_equal(found.images[place], whole.images[row])
-                np.testing.assert_array_equal(found.views[place], whole.views[row])
-                assert found.facts.loc[place].equals(whole.facts.loc[row].rename(place))
+                np.testing.assert_array_equal(cache.images[position], complete.images[row])
+                np.testing.assert_array_equal(cache.views[position], complete.views[row])
+                assert cache.facts.loc[position].equals(complete.facts.loc[row].rename(position))
 
 
-def test_volumes_are_known_slice_by_slice(tmp_path, decoded):
+def test_volumes_are_cached_slice_by_slice(tmp_path, decoded):
     (tmp_path / "data").mkdir()
     volume = np.random.default_rng(0).integers(0, 99, (20, 24, 6)).astype(np.int16)
     nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / "data" / "scan.nii.gz")
@@ -106,37 +106,37 @@ def test_volumes_are_known_slice_by_slice(tmp_path, decoded):
     first = cached_images(slices[:2], 32, tmp_path / "cache")
     decoded.clear()
 
-    more = cached_images(slices, 32, tmp_path / "cache")
+    extended = cached_images(slices, 32, tmp_path / "cache")
 
     assert decoded == slices[2:]
-    assert more.facts["sha256"].nunique() == 3
-    np.testing.assert_array_equal(more.images[:2], first.images[:])
+    assert extended.facts["sha256"].nunique() == 3
+    np.testing.assert_array_equal(extended.images[:2], first.images[:])
 
 
-def test_the_three_modes_give_the_same_pictures(files, tmp_path):
+def test_the_three_modes_give_the_same_images(files, tmp_path):
     disk, ram, off = (cached_images(files, 32, tmp_path / "cache" / mode, mode) for mode in ("disk", "ram", "off"))
 
     rows = np.array([4, 0, 0])
-    for other in (ram, off):
+    for cache in (ram, off):
         for row in (2, -1, rows, slice(1, 4)):
-            np.testing.assert_array_equal(other.images[row], disk.images[row])
-            np.testing.assert_array_equal(other.views[row], disk.views[row])
-        assert other.facts[disk.facts.columns].equals(disk.facts)
-        assert other.entry is None
+            np.testing.assert_array_equal(cache.images[row], disk.images[row])
+            np.testing.assert_array_equal(cache.views[row], disk.views[row])
+        assert cache.facts[disk.facts.columns].equals(disk.facts)
+        assert cache.entry is None
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["disk"]
 
 
-def test_only_few_pictures_are_held_in_memory(files, tmp_path, monkeypatch):
-    few = cached_images(files, 48, tmp_path / "cache").images
-    monkeypatch.setattr("brain_tumor.data.cache.store._FEW", len(files) * 48 * 48 - 1)
-    many = cached_images(files, 48, tmp_path / "cache").images
+def test_only_small_entries_are_loaded_into_memory(files, tmp_path, monkeypatch):
+    small = cached_images(files, 48, tmp_path / "cache").images
+    monkeypatch.setattr("brain_tumor.data.cache.store._MAX_BYTES_IN_MEMORY", len(files) * 48 * 48 - 1)
+    large = cached_images(files, 48, tmp_path / "cache").images
 
-    assert isinstance(few, np.ndarray)
-    assert isinstance(many, StoredArray)
-    np.testing.assert_array_equal(few, many[:])
+    assert isinstance(small, np.ndarray)
+    assert isinstance(large, StoredArray)
+    np.testing.assert_array_equal(small, large[:])
 
 
-def test_faulty_files_are_named_not_fatal(files, tmp_path):
+def test_unreadable_files_are_named_in_the_facts(files, tmp_path):
     (tmp_path / "data" / "2.png").write_bytes(b"broken")
 
     facts = cached_images(files, 48, tmp_path / "cache").facts
@@ -144,13 +144,13 @@ def test_faulty_files_are_named_not_fatal(files, tmp_path):
     assert (facts["error"] != "").tolist() == [False, False, True, False, False]
     assert files[2] in facts["error"][2]
     shutil.copytree(tmp_path / "data", tmp_path / "moved")
-    elsewhere = [path.replace("/data/", "/moved/") for path in files]
-    assert elsewhere[2] in cached_images(elsewhere, 48, tmp_path / "cache").facts["error"][2]
+    moved = [path.replace("/data/", "/moved/") for path in files]
+    assert moved[2] in cached_images(moved, 48, tmp_path / "cache").facts["error"][2]
 
 
 @pytest.mark.parametrize("name", ["images.npy", "views.npy", "facts.csv", "checksums.npy", "seal.json"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_entry_is_noticed_and_made_anew(files, tmp_path, caplog, name, damage):
+def test_a_damaged_entry_is_detected_and_rebuilt(files, tmp_path, caplog, name, damage):
     first = cached_images(files, 48, tmp_path / "cache")
     before = first.images[:], first.views[:]
     path = first.entry / name
@@ -162,15 +162,15 @@ def test_a_damaged_entry_is_noticed_and_made_anew(files, tmp_path, caplog, name,
     if damage == "gone":
         path.unlink()
 
-    again = cached_images(files, 48, tmp_path / "cache")
+    rebuilt = cached_images(files, 48, tmp_path / "cache")
 
     assert "is damaged" in caplog.text
-    np.testing.assert_array_equal(again.images[:], before[0])
-    np.testing.assert_array_equal(again.views[:], before[1])
-    assert again.facts.equals(first.facts)
+    np.testing.assert_array_equal(rebuilt.images[:], before[0])
+    np.testing.assert_array_equal(rebuilt.views[:], before[1])
+    assert rebuilt.facts.equals(first.facts)
 
 
-def test_nothing_damaged_is_taken_over(files, tmp_path, decoded):
+def test_damaged_images_are_not_copied(files, tmp_path, decoded):
     entry = cached_images(files, 48, tmp_path / "cache").entry
     with (entry / "images.npy").open("r+b") as file:
         file.seek(-1, 2)
@@ -182,7 +182,7 @@ def test_nothing_damaged_is_taken_over(files, tmp_path, decoded):
     assert decoded == files[-1:]
 
 
-def test_of_several_processes_one_decodes(files, tmp_path, decoded, caplog):
+def test_one_of_several_threads_decodes(files, tmp_path, decoded, caplog):
     caplog.set_level("INFO")
     with ThreadPoolExecutor(4) as pool:
         entries = set(pool.map(lambda _: cached_images(files, 48, tmp_path / "cache").entry, range(4)))
@@ -191,7 +191,7 @@ def test_of_several_processes_one_decodes(files, tmp_path, decoded, caplog):
     assert sorted(decoded) == files
 
 
-def test_processes_agree(files, tmp_path):
+def test_processes_build_one_entry(files, tmp_path):
     command = [sys.executable, "-c", BUILD, str(tmp_path / "cache"), *files]
     running = [subprocess.Popen(command) for _ in range(2)]
 
@@ -200,16 +200,16 @@ def test_processes_agree(files, tmp_path):
     assert not list((tmp_path / "cache").glob(".images-*"))
 
 
-def test_the_limit_removes_what_was_used_least_recently(files, tmp_path):
+def test_the_limit_removes_the_least_recently_used_entries(files, tmp_path):
     entries = []
     for size in (32, 40, 48):
         entries.append(cached_images(files, size, tmp_path / "cache").entry)
         for file in entries[-1].iterdir():
             os.utime(file, (size, size))
     os.utime(entries[0] / "used", (99, 99))
-    one = sum(file.stat().st_size for file in entries[0].iterdir())
+    entry_size = sum(file.stat().st_size for file in entries[0].iterdir())
 
-    last = cached_images(files, 56, tmp_path / "cache", limit_gb=3 * one / 1e9)
+    last = cached_images(files, 56, tmp_path / "cache", limit_gb=3 * entry_size / 1e9)
 
     assert entries[0].is_dir()
     assert last.entry.is_dir()
@@ -227,7 +227,7 @@ def test_same_pixels_in_another_format_have_the_same_digest(tmp_path):
     assert facts["sha256"].nunique() == 2
 
 
-def test_unwritable_cache_is_one_sentence(files, tmp_path):
+def test_an_unwritable_cache_gives_one_sentence(files, tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(DataError, match=r"set paths\.cache_dir"):
@@ -238,17 +238,17 @@ def test_unwritable_cache_is_one_sentence(files, tmp_path):
     ("arguments", "sentence"),
     [(("tape",), "data.cache=tape.*disk, ram, off"), (("disk", -1), "paths.cache_limit_gb=-1.*or null")],
 )
-def test_impossible_settings(files, tmp_path, arguments, sentence):
+def test_invalid_settings(files, tmp_path, arguments, sentence):
     with pytest.raises(ConfigError, match=sentence):
         cached_images(files, 48, tmp_path / "cache", *arguments)
 
 
-def test_a_missing_file_is_one_sentence(files, tmp_path):
+def test_a_missing_file_gives_one_sentence(files, tmp_path):
     with pytest.raises(DataError, match=r"gone\.png cannot be read: No such file"):
         cached_images([*files, str(tmp_path / "gone.png")], 48, tmp_path / "cache")
 
 
-def test_blank_pictures_link_nobody(tmp_path):
+def test_blank_images_have_no_digest(tmp_path):
     for number in range(2):
         Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
 
