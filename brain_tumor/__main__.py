@@ -1,4 +1,4 @@
-"""The command line: ``brain-tumor <verb>``; each verb is a module or package, imported only when it is called."""
+"""The command line: ``brain-tumor <verb>``; each verb is a module, imported only when it is called."""
 
 import importlib
 import os
@@ -56,9 +56,8 @@ def main() -> None:
 
 def _call(verb: str) -> None:
     try:
-        module = importlib.import_module(f"brain_tumor.{verb}")
-        if hasattr(module, "__path__"):  # a package keeps its verb where `python -m` looks for it
-            module = importlib.import_module(f"brain_tumor.{verb}.__main__")
+        # brain_tumor.data is the room of the data, so its verb is in another module
+        module = importlib.import_module("brain_tumor.cli.data" if verb == "data" else f"brain_tumor.{verb}")
         module.main()
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit

@@ -126,7 +126,7 @@ def test_fetch_checks_and_says_how_to_train(published, tmp_path, capsys, monkeyp
 
     code, out, _ = run(capsys, "fetch", "preetviradiya")
     assert (code, len(calls)) == (0, 1)
-    assert out.startswith("data/preetviradiya holds preetviradiya already; nothing to do.")
+    assert out.startswith("data/preetviradiya already contains preetviradiya; nothing to do.")
 
 
 def test_folders_with_odd_names_are_quoted(published, tmp_path, capsys):
@@ -142,7 +142,7 @@ def test_an_interruption(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(fetch, "fetch", interrupt)
 
     code, _, err = run(capsys, "fetch", "cheng", str(tmp_path))
-    assert (code, err.splitlines()[-1]) == (130, "brain-tumor data fetch: interrupted; call it again to go on.")
+    assert (code, err.splitlines()[-1]) == (130, "brain-tumor data fetch: interrupted; run it again to continue.")
 
 
 def test_both_ways_to_call_it(monkeypatch, capsys):
@@ -153,7 +153,7 @@ def test_both_ways_to_call_it(monkeypatch, capsys):
     assert "usage: brain-tumor data" in capsys.readouterr().out
 
     done = subprocess.run(
-        [sys.executable, "-m", "brain_tumor.data", "list"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "brain_tumor", "data", "list"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
     assert "nickparvar" in done.stdout
