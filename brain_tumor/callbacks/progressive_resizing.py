@@ -60,9 +60,9 @@ class ProgressiveResizing(Callback):
         """Say how large this epoch's images are."""
         data = _datamodule(trainer)
         side = self.side(trainer.current_epoch, trainer.max_epochs or 1, data.image_size)
-        if side != (data.train_side or data.image_size):
+        if side != (data.train_image_size or data.image_size):
             log.info("Training on images of %d px from epoch %d on.", side, trainer.current_epoch + 1)
-        data.train_side = side
+        data.train_image_size = side
 
 
 def _datamodule(trainer: L.Trainer) -> ScanDataModule:

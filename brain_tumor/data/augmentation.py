@@ -1,4 +1,4 @@
-"""Augmentation of grey uint8 images; the only file that knows albumentations."""
+"""Augmentation of grey uint8 images; the only module that imports albumentations."""
 
 import math
 import os
@@ -14,78 +14,103 @@ import numpy.typing as npt
 
 from brain_tumor.errors import ConfigError
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import would ask the network for a newer version
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # its import would look for a newer version on the network
 
 
 class Augmentation:
-    """A chain of albumentations transforms whose every draw is decided by a seed of its own.
+    """A sequence of albumentations transforms, seeded per image.
 
-    An augmented image depends on (image, seed) alone, never on the worker, rank or order that produced it.
+    An augmented image depends only on (image, seed), not on the worker, the rank or the order in which it is computed.
 
     Args:
-        steps: Name of an albumentations transform → its arguments, applied in this order.
+        steps: Names of albumentations transforms with their arguments, in the order in which they are applied.
 
     Raises:
-        ConfigError: A transform that does not exist, an argument it does not take, or one that does not turn a grey
-            uint8 image into another of its size.
+        ConfigError: A transform does not exist, has an invalid argument, or does not keep the type and size of a grey
+            uint8 image.
     """
 
     def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
         for name, arguments in steps.items():
-            _try(name, arguments or {})
+            _check_step(name, arguments or {})
         self._steps = [_build(name, arguments or {}) for name, arguments in steps.items()]
-        self._random, self._bits = random.Random(), np.random.Philox(key=0)
-        self._start = self._bits.state
+        self._random, self._bit_generator = random.Random(), np.random.Philox(key=0)
+        self._initial_state = self._bit_generator.state
         for step in self._steps:
-            step.set_random_state(np.random.Generator(self._bits), self._random)
+            step.set_random_state(np.random.Generator(self._bit_generator), self._random)
 
     def __call__(self, image: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
-        """Augment one image, uint8 [H, W] → uint8 [H, W]: as ``albumentations.Compose`` does, which takes longer."""
+        """Augment one image, uint8 [H, W] → uint8 [H, W], with the result of ``albumentations.Compose`` in less time.
+
+        Args:
+            image: uint8 [H, W], not changed.
+            seed: Seed of all random numbers.
+        """
         self._seed(seed)
         for step in self._steps:
             if step.should_apply():
-                known = {"image": image}
-                drawn = step.update_transform_params(step.get_params(), known)
-                drawn |= step.get_params_dependent_on_data(drawn, known)
-                image = np.ascontiguousarray(step.apply(image, **drawn))
+                data = {"image": image}
+                params = step.update_transform_params(step.get_params(), data)
+                params |= step.get_params_dependent_on_data(params, data)
+                image = np.ascontiguousarray(step.apply(image, **params))
         return image
 
     def _seed(self, seed: int) -> None:
-        """Set the two generators that all steps draw from back to the start of a seed.
+        """Seed the two generators that all steps share.
 
-        ``Compose.set_random_seed`` takes ten times as long and starts every step at the same number, so that what one
-        step draws tells what the next one will.
+        ``Compose.set_random_seed`` takes ten times as long and gives every step the same seed, so that the draws of
+        different steps are correlated.
         """
         self._random.seed(seed)
-        self._start["state"]["key"][0] = seed
-        self._bits.state = self._start
-        self._random.random()  # Compose's, whether to do anything at all
+        self._initial_state["state"]["key"][0] = seed
+        self._bit_generator.state = self._initial_state
+        self._random.random()  # Compose draws this number to decide whether to apply any step
 
 
-def _try(name: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse what does not take a grey uint8 image, or gives another kind or size back."""
+def _check_step(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse a transform that does not accept a grey uint8 image, or changes its type or size."""
     image = np.zeros((64, 64), np.uint8)
     step = _build(name, {**arguments, "p": 1.0})
     try:
-        found = step(image=image)["image"]
+        result = step(image=image)["image"]
     except Exception as error:
-        raise ConfigError(f"augmentation.steps.{name} does not work on grey images: {error}") from error
-    if found.shape != image.shape or found.dtype != image.dtype:
+        raise ConfigError(f"augmentation.steps.{name} does not accept grey images: {error}") from error
+    if result.shape != image.shape or result.dtype != image.dtype:
         raise ConfigError(
-            f"augmentation.steps.{name} makes {found.dtype} {list(found.shape)} of a grey uint8 [64, 64] image; "
+            f"augmentation.steps.{name} returns {result.dtype} {list(result.shape)} for a grey uint8 [64, 64] image; "
             "expected the same type and size."
         )
 
 
-class _Affine(A.Affine):  # type: ignore[misc]
-    """The same draws and pixels in half the time.
+def _build(name: str, arguments: Mapping[str, Any]) -> Any:
+    factory = _REPLACEMENTS.get(name) or getattr(A, name, None)
+    if not (isinstance(factory, type) and issubclass(factory, A.BasicTransform)):
+        raise ConfigError(
+            f"Invalid augmentation.steps.{name}: expected a transform of albumentations; see its documentation."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # albumentations only warns of an invalid argument and ignores it
+        try:
+            return factory(**{key: _to_tuple(value) for key, value in arguments.items()})
+        except (UserWarning, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"Invalid augmentation.steps.{name}={dict(arguments)}: {reason}.") from error
 
-    The original asks at each step what a grey image tells, and works out two matrices, each as a product of six, of
-    which one is for boxes.
+
+def _to_tuple(value: Any) -> Any:
+    """Convert lists to tuples: albumentations expects ranges as tuples, YAML has only lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class _FastAffine(A.Affine):  # type: ignore[misc]
+    """Affine transform of grey images: the same draws and pixels as ``albumentations.Affine`` in half the time.
+
+    The original inspects the image in each step, and computes two matrices as products of six, one of them for
+    bounding boxes.
     """
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw how to warp, in the original's order: scaled, turned, sheared, shifted, about the centre."""
+        """Draw the matrix, in the order of the original: scale, rotation, shear and shift about the centre."""
         if self.fit_output:
             return dict(super().get_params_dependent_on_data(params, data))
         height, width = shape = params["shape"][:2]
@@ -104,29 +129,9 @@ class _Affine(A.Affine):  # type: ignore[misc]
         self, img: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], output_shape: tuple[int, int], **params: Any
     ) -> npt.NDArray[np.uint8]:
         """Warp a grey image."""
-        how = {"flags": self.interpolation, "borderMode": self.border_mode, "borderValue": self.fill}
-        warped: npt.NDArray[np.uint8] = cv2.warpAffine(img, matrix[:2], output_shape[::-1], **how)
+        options = {"flags": self.interpolation, "borderMode": self.border_mode, "borderValue": self.fill}
+        warped: npt.NDArray[np.uint8] = cv2.warpAffine(img, matrix[:2], output_shape[::-1], **options)
         return warped
 
 
-_FASTER = {"Affine": _Affine}
-
-
-def _build(name: str, arguments: Mapping[str, Any]) -> Any:
-    factory = _FASTER.get(name) or getattr(A, name, None)
-    if not (isinstance(factory, type) and issubclass(factory, A.BasicTransform)):
-        raise ConfigError(
-            f"augmentation.steps.{name} is no albumentations transform; see the names in its documentation."
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # it only warns of a wrong argument, and goes on without it
-        try:
-            return factory(**{key: _tuple(value) for key, value in arguments.items()})
-        except (UserWarning, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"augmentation.steps.{name} cannot be built from {dict(arguments)}: {reason}.") from error
-
-
-def _tuple(value: Any) -> Any:
-    """YAML knows lists only, albumentations tells ranges (tuples) from lists."""
-    return tuple(value) if isinstance(value, list) else value
+_REPLACEMENTS = {"Affine": _FastAffine}

@@ -1,4 +1,4 @@
-"""The LightningDataModule: adapter → samples → images → split → batches."""
+"""The LightningDataModule: from an adapter to samples, decoded images, a split and batches."""
 
 import logging
 from collections.abc import Callable
@@ -7,26 +7,35 @@ from typing import Any, Literal, get_args
 
 import lightning as L
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader
 
 from brain_tumor.data.cache.store import CacheMode
-from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
+from brain_tumor.data.dataset import (
+    Batch,
+    DistributedBatchSampler,
+    EpochSampler,
+    SliceDataset,
+    TrainLoader,
+    automatic_workers,
+    identity_collate,
+    init_worker,
+    use_one_opencv_thread,
+)
 from brain_tumor.data.duplicates.leakage import leakage, veto
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
-from brain_tumor.data.loaders import DealtBatches, TrainLoader, automatic_workers, leave_cores_to_torch, start_worker
 from brain_tumor.data.loading import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splits import check_split
 from brain_tumor.errors import require
+from brain_tumor.types import Floats, GreyImage, Rows
 
-Augment = Callable[[npt.NDArray[np.uint8], int], npt.NDArray[np.uint8]]
+Augment = Callable[[GreyImage, int], GreyImage]
 Imbalance = Literal["none", "class_weights", "sampler"]
 log = logging.getLogger(__name__)
 
@@ -34,49 +43,49 @@ log = logging.getLogger(__name__)
 class ScanDataModule(L.LightningDataModule):
     """Batches of (float32 [B, C, H, W], class int64 [B], row of ``samples`` int64 [B]).
 
-    `load` may be called at any time, by whoever needs the classes or the table; Lightning calls it through the hooks.
+    `load` may be called at any time, for the classes or the table; Lightning calls it through its hooks.
 
     Args:
-        adapter: Returns the samples table.
-        split: Fills the table's ``split``, given its ``group``.
-        augmentation: (image, seed) → image for training, None for none.
-        cache_dir: Where decoded images are kept.
-        cache: What becomes of them, see `brain_tumor.data.cache.store.cached_images`.
-        cache_limit_gb: From how much on those used least recently go, None never.
-        root: Folder of the data, where a ``groups.csv`` may lie.
-        image_size: Side of the square images, in pixels.
-        batch_size: Training batch per device.
-        eval_batch_size: Validation and test batch.
-        num_workers: Processes that load training batches; "auto" as `brain_tumor.data.loaders.automatic_workers` says.
-        processes: Training processes on this machine, which share its cores.
-        imbalance: "class_weights" offers ``class_weights`` to the loss, "sampler" draws classes equally often.
-        on_error: "stop" at unreadable images or "skip" them; they are named in the log either way.
-        allow_leakage: Go on with a split that puts a patient or an image on two sides, instead of stopping.
-        random_labels: Give every group a random class: a control in which there is nothing to be learnt.
-        seed: Decides order and augmentation.
+        adapter: Function that returns the samples table.
+        split: Function that fills the column ``split`` of a samples table with ``group``.
+        augmentation: Function (image, seed) → image for training images, None for no augmentation.
+        cache_dir: Folder of the cache of decoded images.
+        cache: Storage of decoded images, see `brain_tumor.data.cache.store.cached_images`.
+        cache_limit_gb: Limit of the cache in units of 10⁹ bytes, None for no limit.
+        root: Folder of the data, which may contain a ``groups.csv``.
+        image_size: Height and width of the images in pixels.
+        batch_size: Size of training batches per device.
+        eval_batch_size: Size of validation and test batches.
+        num_workers: Processes that load training batches; "auto" for `brain_tumor.data.dataset.automatic_workers`.
+        processes: Number of training processes on this machine, which share its cores.
+        imbalance: "class_weights" provides ``class_weights`` for the loss, "sampler" draws classes equally often.
+        on_error: "stop" at unreadable images, or "skip" them; the log names them in both cases.
+        allow_leakage: Whether to continue with a split that has a patient or an image in two splits.
+        random_labels: Whether each group gets a random class: a control in which nothing can be learnt.
+        seed: Seed of order, augmentation and random labels.
 
     Attributes:
-        samples: The table without unreadable images; ``sha256``, ``group`` and ``split`` (empty: in no part) filled.
-        published: The sides that the data come with, before they are split here.
+        samples: Table without unreadable images; ``sha256``, ``group`` and ``split`` (empty: in no split) are filled.
+        published_splits: Values of ``split`` that the data come with.
         classes: Class names, sorted.
         images: uint8 [N, H, W], one per row of ``samples``.
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
         facts: How each file stores its image, see `brain_tumor.data.cache.decoding.Decoded`.
-        entry: Folder of the cache that belongs to these images, None if nothing is written.
-        counts: Images found, readable, distinct images among them, on each side of the split, and in no part of it.
-        leakage: What crosses the split, see `brain_tumor.data.duplicates.leakage.leakage`.
-        curation: Where groups came from that someone made before, or None.
-        normalize: How grey bytes become network input; set it to what the network was made for.
-        image_size: Side of the square images, in pixels.
-        train_side: Side to which training batches are shrunk on the device, None for none.
+        entry: Folder of the cache entry of these images, None if nothing is written.
+        counts: Number of images found, readable, distinct, in each split, and in none.
+        leakage: Images and patients in several splits, see `brain_tumor.data.duplicates.leakage.leakage`.
+        curation: Source of curated groups, None without any.
+        normalize: Conversion of uint8 images to network input; set it to that of the network.
+        image_size: Height and width of the images in pixels.
+        train_image_size: Size to which training batches are shrunk on the device, None for full size.
     """
 
     samples: pd.DataFrame
-    published: frozenset[str]
+    published_splits: frozenset[str]
     classes: tuple[str, ...]
     images: Images
-    labels: npt.NDArray[np.int64]
+    labels: Rows
     views: Images
     facts: pd.DataFrame
     entry: Path | None
@@ -110,13 +119,9 @@ class ScanDataModule(L.LightningDataModule):
         for name, value in sizes.items():
             require(isinstance(value, int) and value > 0, f"data.{name}={value}", "a whole number from 1")
         require(num_workers == "auto" or num_workers >= 0, f"data.num_workers={num_workers}", "auto or a number from 0")
-        require(
-            imbalance in get_args(Imbalance),
-            f"data.imbalance={imbalance}",
-            "one of " + ", ".join(get_args(Imbalance)),
-        )
-        require(cache in get_args(CacheMode), f"data.cache={cache}", "one of " + ", ".join(get_args(CacheMode)))
-        require(on_error in get_args(OnError), f"data.on_error={on_error}", "one of " + ", ".join(get_args(OnError)))
+        choices = {"imbalance": (imbalance, Imbalance), "cache": (cache, CacheMode), "on_error": (on_error, OnError)}
+        for name, (choice, options) in choices.items():
+            require(choice in get_args(options), f"data.{name}={choice}", "one of " + ", ".join(get_args(options)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
         self._loading: dict[str, Any] = {
             "cache_dir": cache_dir,
@@ -132,21 +137,21 @@ class ScanDataModule(L.LightningDataModule):
         self._imbalance = imbalance
         self.normalize = Normalize()
         self.image_size = image_size
-        self.train_side: int | None = None
+        self.train_image_size: int | None = None
         self._train_loader: TrainLoader | None = None
-        self._resume: dict[str, Any] = {"batches": 0}
+        self._resume_state: dict[str, Any] = {"batches": 0}
 
     def load(self) -> None:
-        """Load, split, and prove that nothing stands on two sides; does nothing the second time.
+        """Load and split the data, and check the split for leakage; does nothing if the data are loaded.
 
         Raises:
-            DataError: Whatever is wrong with the data, in one sentence.
+            DataError: The data cannot be used; the message is one sentence.
         """
         if hasattr(self, "samples"):
             return
         data = load(self._adapter, **self._loading)
         samples = with_random_labels(data.samples, self._seed) if self._random_labels else data.samples
-        self.published = frozenset(samples["split"])
+        self.published_splits = frozenset(samples["split"])
         self.samples = self._split(samples)
         check_split(self.samples)
         self.leakage = leakage(self.samples, data.pairs)
@@ -156,18 +161,18 @@ class ScanDataModule(L.LightningDataModule):
         self.entry, self.curation = data.entry, data.curation
         self.classes = tuple(sorted(set(self.samples["label"])))
         self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)
-        sides = self.samples["split"].value_counts()
+        split_counts = self.samples["split"].value_counts()
         self.counts = {
             "found": len(data.samples) + len(data.unreadable),
             "readable": len(data.samples),
             "distinct": distinct_images(data.samples, data.pairs),
-            **{side: int(sides[side]) for side in SPLITS},
-            "left_out": int(sides.get("", 0)),
+            **{split: int(split_counts[split]) for split in SPLITS},
+            "left_out": int(split_counts.get("", 0)),
         }
         log.info("%d images of %d classes: %s", len(data.samples), len(self.classes), self.counts)
 
     def prepare_data(self) -> None:
-        """Fill the cache once per machine, before other processes read it."""
+        """Load the data in one process per machine, which fills the cache before the other processes read it."""
         self.load()
 
     def setup(self, stage: str | None = None) -> None:
@@ -176,31 +181,31 @@ class ScanDataModule(L.LightningDataModule):
 
     @property
     def digest(self) -> str:
-        """Digest of the labelled images, whatever their order and names."""
+        """Digest of the labelled images, independent of their order and names."""
         return data_digest(self.samples)
 
-    def rows(self, split: str) -> npt.NDArray[np.int64]:
-        """Rows of ``samples`` on one side of the split, int64."""
+    def rows(self, split: str) -> Rows:
+        """Return the rows of ``samples`` in a split, int64."""
         return np.flatnonzero(self.samples["split"] == split).astype(np.int64)
 
     @property
     def class_weights(self) -> list[float] | None:
-        """Weight of each class in the loss (mean 1 over training images), or None if classes count as they come."""
-        return self._balance().tolist() if self._imbalance == "class_weights" else None
+        """Weight of each class in the loss (mean 1 over training images), None for an unweighted loss."""
+        return self._balanced_weights().tolist() if self._imbalance == "class_weights" else None
 
-    def _balance(self) -> npt.NDArray[np.float64]:
-        """Weights n / (classes · n of the class), as scikit-learn's ``class_weight="balanced"``."""
+    def _balanced_weights(self) -> Floats:
+        """Compute n / (number of classes · n of the class), as scikit-learn's ``class_weight="balanced"``."""
         counts = np.bincount(self.labels[self.rows("train")], minlength=len(self.classes))
         return np.asarray(counts.sum() / (len(self.classes) * counts))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Augmented batches in an order decided by seed and epoch; an incomplete last batch is dropped."""
+        """Return the loader of augmented batches, ordered by seed and epoch; an incomplete last batch is dropped."""
         rows = self.rows("train")
-        weights = self._balance()[self.labels[rows]] if self._imbalance == "sampler" else None
-        sampler = EpochSampler(len(rows), self._seed, weights, *self._place)
+        weights = self._balanced_weights()[self.labels[rows]] if self._imbalance == "sampler" else None
+        sampler = EpochSampler(len(rows), self._seed, weights, *self._rank_and_world_size)
         workers = self._workers()
         if workers == 0:
-            leave_cores_to_torch()
+            use_one_opencv_thread()
         self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
             batch_size=self._batch_size,
@@ -208,41 +213,41 @@ class ScanDataModule(L.LightningDataModule):
             drop_last=len(sampler) > self._batch_size,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=start_worker,
-            **self._common(),
+            worker_init_fn=init_worker,
+            **self._loader_options(),
         )
-        self._train_loader.load_state_dict(self._resume)
+        self._train_loader.load_state_dict(self._resume_state)
         return self._train_loader
 
     def state_dict(self) -> dict[str, Any]:
-        """For checkpoints: how far the epoch is."""
-        state = self._train_loader.state_dict() if self._train_loader else dict(self._resume)
-        over = self.trainer is None or state["batches"] >= self.trainer.num_training_batches
-        return {"batches": 0} if over else state
+        """Return the progress within the epoch, for checkpoints."""
+        state = self._train_loader.state_dict() if self._train_loader else dict(self._resume_state)
+        is_finished = self.trainer is None or state["batches"] >= self.trainer.num_training_batches
+        return {"batches": 0} if is_finished else state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the first epoch begin where a checkpoint was saved."""
-        self._resume = state_dict
+        """Let the first epoch continue where a checkpoint was saved."""
+        self._resume_state = state_dict
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation images as they are, in the table's order, dealt out as `DealtBatches` says."""
+        """Return the loader of validation images, not augmented and in the order of the table."""
         return self._eval_loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Test images as they are, each once, in the table's order."""
+        """Return the loader of test images, not augmented and in the order of the table."""
         return self._eval_loader("test")
 
     def predict_dataloader(self) -> list[DataLoader[Batch]]:
-        """Validation and test, in this order."""
+        """Return the loaders of validation and test, in this order."""
         return [self.val_dataloader(), self.test_dataloader()]
 
     def _eval_loader(self, split: str) -> DataLoader[Batch]:
         dataset = self._dataset(split)
-        rank, ranks = self._place
-        if ranks == 1:
-            return DataLoader(dataset, batch_size=self._eval_batch_size, **self._common())
-        batches = DealtBatches(len(dataset), self._eval_batch_size, rank, ranks)
-        return DataLoader(dataset, batch_sampler=batches, **self._common())
+        rank, world_size = self._rank_and_world_size
+        if world_size == 1:
+            return DataLoader(dataset, batch_size=self._eval_batch_size, **self._loader_options())
+        batches = DistributedBatchSampler(len(dataset), self._eval_batch_size, rank, world_size)
+        return DataLoader(dataset, batch_sampler=batches, **self._loader_options())
 
     def _dataset(self, split: str, augmentation: Augment | None = None) -> SliceDataset:
         rows = self.rows(split)
@@ -257,24 +262,23 @@ class ScanDataModule(L.LightningDataModule):
 
     @property
     def _device(self) -> str:
-        """Kind of the device that is trained on."""
+        """Type of the device that is trained on."""
         return self.trainer.strategy.root_device.type if self.trainer else "cpu"
 
     @property
-    def _place(self) -> tuple[int, int]:
-        """Rank and number of ranks."""
+    def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _common(self) -> dict[str, Any]:
+    def _loader_options(self) -> dict[str, Any]:
         return {
-            "collate_fn": whole,
-            "generator": torch.Generator(),  # its own, so that the number of workers changes no other random draw
+            "collate_fn": identity_collate,
+            "generator": torch.Generator(),  # a separate one, so that the number of workers changes no other draws
             "pin_memory": self._device == "cuda",
         }
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Normalise on the device; in training, shrink first if that is asked for."""
+        """Normalise a batch on the device; in training, first shrink it to ``train_image_size``."""
         images, labels, rows = batch
-        if self.train_side not in (None, self.image_size) and self.trainer and self.trainer.training:
-            images = interpolate(images.float(), self.train_side, mode="bilinear", antialias=True)
+        if self.train_image_size not in (None, self.image_size) and self.trainer and self.trainer.training:
+            images = interpolate(images.float(), self.train_image_size, mode="bilinear", antialias=True)
         return self.normalize(images), labels, rows

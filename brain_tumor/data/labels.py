@@ -1,4 +1,4 @@
-"""Class names as data sets write them, brought to one spelling."""
+"""Class names in one spelling, and random labels for control experiments."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 HEALTHY = "no_tumor"
-"""The class of scans without a tumour; detection score = 1 − p(HEALTHY)."""
+"""Class of scans without a tumour; detection score = 1 − p(HEALTHY)."""
 
 _HEALTHY_NAMES = frozenset(
     {
@@ -19,18 +19,22 @@ _HEALTHY_NAMES = frozenset(
         "no_tumor",
         "non_tumor",
         "none",
+        "nontumor",
         "normal",
+        "not_cancer",
+        "not_tumor",
+        "notumor",
+        "without_tumor",
     }
-    | {"not_cancer", "not_tumor", "notumor", "nontumor", "without_tumor"}
 )
 _TUMOR_NAMES = frozenset({"brain_tumor", "cancer", "positive", "tumor", "with_tumor", "yes"})
 
 
 def normalise_label(name: str) -> str:
-    """Bring a class name to its canonical spelling.
+    """Convert a class name to its canonical spelling.
 
     Lower case, words joined by underscores, ``tumour`` as ``tumor``; a trailing ``_tumor`` is dropped
-    (``glioma_tumor`` → ``glioma``) and the many names of health become ``no_tumor``.
+    (``glioma_tumor`` → ``glioma``), and the many names of healthy scans become ``no_tumor``.
 
     Example:
         >>> [normalise_label(name) for name in ("Glioma_Tumor", "notumor", "Healthy", "Brain Tumor")]
@@ -45,9 +49,13 @@ def normalise_label(name: str) -> str:
 
 
 def random_labels(samples: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Give every group a random class out of those there are: a control in which there is nothing to be learnt.
+    """Give each group one random class of those in the table: a control in which nothing can be learnt.
 
-    Whoever still predicts better than chance has recognised groups that stand on two sides of the split.
+    A model that still predicts better than chance has recognised groups that occur in more than one split.
+
+    Args:
+        samples: Samples table with ``label`` and ``group``.
+        seed: Seed of the random classes.
     """
     groups = sorted(set(samples["group"]))
     drawn = np.random.default_rng(seed).choice(sorted(set(samples["label"])), len(groups))

@@ -1,4 +1,4 @@
-"""Progress bars on long work, where someone can see them."""
+"""Progress bars for long work."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -9,6 +9,12 @@ from rich.progress import track
 T = TypeVar("T")
 
 
-def progress(items: Sequence[T] | Iterable[T], doing: str, total: int | None = None) -> Iterable[T]:
-    """Iterate with a bar that vanishes when it is full; without one where the output is no terminal."""
-    return track(items, doing, total, transient=True, disable=not get_console().is_terminal)
+def progress(items: Sequence[T] | Iterable[T], description: str, total: int | None = None) -> Iterable[T]:
+    """Iterate over items with a progress bar that disappears at the end; without one if the output is no terminal.
+
+    Args:
+        items: Items to iterate over.
+        description: Text in front of the bar.
+        total: Number of items, if they have no length.
+    """
+    return track(items, description, total, transient=True, disable=not get_console().is_terminal)

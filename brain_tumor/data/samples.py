@@ -1,4 +1,4 @@
-"""The samples table: one row per image, plain CSV, all columns text, unknown = empty."""
+"""The samples table: one row per image, plain CSV; all columns are text, and unknown values are empty."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -26,27 +26,28 @@ SPLITS = ("train", "val", "test")
 
 
 def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFrame:
-    """Build a samples table from rows that know some of `COLUMNS`; the rest is left empty, other keys are dropped.
+    """Build a samples table from rows with some of `COLUMNS`; missing values are empty, other columns are dropped.
 
-    Rows are sorted by ``sample_id``, so that the same data give the same table whatever order they were found in.
+    Rows are sorted by ``sample_id``, so that the same data give the same table in whatever order they were listed.
 
     Raises:
-        DataError: A ``sample_id`` stands twice.
+        DataError: A ``sample_id`` is not unique.
     """
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(object).fillna("").astype(str)
-    twice = table["sample_id"][table["sample_id"].duplicated()]
-    if len(twice):
+    repeated = table["sample_id"][table["sample_id"].duplicated()]
+    if len(repeated):
         raise DataError(
-            f"{twice.nunique()} sample ids stand more than once, first {twice.iloc[0]!r}; each image needs its own."
+            f"{repeated.nunique()} sample ids occur more than once, first {repeated.iloc[0]!r}; "
+            "give each image its own."
         )
     return table.sort_values("sample_id", ignore_index=True)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV as text, empty cells as empty strings.
+    """Read a CSV file as text, empty cells as empty strings.
 
     Raises:
-        DataError: The file is missing, empty or no CSV.
+        DataError: The file is missing, empty or not a CSV file.
     """
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -54,16 +55,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path} was not found; give the path of a CSV file of samples.") from error
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path} is not a readable CSV: {reason}.") from error
+        raise DataError(f"{path} is not a readable CSV file: {reason}.") from error
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV in one step: a reader sees the old file or the whole new one."""
+    """Write a table as CSV in one step: a reader sees either the old file or the complete new one."""
     with published_file(path) as draft:
         table.to_csv(draft, index=False)
 
 
 def data_digest(samples: pd.DataFrame) -> str:
-    """Digest of a set of labelled images: the same for the same contents in any order, under any names."""
+    """Compute the digest of labelled images: the same for the same contents in any order and with any names."""
     lines = sorted(samples["sha256"] + " " + samples["label"])
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -20,7 +20,7 @@ def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
         "classes": list(datamodule.classes),
         **datamodule.counts,
         "groups": datamodule.samples["group"].nunique(),
-        "split": split_name(cfg, datamodule.published),
+        "split": split_name(cfg, datamodule.published_splits),
         "leakage": leak_counts(datamodule.leakage),
         "curation": datamodule.curation,
     }

@@ -104,12 +104,11 @@ def epoch(folder: Path, number: int) -> Work:
     from input_pipeline import light
 
     from brain_tumor.data.augmentation import Augmentation
-    from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
-    from brain_tumor.data.loaders import TrainLoader
+    from brain_tumor.data.dataset import EpochSampler, SliceDataset, TrainLoader, identity_collate
 
     images = cache(folder, number)().images
     dataset = SliceDataset(images, np.arange(number), np.zeros(number, np.int64), Augmentation(light()))
-    loader = TrainLoader(dataset, batch_size=32, sampler=EpochSampler(number, 0), collate_fn=whole)
+    loader = TrainLoader(dataset, batch_size=32, sampler=EpochSampler(number, 0), collate_fn=identity_collate)
     return lambda: sum(len(rows) for _, _, rows in loader)
 
 

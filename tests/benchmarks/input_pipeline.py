@@ -29,8 +29,7 @@ from torchvision import transforms
 from brain_tumor.config.compose import CONF_DIR
 from brain_tumor.data.augmentation import Augmentation
 from brain_tumor.data.cache.store import cached_images
-from brain_tumor.data.dataset import EpochSampler, SliceDataset, whole
-from brain_tumor.data.loaders import TrainLoader
+from brain_tumor.data.dataset import EpochSampler, SliceDataset, TrainLoader, identity_collate
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.phantom import draw_patients, render
 from brain_tumor.training.fit import keep_freed_memory
@@ -86,7 +85,7 @@ def our_pipeline(paths: list[str], size: int, cache_dir: Path, normalize: Normal
     """What training does, and what the device does then."""
     images, rows = cached_images(paths, size, cache_dir).images, np.arange(len(paths))
     dataset = SliceDataset(images, rows, np.zeros(len(paths), np.int64), Augmentation(light()))
-    loader = TrainLoader(dataset, batch_size=_BATCH, sampler=EpochSampler(len(paths), 0), collate_fn=whole)
+    loader = TrainLoader(dataset, batch_size=_BATCH, sampler=EpochSampler(len(paths), 0), collate_fn=identity_collate)
     return lambda: (normalize(batch[0]) for batch in loader)
 
 

@@ -11,10 +11,11 @@ from brain_tumor.data.augmentation import Augmentation
 from brain_tumor.errors import ConfigError
 
 STEPS = {"HorizontalFlip": {"p": 0.5}, "Affine": {"rotate": [-15, 15], "p": 1.0}, "GaussNoise": {"p": 0.5}}
-PICTURE = draw("glioma", 0)
+IMAGE = draw("glioma", 0)
 
 
 def _steps_of(augmentation):
+    """Return the steps of a configuration file with ranges as tuples."""
     steps = compose([f"augmentation={augmentation}"], ".").augmentation.steps
     return {
         name: {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
@@ -22,38 +23,38 @@ def _steps_of(augmentation):
     }
 
 
-def test_seed_alone_decides():
+def test_the_seed_alone_decides():
     first, second = Augmentation(STEPS), Augmentation(STEPS)
     for seed in (5, 9, 2**32 - 1):
-        second(PICTURE, seed + 1 if seed < 9 else 0)  # what was drawn before does not matter
-        np.testing.assert_array_equal(first(PICTURE, seed), second(PICTURE, seed))
+        second(IMAGE, seed + 1 if seed < 9 else 0)  # earlier draws have no effect
+        np.testing.assert_array_equal(first(IMAGE, seed), second(IMAGE, seed))
 
 
 def test_steps_draw_independently():
-    coins = Augmentation({"HorizontalFlip": {"p": 0.5}, "InvertImg": {"p": 0.5}})
+    augment = Augmentation({"HorizontalFlip": {"p": 0.5}, "InvertImg": {"p": 0.5}})
     image = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
 
-    drawn = [coins(image, seed)[0] for seed in range(400)]
+    first_rows = [augment(image, seed)[0] for seed in range(400)]
 
     outcomes = {tuple(row): 0 for row in (image[0], image[0, ::-1], 255 - image[0], 255 - image[0, ::-1])}
-    for row in drawn:
+    for row in first_rows:
         outcomes[tuple(row)] += 1
-    assert all(70 < times < 130 for times in outcomes.values()), outcomes
+    assert all(70 < count < 130 for count in outcomes.values()), outcomes
 
 
-def test_seeds_differ_and_the_input_is_left_alone():
-    augment, before = Augmentation(STEPS), PICTURE.copy()
-    drawn = {augment(PICTURE, seed).tobytes() for seed in range(20)}
+def test_seeds_differ_and_the_input_is_not_changed():
+    augment, before = Augmentation(STEPS), IMAGE.copy()
+    augmented = {augment(IMAGE, seed).tobytes() for seed in range(20)}
 
-    assert len(drawn) == 20
-    np.testing.assert_array_equal(PICTURE, before)
+    assert len(augmented) == 20
+    np.testing.assert_array_equal(IMAGE, before)
 
 
-def test_output_stays_grey_bytes():
-    augmented = Augmentation(STEPS)(PICTURE, 0)
+def test_the_output_is_grey_uint8():
+    augmented = Augmentation(STEPS)(IMAGE, 0)
 
     assert augmented.dtype == np.uint8
-    assert augmented.shape == PICTURE.shape
+    assert augmented.shape == IMAGE.shape
 
 
 @pytest.mark.parametrize(
@@ -68,47 +69,47 @@ def test_output_stays_grey_bytes():
         *(_steps_of(name) for name in ("none", "light", "medium", "heavy")),
     ],
 )
-def test_it_is_what_albumentations_composes(steps):
-    ours = Augmentation(steps)
+def test_results_equal_those_of_albumentations(steps):
+    augment = Augmentation(steps)
 
     for seed in range(30):
-        theirs = albumentations.Compose([getattr(albumentations, name)(**step) for name, step in steps.items()])
-        theirs.set_random_state(np.random.Generator(np.random.Philox(key=seed)), random.Random(seed))
-        np.testing.assert_array_equal(ours(PICTURE, seed), theirs(image=PICTURE)["image"])
+        reference = albumentations.Compose([getattr(albumentations, name)(**step) for name, step in steps.items()])
+        reference.set_random_state(np.random.Generator(np.random.Philox(key=seed)), random.Random(seed))
+        np.testing.assert_array_equal(augment(IMAGE, seed), reference(image=IMAGE)["image"])
 
 
-def test_lists_of_yaml_are_ranges():
-    turned = Augmentation({"Affine": {"rotate": [90, 90], "p": 1.0}})(PICTURE, 0)
+def test_lists_are_ranges():
+    turned = Augmentation({"Affine": {"rotate": [90, 90], "p": 1.0}})(IMAGE, 0)
 
     assert (
-        np.abs(turned.astype(int) - np.rot90(PICTURE)).mean() < 12
-        or np.abs(turned.astype(int) - np.rot90(PICTURE, -1)).mean() < 12
+        np.abs(turned.astype(int) - np.rot90(IMAGE)).mean() < 12
+        or np.abs(turned.astype(int) - np.rot90(IMAGE, -1)).mean() < 12
     )
 
 
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
-        ({"Affine": {"rotat": 5}}, r"Affine cannot be built .*rotat"),
-        ({"Affine": {"scale": "big"}}, "Affine cannot be built"),
-        ({"Mirror": {}}, "Mirror is no albumentations transform"),
-        ({"Compose": {"transforms": []}}, "no albumentations transform"),
+        ({"Affine": {"rotat": 5}}, r"Invalid augmentation\.steps\.Affine=.*rotat"),
+        ({"Affine": {"scale": "big"}}, r"Invalid augmentation\.steps\.Affine="),
+        ({"Mirror": {}}, r"Invalid augmentation\.steps\.Mirror: expected a transform of albumentations"),
+        ({"Compose": {"transforms": []}}, "expected a transform of albumentations"),
     ],
 )
-def test_mistakes_are_errors_not_warnings(steps, sentence):
+def test_invalid_steps_are_errors_not_warnings(steps, sentence):
     with pytest.raises(ConfigError, match=sentence):
         Augmentation(steps)
 
 
 @pytest.mark.parametrize(
     ("step", "sentence"),
-    [("Normalize", "makes float32"), ("ToFloat", "makes float32"), ("ISONoise", "does not work on grey images")],
+    [("Normalize", "returns float32"), ("ToFloat", "returns float32"), ("ISONoise", "does not accept grey images")],
 )
-def test_steps_that_do_not_keep_grey_pictures(step, sentence):
+def test_steps_that_do_not_keep_grey_uint8(step, sentence):
     with pytest.raises(ConfigError, match=rf"augmentation\.steps\.{step} {sentence}"):
         Augmentation({step: {}})
 
 
 def test_steps_that_change_the_size():
-    with pytest.raises(ConfigError, match=r"\[32, 32\] of a grey uint8 \[64, 64\]"):
+    with pytest.raises(ConfigError, match=r"\[32, 32\] for a grey uint8 \[64, 64\]"):
         Augmentation({"RandomCrop": {"height": 32, "width": 32}})

@@ -12,6 +12,7 @@ from brain_tumor.data.catalog import folder
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.normalize import Normalize
+from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.data.splits import Holdout
 from brain_tumor.errors import ConfigError, DataError
 
@@ -32,7 +33,7 @@ def loaded(module):
     return module
 
 
-def test_table_is_filled(module):
+def test_the_samples_table_is_filled(module):
     data = loaded(module())
 
     assert data.classes == tuple(CENTRES)
@@ -44,7 +45,7 @@ def test_table_is_filled(module):
     assert not any(leak_counts(data.leakage).values())
 
 
-def test_evaluation_loaders_yield_each_picture_once_as_it_is(module):
+def test_evaluation_loaders_yield_each_image_once_and_unchanged(module):
     data = loaded(module())
 
     for split, loader in (("val", data.val_dataloader()), ("test", data.test_dataloader())):
@@ -62,19 +63,19 @@ def epoch(data, number):
 
 
 def test_augmentation_differs_by_epoch_and_not_by_workers(module):
-    alone, two = loaded(module()), loaded(module(num_workers=2))
+    without_workers, with_workers = loaded(module()), loaded(module(num_workers=2))
 
-    first, rows = epoch(alone, 0)
-    images, same_rows = epoch(two, 0)
+    first, rows = epoch(without_workers, 0)
+    images, same_rows = epoch(with_workers, 0)
 
     torch.testing.assert_close(first, images)
     torch.testing.assert_close(rows, same_rows)
-    later, later_rows = epoch(alone, 1)
+    later, later_rows = epoch(without_workers, 1)
     assert not torch.equal(first[rows.argsort()], later[later_rows.argsort()])
     assert len({image.numpy().tobytes() for image in first}) == len(first)
 
 
-def test_a_loader_without_workers_leaves_the_cores_to_torch(module):
+def test_without_workers_opencv_uses_one_thread(module):
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
@@ -90,7 +91,7 @@ def test_workers_change_nothing_in_the_split(module):
     assert loaded(module(num_workers=0)).samples.equals(loaded(module(num_workers=3)).samples)
 
 
-def test_identical_pictures_stand_on_one_side(module, flat_folder, tmp_path):
+def test_copies_are_in_one_split(module, flat_folder, tmp_path):
     root = shutil.copytree(flat_folder, tmp_path / "copies")
     for copy in range(10):
         shutil.copy(root / "glioma" / "00.png", root / "glioma" / f"copy{copy}.png")
@@ -102,7 +103,7 @@ def test_identical_pictures_stand_on_one_side(module, flat_folder, tmp_path):
     assert copies["split"].nunique() == 1
 
 
-def test_unreadable_pictures_stop_or_are_left_out(module, flat_folder, tmp_path, caplog):
+def test_unreadable_images_stop_or_are_left_out(module, flat_folder, tmp_path, caplog):
     root = shutil.copytree(flat_folder, tmp_path / "broken")
     (root / "glioma" / "03.png").write_bytes(b"no image")
     (root / "no_tumor" / "05.png").write_bytes(b"")
@@ -113,13 +114,7 @@ def test_unreadable_pictures_stop_or_are_left_out(module, flat_folder, tmp_path,
 
     assert data.counts["readable"] == len(data.images) == len(data.samples) == 46
     assert "05.png" in caplog.text
-    np.testing.assert_array_equal(data.images[0], folder_picture(data, 0))
-
-
-def folder_picture(data, row):
-    from brain_tumor.data.readers.reading import read_grey
-
-    return read_grey(data.samples["path"][row])
+    np.testing.assert_array_equal(data.images[0], read_grey(data.samples["path"][0]))
 
 
 def imbalanced(root):
@@ -131,7 +126,7 @@ def imbalanced(root):
 
 
 def test_class_weights_balance_the_loss(module, tmp_path):
-    data = loaded(module(imbalanced(tmp_path / "few"), imbalance="class_weights"))
+    data = loaded(module(imbalanced(tmp_path / "imbalanced"), imbalance="class_weights"))
 
     counts = np.bincount(data.labels[data.rows("train")])
     np.testing.assert_allclose(data.class_weights, counts.sum() / (2 * counts))
@@ -139,7 +134,7 @@ def test_class_weights_balance_the_loss(module, tmp_path):
 
 
 def test_sampler_draws_classes_equally_often(module, tmp_path):
-    data = loaded(module(imbalanced(tmp_path / "few"), imbalance="sampler", batch_size=1))
+    data = loaded(module(imbalanced(tmp_path / "imbalanced"), imbalance="sampler", batch_size=1))
 
     labels = []
     for number in range(30):
@@ -148,7 +143,7 @@ def test_sampler_draws_classes_equally_often(module, tmp_path):
     assert 0.4 < np.mean(labels) < 0.6
 
 
-def test_digest_does_not_depend_on_names_or_order(module, flat_folder, tmp_path):
+def test_the_digest_does_not_depend_on_names_or_order(module, flat_folder, tmp_path):
     for source in flat_folder.rglob("*.png"):
         target = tmp_path / "renamed" / source.parent.name / f"z{99 - int(source.stem)}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +175,6 @@ def test_normalising_happens_after_transfer(module):
 @pytest.mark.parametrize(
     "options", [{"batch_size": 0}, {"num_workers": -1}, {"imbalance": "maybe"}, {"on_error": "ignore"}]
 )
-def test_impossible_settings(module, options):
+def test_invalid_settings(module, options):
     with pytest.raises(ConfigError, match="expected"):
         module(**options)

@@ -1,8 +1,9 @@
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_tumor.data.labels import normalise_label
+from brain_tumor.data.labels import normalise_label, random_labels
 
 SPELLINGS = {
     "glioma": ["glioma", "Glioma_Tumor", "glioma tumour", "GLIOMA"],
@@ -25,7 +26,18 @@ def test_normalising_twice_changes_nothing(name):
     assert normalise_label(once) == once or once.endswith("_tumor")
 
 
-def test_names_in_any_script_stay_apart():
+def test_names_in_any_script_stay_distinct():
     names = ["胶质瘤", "Опухоль", "Méningiome", "+", "-"]
 
     assert [normalise_label(name) for name in names] == ["胶质瘤", "опухоль", "méningiome", "+", "-"]
+
+
+def test_random_labels_are_one_per_group_and_cover_all_classes():
+    table = pd.DataFrame({"label": [*"abc"] * 100, "group": [str(n // 2) for n in range(300)]})
+
+    drawn = random_labels(table, 0)
+
+    assert drawn.groupby("group")["label"].nunique().max() == 1
+    assert drawn["label"].value_counts().between(60, 140).all()
+    assert random_labels(table.sample(frac=1, random_state=1), 0).sort_index()["label"].equals(drawn["label"])
+    assert not random_labels(table, 1)["label"].equals(drawn["label"])
