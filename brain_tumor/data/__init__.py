@@ -1,1 +1,1 @@
-"""From files to batches; knows nothing of models."""
+"""From files to batches of images: samples, splits, cache, loaders. Knows no models."""

@@ -40,7 +40,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
             frame = decode_frame(data, _frame_number(name, count))
         with as_data_error(file), np.errstate(all="ignore"):
             image = _with_square_pixels(unit_to_uint8(displayed_values(frame)), frame.header)
-        yield Reading(image, "DICOM", frame.stored)
+        yield Reading(image, "DICOM", frame.stored_type)
 
 
 def _frame_number(name: str, count: int) -> int:
@@ -57,11 +57,11 @@ def displayed_values(frame: Frame) -> Values:
     The VOI LUT or the first window of the file is applied. Without one (or if it makes the image blank) unsigned 8-bit
     images stay as they are and others are stretched to their robust range. MONOCHROME1 is inverted.
     """
-    if frame.stored in ("RGB", "PALETTE"):
+    if frame.stored_type in ("RGB", "PALETTE"):
         return frame.values
     values = _apply_window(frame.values, frame.header)
     if values is None or (_is_blank(values) and not _is_blank(frame.values)):
-        is_plain_8_bit = frame.stored == "uint8" and frame.data.BitsStored == 8 and not is_rescaled(frame.header)
+        is_plain_8_bit = frame.stored_type == "uint8" and frame.data.BitsStored == 8 and not is_rescaled(frame.header)
         values = rescale(frame.values, *((0.0, 255.0) if is_plain_8_bit else robust_range(frame.values)))
     return 1 - values if frame.data.PhotometricInterpretation == "MONOCHROME1" else values
 

@@ -129,7 +129,7 @@ class Frame:
 
     values: Values
     """float64 [H, W]: modality values (after rescaling), NaN in padding; for colour images the luma in [0, 1]."""
-    stored: str
+    stored_type: str
     """Pixel type in the file: a dtype, RGB or PALETTE."""
     header: FrameHeader
     data: Dataset

@@ -34,7 +34,7 @@ class Layout:
     """Voxel sizes along the same axes, mm."""
     volumes: int
     """Number of volumes: 1, or more in a series over time, echoes, directions, …"""
-    stored: str
+    stored_type: str
     """Dtype of the stored values."""
 
     @property
@@ -70,7 +70,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
             image = np.take(volume, index, axis)[::-1, ::-1].T
             width, height = (size for other, size in enumerate(layout.voxel_size) if other != axis)
             image = resample_to_square_pixels(np.ascontiguousarray(image), height, width)
-        yield Reading(image, "NIFTI", layout.stored)
+        yield Reading(image, "NIFTI", layout.stored_type)
 
 
 def read_layout(file: Path) -> Layout:
@@ -103,7 +103,7 @@ def _open(file: Path) -> tuple[nib.Nifti1Image, Layout]:
         dtype = nifti.get_data_dtype()
         if dtype.kind not in "iufb":
             raise UnreadableError(
-                "contains colour or complex values; expected one real number per voxel; save magnitudes"
+                "contains colour or complex values; expected one real number per voxel; export magnitudes"
             )
         shape = (*nifti.shape, 1, 1)[: max(3, len(nifti.shape))]
         if 0 in shape or not nifti.shape:
@@ -119,7 +119,7 @@ def _open(file: Path) -> tuple[nib.Nifti1Image, Layout]:
             shape=(shape[x], shape[y], shape[z]),
             voxel_size=(float(sizes[x]), float(sizes[y]), float(sizes[z])),
             volumes=shape[3] if len(shape) > 3 else 1,
-            stored=dtype.name,
+            stored_type=dtype.name,
         )
 
 
