@@ -12,7 +12,7 @@ from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.evaluate import evaluate
 from brain_tumor.evaluation.calibration import softmax
 
-FAST = ["evaluation.resamples=50", "images=false"]
+FAST = ["evaluation.resamples=50", "image_evidence=false"]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,8 @@ class TestRun:
         samples = pd.read_csv(run_copy / "samples.csv")
         samples.assign(path="/gone/" + samples["sample_id"]).to_csv(run_copy / "samples.csv", index=False)
 
-        with pytest.raises(DataError, match=r"48 of the 48 images .* no longer there, first /gone/.* images=false"):
+        sentence = r"48 of the 48 images .* no longer there, first /gone/.* image_evidence=false"
+        with pytest.raises(DataError, match=sentence):
             evaluate([f"model={run_copy}", "evaluation.resamples=20"], tmp_path)
 
 
@@ -85,7 +86,7 @@ class TestPictures:
 
     def test_a_model_without_a_gate_has_no_foreign_images(self, own, trained, tmp_path):
         assert "ood" not in own[0], "eight validation images are too few for a detector"
-        with pytest.raises(ConfigError, match="needs a model with a detector"):
+        with pytest.raises(ConfigError, match="needs a model with an OOD detector"):
             evaluate([f"model={trained}", f"ood_images={tmp_path}", "evaluation.resamples=20"], tmp_path / "out")
 
     def test_mistakes_come_with_what_training_had(self, own, trained):
