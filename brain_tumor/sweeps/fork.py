@@ -49,7 +49,7 @@ _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class _Job:
+class _ForkedJob:
     """A job as Hydra passes it to launchers."""
 
     context: HydraContext
@@ -134,7 +134,7 @@ class ForkedLauncher(Launcher):
 
     def _start(self, number: int, overrides: list[str], slot: int) -> _RunningJob:
         log.info("#%d: %s", number, " ".join(text for text in overrides if not text.lstrip("+").startswith("hydra.")))
-        job = _Job(self._context, self._task, self._config, overrides, number)
+        job = _ForkedJob(self._context, self._task, self._config, overrides, number)
         context = multiprocessing.get_context("fork")
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_run_in_child, args=(job, sender, slot, self.n_jobs, os.getpid()))
@@ -203,7 +203,7 @@ def _signal_group(process: BaseProcess, number: signal.Signals) -> None:
             os.killpg(process.pid, number)
 
 
-def _run_in_child(job: _Job, pipe: Connection, slot: int, slots: int, parent: int) -> None:
+def _run_in_child(job: _ForkedJob, pipe: Connection, slot: int, slots: int, parent: int) -> None:
     """Run a job in this forked process and send its `JobReturn` to the parent.
 
     Args:
@@ -222,7 +222,7 @@ def _run_in_child(job: _Job, pipe: Connection, slot: int, slots: int, parent: in
     pipe.send(_run(job, to_file=slots > 1))
 
 
-def _run(job: _Job, *, to_file: bool) -> JobReturn:
+def _run(job: _ForkedJob, *, to_file: bool) -> JobReturn:
     """Run a job; with ``to_file`` its output goes to ``console.txt`` in its run directory."""
     try:
         config = job.context.config_loader.load_sweep_config(job.config, job.overrides)

@@ -29,9 +29,7 @@ class GridSweeper(BasicSweeper):
         swept = [override for override in overrides if override.is_sweep_override()]
         for override in swept:
             if override.is_discrete_sweep() and next(iter(override.sweep_string_iterator()), None) is None:
-                raise ConfigError(
-                    f"{override.input_line} matches nothing: expected at least one value, else no job runs."
-                )
+                raise ConfigError(f"{override.input_line} matches nothing: expected at least one value to sweep.")
         batches = self.split_arguments(overrides, self.max_batch_size)
         plan = Plan.create(self.config, [override.get_key_element() for override in swept])
         with JobRunner(self.config, self.hydra_context, self.launcher, plan) as runner:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep as a table, jobs that differ only in seed or fold as one setting, and the best of both."""
+"""The jobs of a sweep as a table, jobs that differ only in seed or fold as one setting, and the best of each."""
 
 import shlex
 from collections.abc import Sequence

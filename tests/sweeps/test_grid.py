@@ -36,7 +36,7 @@ class TestJobsThatFail:
 
     def test_each_has_its_reason(self, failing):
         reasons = read_table(failing[0])["reason"]
-        assert reasons[1].startswith("optimizer.lr=-1")
+        assert reasons[1].startswith("Invalid optimizer.lr=-1")
         assert reasons[3].startswith("The validation loss became nan")
         assert reasons[4] == "killed by signal 9 (SIGKILL)"
         assert (reasons[[0, 2, 5]] == "").all()

@@ -35,7 +35,7 @@ def test_a_job_that_is_killed_and_one_that_fails(launcher, reason, flat_folder, 
     else:
         assert table["status"].tolist() == ["finished", "failed", "failed"], out
         assert reason in table["reason"][2]
-    assert table["reason"][1].startswith("optimizer.lr=-1")
+    assert table["reason"][1].startswith("Invalid optimizer.lr=-1")
     assert code == 1
     assert "Traceback" not in out
 

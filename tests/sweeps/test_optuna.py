@@ -89,8 +89,8 @@ class TestStudy:
         assert len({str(overrides) for overrides in whole}) == 8
 
     def test_another_seed_is_another_search(self, tmp_path):
-        one = self.run_trials(open_study(tmp_path / "a.db"), 2)
-        assert one != self.run_trials(open_study(tmp_path / "b.db", seed=1), 2)
+        first = self.run_trials(open_study(tmp_path / "a.db"), 2)
+        assert first != self.run_trials(open_study(tmp_path / "b.db", seed=1), 2)
 
     def test_it_learns_from_the_scores(self, tmp_path):
         xs = [float(x.partition("=")[2]) for x, _ in self.run_trials(open_study(tmp_path / "s.db"), 40)]
@@ -169,7 +169,7 @@ def test_a_killed_search_is_continued(flat_folder, tmp_path):
     for trial in study.trials:
         assert table["augmentation"][trial.number] == trial.params["augmentation"]
         if trial.params["optimizer.lr"] == "-1":
-            assert table["reason"][trial.number].startswith("optimizer.lr=-1")
+            assert table["reason"][trial.number].startswith("Invalid optimizer.lr=-1")
         elif trial.number != 2:
             assert trial.value == pytest.approx(float(table["monitored"][trial.number]))
     assert "tried again" in table["reason"][2]

@@ -127,7 +127,7 @@ class SafeWandbLogger(WandbLogger):
             yield
         except BrainTumorError:
             raise
-        except Exception as error:  # whatever fails in wandb, the training is worth more
+        except Exception as error:  # wandb fails in many ways, none of which may stop the training
             if not self._warned:
                 log.warning("wandb fails (%s: %s); the training continues.", type(error).__name__, error)
             self._warned = True
@@ -189,7 +189,7 @@ def start_run(arguments: dict[str, Any]) -> Any:
             wandb.teardown()
     try:
         run = wandb.init(**arguments | {"mode": "offline"})
-    except Exception as error:  # whatever fails in wandb, the training is worth more
+    except Exception as error:  # wandb fails in many ways, none of which may stop the training
         log.warning("wandb does not work (%s); this run is not logged there.", _first_sentence(error))
         return wandb.init(**arguments | {"mode": "disabled"})
     log.warning(
