@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from brain_tumor.data.cache.store import CacheMode
 from brain_tumor.data.dataset import Batch, EpochSampler, SliceDataset, whole
-from brain_tumor.data.duplicates.leakage import leakage, veto
+from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
@@ -151,7 +151,7 @@ class ScanDataModule(L.LightningDataModule):
         check_split(self.samples)
         self.leakage = leakage(self.samples, data.pairs)
         if not self._allow_leakage:
-            veto(self.leakage)
+            require_no_leakage(self.leakage)
         self.images, self.views, self.facts = data.images, data.views, data.facts
         self.entry, self.curation = data.entry, data.curation
         self.classes = tuple(sorted(set(self.samples["label"])))

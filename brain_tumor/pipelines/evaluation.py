@@ -11,7 +11,7 @@ from rich import get_console
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
-from brain_tumor.data.baseline import BASELINE, asked, baseline_scores, cached_nearest
+from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.samples import write_table
@@ -56,9 +56,9 @@ def _ood_rejection(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str,
 
 
 def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:
-    known, queries = datamodule.rows("train"), asked(datamodule.rows(split))
-    found = cached_nearest(datamodule.entry, datamodule.views, known, queries)
-    return baseline_scores(datamodule.labels, found, queries)
+    queries = sample_queries(datamodule.rows(split))
+    nearest = cached_nearest(datamodule.entry, datamodule.views, datamodule.rows("train"), queries)
+    return baseline_scores(datamodule.labels, nearest, queries)
 
 
 def bundle(run_dir: Path) -> None:

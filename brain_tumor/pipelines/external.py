@@ -10,7 +10,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
-from brain_tumor.data.duplicates.overlap import copies_of_known, is_known, same_files, together
+from brain_tumor.data.duplicates.leakage import (
+    duplicates_training_image,
+    is_training_image,
+    join_training_images,
+    same_files,
+)
 from brain_tumor.data.images import Chosen as ImageRows
 from brain_tumor.data.images import Images
 from brain_tumor.data.loading import LoadedData, load
@@ -52,7 +57,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
         OmegaConf.update(cfg, "data.image_size", bundle.image_size, force_add=True)
     known = _known_samples(bundle.folder)
     data = _load(cfg, known)
-    rows = np.flatnonzero(~is_known(data.samples))
+    rows = np.flatnonzero(~is_training_image(data.samples))
     if cfg.published_split is not None:
         rows = _part(data.samples, rows, cfg.published_split)
     kept, overlap = _without_overlap(data, rows, known, bundle.seen, cfg.overlap)
@@ -88,7 +93,7 @@ def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
     arguments = loading_arguments(cfg)
     adapter = arguments["adapter"]
     if known is not None:
-        arguments["adapter"] = lambda: together(known, adapter())
+        arguments["adapter"] = lambda: join_training_images(known, adapter())
     return load(**arguments)
 
 
@@ -106,7 +111,7 @@ def _without_overlap(
     """The rows to test on, and what of them the model had seen."""
     looked_for = "copies" if known is not None else "files" if seen_files else "nothing"
     files = same_files(data.samples, seen_files)
-    copies = copies_of_known(data.samples, data.pairs) | files
+    copies = duplicates_training_image(data.samples, data.pairs) | files
     seen = rows[copies[rows]]
     counts: dict[str, int | str] = {
         "looked_for": looked_for,
