@@ -1,4 +1,4 @@
-"""The audit, and what becomes of a split that leaks, through the front door."""
+"""The audit, and the refusal of a leaking split, by their entry points."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from brain_tumor.train import train
 
 @pytest.fixture(scope="module")
 def leaky(parted_folder, tmp_path_factory):
-    """Training and Testing share a file, a mirrored copy, and an image that stands there under another class."""
+    """Training and Testing share a file, a mirrored duplicate, and an image that has another class in Testing."""
     root = shutil.copytree(parted_folder, tmp_path_factory.mktemp("leaky") / "scans")
     train_, test = root / "Training", root / "Testing"
     shutil.copy(train_ / "glioma" / "00.png", test / "glioma" / "copy.png")
@@ -43,7 +43,7 @@ def audited(options, tmp_path_factory):
 
 
 class TestAudit:
-    def test_leaves_the_files_the_contract_names(self, audited):
+    def test_writes_the_files_of_the_contract(self, audited):
         document, folder = audited
 
         assert {"audit.json", "audit.html", "pairs.csv", "samples.csv"} <= {path.name for path in folder.iterdir()}
@@ -60,7 +60,7 @@ class TestAudit:
             frozenset(("Training/meningioma/02.png", "Testing/glioma/wrong.jpg")): ("near", 0),
         }
 
-    def test_samples_carry_their_group(self, audited):
+    def test_samples_have_their_group(self, audited):
         samples = pd.read_csv(audited[1] / "samples.csv", dtype=str).set_index("sample_id")
 
         assert len(samples) == 67
@@ -69,7 +69,7 @@ class TestAudit:
 
     def test_figures(self, audited):
         document = audited[0]
-        leaks = {(row["known"], row["side"]): row for row in document["split"]["leakage"] if not row["class"]}
+        leaks = {(row["reference"], row["split"]): row for row in document["split"]["leakage"] if not row["class"]}
 
         assert document["counts"] == {
             "found": 68, "readable": 67, "distinct_images": 64, "groups": 64, "patients": 0,
@@ -83,7 +83,7 @@ class TestAudit:
         assert 0.5 < document["baseline"]["split"]["accuracy"] <= 1
         assert document["baseline"]["leak_free_folds"]["accuracy_with_random_labels"] == pytest.approx(0.25, abs=0.1)
 
-    def test_page_shows_the_pairs_and_needs_no_network(self, audited):
+    def test_the_page_shows_the_pairs_and_needs_no_network(self, audited):
         page = (audited[1] / "audit.html").read_text()
 
         assert "The same image under two classes" in page
@@ -93,15 +93,15 @@ class TestAudit:
         assert "http://" not in page
         assert "https://" not in page
 
-    def test_phantoms_share_nothing(self, tmp_path):
+    def test_phantoms_have_no_duplicates(self, tmp_path):
         document = audit(["data.patients=40", "data.slices=2", "data.image_size=96"], tmp_path)
 
         assert sum(document["pairs"].values()) == 0
         assert document["counts"]["groups"] == document["counts"]["patients"] == 40
         assert document["curation"] is None
 
-    def test_a_groups_file_beside_the_data_is_verified(self, leaky, tmp_path):
-        """It keeps a copy apart: that is counted, and mended."""
+    def test_a_groups_file_in_the_data_folder_is_verified(self, leaky, tmp_path):
+        """Its groups separate duplicates: these are counted, and their groups joined."""
         root = shutil.copytree(leaky, tmp_path / "scans")
         (root / "Training" / "glioma" / "broken.png").unlink()
         names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.*"))
@@ -115,8 +115,8 @@ class TestAudit:
         assert document["counts"]["groups"] == 64
 
 
-class TestVeto:
-    def test_training_on_a_leaking_split_ends_with_code_2_and_the_way_out(self, options, tmp_path):
+class TestLeakingSplit:
+    def test_training_ends_with_code_2_and_the_alternatives(self, options, tmp_path):
         command = [sys.executable, "-m", "brain_tumor", "train", *options, *SHORT, "data.on_error=skip"]
 
         done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True, timeout=120)
@@ -128,7 +128,7 @@ class TestVeto:
         assert len(done.stderr.strip().splitlines()) == 1
         assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
 
-    def test_an_allowed_leak_is_marked_wherever_results_are_shown(self, options, tmp_path):
+    def test_an_allowed_leak_is_stated_with_all_results(self, options, tmp_path):
         run = train(
             [*options, *SHORT, "trainer.max_epochs=1", "data.on_error=skip", "split.allow_leakage=true",
              "logger=tensorboard"],
@@ -147,7 +147,7 @@ class TestVeto:
         assert events.Scalars("final/leakage/allowed")[-1].value == 1
 
     @pytest.mark.parametrize("split", ["grouped", "official_clean", "holdout", "kfold"])
-    def test_the_ways_out_do_not_leak(self, options, split, tmp_path):
+    def test_the_alternatives_do_not_leak(self, options, split, tmp_path):
         run = train([*options, *SHORT, "trainer.max_epochs=1", "data.on_error=skip", f"split={split}"], tmp_path)
 
         assert run.results["leakage"] == {"allowed": False, "val_in_train": 0, "test_in_train": 0, "test_in_val": 0}
@@ -156,7 +156,7 @@ class TestVeto:
         assert record["left_out"] == (3 if split == "official_clean" else 0)
         assert record["readable"] == 67
 
-    def test_an_edited_split_that_leaks_is_refused(self, options, audited, tmp_path):
+    def test_a_split_from_a_file_that_leaks_is_refused(self, options, audited, tmp_path):
         table = pd.read_csv(audited[1] / "samples.csv", dtype=str, keep_default_na=False)
         table.to_csv(tmp_path / "mine.csv", index=False)
 
@@ -166,8 +166,8 @@ class TestVeto:
             )
 
 
-def test_same_picture_twice_is_one_group_in_training(tmp_path):
-    """Two patients' folders, one image: copies are linked whoever they are said to show."""
+def test_duplicates_are_one_group_in_training(tmp_path):
+    """A duplicate under another file name gets the same split."""
     for label in ("glioma", "no_tumor"):
         for number in range(8):
             save(tmp_path / "scans" / label / f"{number}.png", label, number)
@@ -181,11 +181,11 @@ def test_same_picture_twice_is_one_group_in_training(tmp_path):
 
 
 @pytest.mark.shared
-def test_public_set_is_found_out(shared, tmp_path):
-    """Nickparvar's published split, in line with what is known of it (EVIDENCE); dup99_group is read here alone."""
+def test_audit_of_a_public_set(shared, tmp_path):
+    """Nickparvar's published split, compared with reference counts and with its reference groups, dup99_group."""
     document = audit(["data=folder", f"data.root={shared / 'data' / 'nickparvar'}"], tmp_path)
 
-    leaks = {(row["known"], row["side"]): row for row in document["split"]["leakage"] if not row["class"]}
+    leaks = {(row["reference"], row["split"]): row for row in document["split"]["leakage"] if not row["class"]}
     test = leaks["train or val", "test"]
     assert test["pixels"] == 216
     assert test["near"] == pytest.approx(992, rel=0.01)
@@ -195,13 +195,13 @@ def test_public_set_is_found_out(shared, tmp_path):
     assert document["label_conflicts"]["images"] == 8
     assert document["baseline"]["split"]["accuracy"] == pytest.approx(0.977, abs=0.01)
     assert document["baseline"]["leak_free_folds"]["accuracy"] == pytest.approx(0.710, abs=0.01)
-    recall, precision = against(tmp_path / "pairs.csv", shared / "data" / "nickparvar" / "groups.csv")
+    recall, precision = recall_and_precision(tmp_path / "pairs.csv", shared / "data" / "nickparvar" / "groups.csv")
     assert recall >= 0.98
     assert precision >= 0.98
 
 
-def against(pairs_csv, groups_csv):
-    """Recall and precision of the listed copies against a column of groups."""
+def recall_and_precision(pairs_csv, groups_csv):
+    """Recall and precision of the listed duplicates, compared with reference groups."""
     groups = pd.read_csv(groups_csv, dtype=str).set_index("path")["dup99_group"]
     pairs = pd.read_csv(pairs_csv)
     copies = pairs[pairs["kind"] != "related"]

@@ -48,7 +48,7 @@ COMMANDS: dict[str, list[str]] = {
 RENAMED = {
     "floor": "baseline", "ood_rejection": "rejection", "turned_away": "rejection", "rejected": "rejection",
     "foreign": "ood", "sets": "ood", "let_through": "missed", "asked": "target", "distinct_pictures": "distinct_images",
-    "foreignness": "ood_score",
+    "foreignness": "ood_score", "known": "reference", "side": "split",
 }  # fmt: skip
 """Keys of JSON documents and columns of tables: names before and after → one name for both."""
 

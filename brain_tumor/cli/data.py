@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from brain_tumor.data.public.registry import SETS, Counts, PublicSet, named
+from brain_tumor.data.public.registry import SETS, Counts, PublicSet, find_set
 from brain_tumor.errors import BrainTumorError, DataError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _list(parsed: argparse.Namespace) -> None:
-    chosen = [named(name) for name in parsed.names] or list(SETS.values())
+    chosen = [find_set(name) for name in parsed.names] or list(SETS.values())
     if parsed.names or parsed.long:
         print("\n\n".join(details(published) for published in chosen))
         return
@@ -60,7 +60,7 @@ def _list(parsed: argparse.Namespace) -> None:
 def _fetch(parsed: argparse.Namespace) -> None:
     from brain_tumor.data.public.fetch import fetch
 
-    published = named(parsed.name)
+    published = find_set(parsed.name)
     folder = Path(parsed.folder or Path("data", published.name)).expanduser()
     if _is_whole(folder, published.name):
         print(f"{folder} already contains {published.name}; nothing to do.")
@@ -103,19 +103,19 @@ def _is_whole(folder: Path, name: str) -> bool:
 
 
 def _report(root: Path, name: str | None) -> None:
-    from brain_tumor.data.public.checking import check, table_of
+    from brain_tumor.data.public.checking import check, check_table
 
-    finding = check(root, name)
-    published, version = finding.published, finding.release.version
-    print(f"{finding.root} is {published.name}" + (f", version {version}" if version else "") + f": {published.title}")
-    console().print(table_of(finding))
-    if finding.patients:
-        print(f"patients known: {finding.patients}")
-    if finding.strangers:
-        print(f"{len(finding.strangers)} files are no images by their name, first {finding.strangers[0]}")
+    result = check(root, name)
+    published, version = result.dataset, result.release.version
+    print(f"{result.root} is {published.name}" + (f", version {version}" if version else "") + f": {published.title}")
+    console().print(check_table(result))
+    if result.patients:
+        print(f"patients known: {result.patients}")
+    if result.other_files:
+        print(f"{len(result.other_files)} files are no images by their name, first {result.other_files[0]}")
     print(f"licence: {published.licence}\ncite: {published.citation}")
-    if finding.difference:
-        raise DataError(finding.difference)
+    if result.difference:
+        raise DataError(result.difference)
 
 
 def _parser() -> argparse.ArgumentParser:

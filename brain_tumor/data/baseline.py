@@ -1,4 +1,4 @@
-"""The 1-NN baseline a model must beat: nearest neighbour on small pixels, mirrored too."""
+"""The 1-NN baseline that a model must exceed: the nearest neighbour on small images, mirrored or not."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,69 +12,97 @@ import numpy.typing as npt
 from brain_tumor.data.fingerprint import WHOLE, unit
 from brain_tumor.data.images import Images
 from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.types import Rows
+from brain_tumor.types import GreyImage, Rows
 
 BASELINE = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
-
-MOST_QUERIES = 10_000
-"""Images that are looked for at most, see `asked`."""
-_BLOCK = 1024
-_KNOWN = 8192
-"""Known images looked among at once: 128 MB of them."""
+"""Name of the baseline in reports."""
+MAX_QUERIES = 10_000
+"""Largest number of images whose neighbours are searched, see `sample_queries`."""
+_QUERY_BLOCK = 1024
+_REFERENCE_BLOCK = 8192
+"""Reference images that are compared at once; 8,192 take 128 MB."""
 _DRAWS = 20
 
+Correlations = npt.NDArray[np.float32]
 
-def asked(queries: Rows, most: int = MOST_QUERIES) -> Rows:
-    """All queries, or, where there are more than ``most``, that many of them, drawn once and for all.
 
-    Each is compared with every known image: without a bound the baseline would cost the square of the data's size, and
-    ten thousand tell it to half a percent.
+def sample_queries(queries: Rows, limit: int = MAX_QUERIES) -> Rows:
+    """Return all queries, or a fixed random sample where there are more than ``limit``.
+
+    Each query is compared with every reference image: without a limit the cost would grow with the square of the number
+    of images, and 10,000 queries estimate the accuracy to half a percentage point.
     """
-    if len(queries) <= most:
+    if len(queries) <= limit:
         return queries
-    return np.sort(np.random.default_rng(0).choice(queries, most, replace=False))
+    return np.sort(np.random.default_rng(0).choice(queries, limit, replace=False))
 
 
-def nearest(views: Images, known: Rows, queries: Rows) -> Rows:
-    """For each query the known row whose image, as it is or mirrored left–right, correlates best with it.
+def nearest(views: Images, reference: Rows, queries: Rows) -> Rows:
+    """Find the reference image that correlates best with each query, mirrored left–right or not.
 
     Args:
         views: Fingerprints, uint8 [N, VIEWS, S, S].
-        known: Rows to look among.
-        queries: Rows to look for.
+        reference: Rows of the reference images.
+        queries: Rows of the query images.
 
     Returns:
-        int64 [len(queries)].
+        Rows of reference images, int64 [len(queries)].
     """
-    found, best = np.empty(len(queries), np.int64), np.full(len(queries), -np.inf, np.float32)
-    for block, few, alike in correlations(views, known, queries):
-        place, value = alike.argmax(axis=1), alike.max(axis=1)
-        found[block] = np.where(value > best[block], few[place], found[block])
+    rows, best = np.empty(len(queries), np.int64), np.full(len(queries), -np.inf, np.float32)
+    for block, reference_rows, values in correlations(views, reference, queries):
+        column, value = values.argmax(axis=1), values.max(axis=1)
+        rows[block] = np.where(value > best[block], reference_rows[column], rows[block])
         best[block] = np.maximum(value, best[block])
-    return found
+    return rows
 
 
-def correlations(views: Images, known: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, npt.NDArray[np.float32]]]:
-    """How alike queries and known images are, as they are or mirrored, whichever is more: in blocks that fit memory.
+def neighbours(views: Images, reference: Rows, queries: Rows, count: int = 3) -> tuple[Rows, Correlations]:
+    """Find the reference images that correlate best with each query, mirrored left–right or not.
+
+    Args:
+        views: Fingerprints, uint8 [N, VIEWS, S, S].
+        reference: Rows of the reference images.
+        queries: Rows of the query images.
+        count: Number of neighbours of each query.
+
+    Returns:
+        Rows int64 [Q, K] and correlations float32 [Q, K] in [-1, 1], the highest first; K is the smaller of ``count``
+        and the number of reference images.
+    """
+    count = min(count, len(reference))
+    rows = np.zeros((len(queries), count), np.int64)
+    best = np.full((len(queries), count), -np.inf, np.float32)
+    for block, reference_rows, values in correlations(views, reference, queries):
+        all_values = np.concatenate([best[block], values], axis=1)
+        all_rows = np.concatenate([rows[block], np.broadcast_to(reference_rows, values.shape)], axis=1)
+        order = np.argsort(-all_values, axis=1, kind="stable")[:, :count]
+        best[block] = np.take_along_axis(all_values, order, axis=1)
+        rows[block] = np.take_along_axis(all_rows, order, axis=1)
+    return rows, best
+
+
+def correlations(views: Images, reference: Rows, queries: Rows) -> Iterator[tuple[slice, Rows, Correlations]]:
+    """Correlate queries with reference images, mirrored or not, whichever is higher, in blocks that fit into memory.
 
     Yields:
-        A part of ``queries``, some rows of ``known``, and their correlations float32 [queries, known] in [-1, 1].
+        A slice of ``queries``, some rows of ``reference``, and their correlations float32 [queries, reference] in
+        [-1, 1].
     """
-    for first in range(0, len(known), _KNOWN):
-        few = known[first : first + _KNOWN]
-        even, odd = _even_and_odd(views[few, WHOLE])
-        for start in range(0, len(queries), _BLOCK):
-            own_even, own_odd = _even_and_odd(views[queries[start : start + _BLOCK], WHOLE])
-            alike = own_even @ even.T
-            alike += np.abs(own_odd @ odd.T)
-            yield slice(start, start + len(alike)), few, alike
+    for first in range(0, len(reference), _REFERENCE_BLOCK):
+        rows = reference[first : first + _REFERENCE_BLOCK]
+        even, odd = _even_and_odd(views[rows, WHOLE])
+        for start in range(0, len(queries), _QUERY_BLOCK):
+            query_even, query_odd = _even_and_odd(views[queries[start : start + _QUERY_BLOCK], WHOLE])
+            values = query_even @ even.T
+            values += np.abs(query_odd @ odd.T)
+            yield slice(start, start + len(values)), rows, values
 
 
-def _even_and_odd(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Unit vectors split into what mirroring left–right keeps and what it turns round, float32 [N, S · S / 2] each.
+def _even_and_odd(images: GreyImage) -> tuple[Correlations, Correlations]:
+    """Split unit vectors into parts that are even and odd under left–right mirroring, float32 [N, S · S / 2] each.
 
-    The products of the parts add up to the correlation; their difference is that with the mirror image: both for the
-    price of one.
+    The sum of the parts' products is the correlation of two images, the difference that with the mirrored image; so
+    both cost as much as one.
     """
     vectors = unit(images).reshape(images.shape)
     half = images.shape[-1] // 2
@@ -83,60 +111,56 @@ def _even_and_odd(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32
     return parts[0].reshape(len(vectors), -1), parts[1].reshape(len(vectors), -1)
 
 
-def cached_nearest(entry: Path | None, views: Images, known: Rows, queries: Rows) -> Rows:
-    """As `nearest`, remembered in the folder ``entry`` of these views, if there is one."""
+def cached_nearest(entry: Path | None, views: Images, reference: Rows, queries: Rows) -> Rows:
+    """Find nearest neighbours as `nearest` does, or read them where they were stored before.
+
+    Args:
+        entry: Folder of the cache that belongs to ``views``; None stores nothing.
+        views: Fingerprints, uint8 [N, VIEWS, S, S].
+        reference: Rows of the reference images.
+        queries: Rows of the query images.
+    """
     if entry is None:
-        return nearest(views, known, queries)
-    digest = hashlib.sha256(known.tobytes() + b"|" + queries.tobytes()).hexdigest()[:16]
+        return nearest(views, reference, queries)
+    digest = hashlib.sha256(reference.tobytes() + b"|" + queries.tobytes()).hexdigest()[:16]
     stored = entry / f"nearest-{digest}.npy"
     if stored.is_file():
         return np.asarray(np.load(stored))
-    found = nearest(views, known, queries)
+    rows = nearest(views, reference, queries)
     with suppress(OSError), published_file(stored) as draft, draft.open("wb") as file:  # the cache may be read-only
-        np.save(file, found)
-    return found
+        np.save(file, rows)
+    return rows
 
 
-def baseline_scores(labels: Sequence[Any] | npt.NDArray[Any], found: Rows, queries: Rows) -> dict[str, float]:
-    """Macro-F1 and accuracy of taking over the class of the nearest known image."""
+def baseline_scores(labels: Sequence[Any] | npt.NDArray[Any], nearest_rows: Rows, queries: Rows) -> dict[str, float]:
+    """Macro-F1 and accuracy of predicting the class of the nearest reference image.
+
+    Args:
+        labels: Class of each image, [N].
+        nearest_rows: Row of the nearest reference image of each query, int64 [Q].
+        queries: Rows of the query images, int64 [Q].
+    """
     from sklearn.metrics import accuracy_score, f1_score  # takes seconds to import
 
     labels = np.asarray(labels)
     return {
-        "f1_macro": float(f1_score(labels[queries], labels[found], average="macro", zero_division=0)),
-        "accuracy": float(accuracy_score(labels[queries], labels[found])),
+        "f1_macro": float(f1_score(labels[queries], labels[nearest_rows], average="macro", zero_division=0)),
+        "accuracy": float(accuracy_score(labels[queries], labels[nearest_rows])),
     }
 
 
-def random_label_accuracy(groups: npt.NDArray[Any], classes: int, found: Rows, queries: Rows, seed: int = 0) -> float:
-    """Accuracy of the baseline when every group is given a random class: 1 / classes, unless groups cross the split."""
-    _, code = np.unique(groups, return_inverse=True)
-    draws = np.random.default_rng(seed).integers(classes, size=(_DRAWS, int(code.max()) + 1))
-    return float((draws[:, code[queries]] == draws[:, code[found]]).mean())
-
-
-Floats = npt.NDArray[np.float32]
-
-
-def neighbours(views: Images, known: Rows, queries: Rows, count: int = 3) -> tuple[Rows, Floats]:
-    """For each query the known images that correlate best with it, as they are or mirrored left–right.
+def random_label_accuracy(
+    groups: npt.NDArray[Any], classes: int, nearest_rows: Rows, queries: Rows, seed: int = 0
+) -> float:
+    """Accuracy of the baseline with a random class per group: 1 / classes, unless groups cross the split.
 
     Args:
-        views: Fingerprints, uint8 [N, VIEWS, S, S].
-        known: Rows to look among.
-        queries: Rows to look for.
-        count: How many of each.
-
-    Returns:
-        Their rows int64 [Q, K] and correlations float32 [Q, K] in [-1, 1], the best first; K is ``count``, or all that
-        are known where they are fewer.
+        groups: Group of each image, [N].
+        classes: Number of classes.
+        nearest_rows: Row of the nearest reference image of each query, int64 [Q].
+        queries: Rows of the query images, int64 [Q].
+        seed: Seed of the random classes.
     """
-    count = min(count, len(known))
-    found = np.zeros((len(queries), count), np.int64)
-    best = np.full((len(queries), count), -np.inf, np.float32)
-    for block, few, alike in correlations(views, known, queries):
-        values = np.concatenate([best[block], alike], axis=1)
-        rows = np.concatenate([found[block], np.broadcast_to(few, alike.shape)], axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")[:, :count]
-        best[block], found[block] = (np.take_along_axis(each, order, axis=1) for each in (values, rows))
-    return found, best
+    _, code = np.unique(groups, return_inverse=True)
+    draws = np.random.default_rng(seed).integers(classes, size=(_DRAWS, int(code.max()) + 1))
+    return float((draws[:, code[queries]] == draws[:, code[nearest_rows]]).mean())

@@ -24,7 +24,7 @@ from brain_tumor.data.dataset import (
     init_worker,
     use_one_opencv_thread,
 )
-from brain_tumor.data.duplicates.leakage import leakage, veto
+from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
@@ -156,7 +156,7 @@ class ScanDataModule(L.LightningDataModule):
         check_split(self.samples)
         self.leakage = leakage(self.samples, data.pairs)
         if not self._allow_leakage:
-            veto(self.leakage)
+            require_no_leakage(self.leakage)
         self.images, self.views, self.facts = data.images, data.views, data.facts
         self.entry, self.curation = data.entry, data.curation
         self.classes = tuple(sorted(set(self.samples["label"])))

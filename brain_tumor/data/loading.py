@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.cache.store import CacheMode, cached_images
-from brain_tumor.data.duplicates.pairs import COPIES, image_pairs, link
+from brain_tumor.data.duplicates.pairs import COPIES, assign_groups, image_pairs
 from brain_tumor.data.images import ImageRows, Images
-from brain_tumor.data.public.groups import apply_groups
+from brain_tumor.data.public.groups.filling import apply_groups
 from brain_tumor.data.splits import check_classes
 from brain_tumor.errors import DataError
 
@@ -84,7 +84,7 @@ def load(
     pairs = _pairs_of_readable(image_pairs(decoded), readable)
     rows = np.flatnonzero(readable)
     return LoadedData(
-        samples=link(samples, pairs),
+        samples=assign_groups(samples, pairs),
         images=decoded.images if readable.all() else ImageRows(decoded.images, rows),
         views=decoded.views if readable.all() else ImageRows(decoded.views, rows),
         facts=decoded.facts[readable].reset_index(drop=True),

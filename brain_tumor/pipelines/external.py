@@ -9,7 +9,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.attributes import attributes
-from brain_tumor.data.duplicates.overlap import copies_of_known, is_known, same_files, together
+from brain_tumor.data.duplicates.leakage import (
+    duplicates_training_image,
+    is_training_image,
+    join_training_images,
+    same_files,
+)
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.loading import LoadedData, load
 from brain_tumor.data.progress import progress
@@ -51,7 +56,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
         OmegaConf.update(cfg, "data.image_size", bundle.image_size, force_add=True)
     known = _known_samples(bundle.folder)
     data = _load(cfg, known)
-    rows = np.flatnonzero(~is_known(data.samples))
+    rows = np.flatnonzero(~is_training_image(data.samples))
     if cfg.published_split is not None:
         rows = _published(data.samples, rows, cfg.published_split)
     kept, overlap = _without_overlap(data, rows, known, bundle.training_digests, cfg.overlap)
@@ -87,7 +92,7 @@ def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
     arguments = loading_arguments(cfg)
     adapter = arguments["adapter"]
     if known is not None:
-        arguments["adapter"] = lambda: together(known, adapter())
+        arguments["adapter"] = lambda: join_training_images(known, adapter())
     return load(**arguments)
 
 
@@ -105,7 +110,7 @@ def _without_overlap(
     """Return the rows to test on, and counts of the overlap with the model's training images."""
     looked_for = "copies" if known is not None else "files" if digests else "nothing"
     files = same_files(data.samples, digests)
-    copies = copies_of_known(data.samples, data.pairs) | files
+    copies = duplicates_training_image(data.samples, data.pairs) | files
     overlapping = rows[copies[rows]]
     counts: dict[str, int | str] = {
         "looked_for": looked_for,

@@ -7,7 +7,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from brain_tumor.data.attributes import attributes
-from brain_tumor.data.baseline import BASELINE, asked, baseline_scores, cached_nearest
+from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.evaluation.ood.evaluation import rejected_share
@@ -60,6 +60,6 @@ def _ood_rejection(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str,
 
 
 def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:
-    training, queries = datamodule.rows("train"), asked(datamodule.rows(split))
+    training, queries = datamodule.rows("train"), sample_queries(datamodule.rows(split))
     nearest = cached_nearest(datamodule.entry, datamodule.views, training, queries)
     return baseline_scores(datamodule.labels, nearest, queries)

@@ -42,7 +42,7 @@ def measure_set(root: Path) -> dict[str, Any]:
     if (groups["published_split"] == "test").any():
         samples = pd.DataFrame({"split": groups["published_split"], "patient_id": "", "group": cluster.astype(str)})
         rows = leakage(samples.assign(label=groups["class"]), pairs)
-        test = next(row for row in rows if (row["known"], row["side"], row["class"]) == ("train", "test", ""))
+        test = next(row for row in rows if (row["reference"], row["split"], row["class"]) == ("train", "test", ""))
         result["test_in_train"] = {key: test[key] for key in ("images", "exact", "pixels", "near_upright", "near")}
         train = set(told[groups["published_split"] == "train"])
         result["test_in_train"]["by_dup99"] = int(np.isin(told[groups["published_split"] == "test"], list(train)).sum())

@@ -19,7 +19,7 @@ from machine import forget_peak, memory_peak, public_set
 
 from brain_tumor.data.duplicates import hashing
 from brain_tumor.data.duplicates import search as matching
-from brain_tumor.data.duplicates.hashing import Grids, Hasher, Hashes, index_of, neighbours, shrunk
+from brain_tumor.data.duplicates.hashing import Grids, Hasher, Hashes, build_index, neighbours, shrink
 from brain_tumor.data.fingerprint import ORIENTATIONS, WHOLE
 
 NUMBERS = (12_500, 25_000, 50_000, 100_000, 200_000)
@@ -47,7 +47,7 @@ def measure(numbers: tuple[int, ...] = NUMBERS, seeds: int = _SEEDS) -> dict[str
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     """The slope of log seconds over log number, of what is searched in cells: below, all are compared with all."""
-    rows = [row for row in rows if row["number"] > hashing._EXACT]
+    rows = [row for row in rows if row["number"] > hashing._MAX_EXACT]
     if len(rows) < 2:
         return {}
     number = np.log([row["number"] for row in rows])
@@ -63,7 +63,7 @@ def search(number: int, seeds: npt.NDArray[np.float32]) -> dict[str, Any]:
     forget_peak()
     before = memory_peak()
     started, worked = time.perf_counter(), time.process_time()
-    proposed = matching._propose(matching.Images(people.views, np.arange(number)))
+    proposed = matching.propose(matching.Fingerprints(people.views, np.arange(number)))
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
     return {
         "number": number,
@@ -74,7 +74,7 @@ def search(number: int, seeds: npt.NDArray[np.float32]) -> dict[str, Any]:
         "proposed": len(proposed),
         "planted": len(people.copies),
         "recall_planted": round(_recall(people, proposed), 4),
-        "recall_of_exact_search": round(of_exact(shrunk(people.views[:, WHOLE])), 4),
+        "recall_of_exact_search": round(of_exact(shrink(people.views[:, WHOLE])), 4),
     }
 
 
@@ -89,16 +89,16 @@ def of_exact(grids: Grids) -> float:
     """Share of what comparing some images with all others would propose that the index proposes, too."""
     import faiss
 
-    hasher, least = Hasher.fit(grids), matching._PROPOSED[WHOLE]
+    hasher, least = Hasher.fit(grids), matching.MIN_COSINE[WHOLE]
     hashes = hasher(grids)
-    indexes = [index_of(hashes), faiss.IndexFlatIP(hashes.shape[1])]
+    indexes = [build_index(hashes), faiss.IndexFlatIP(hashes.shape[1])]
     indexes[1].add(hashes)
     rows = np.random.default_rng(0).permutation(len(grids))[:_QUERIES]
     found: list[set[tuple[int, int, int]]] = [set(), set()]
     for orientation in ORIENTATIONS:
         queries: Hashes = hasher(grids[rows], orientation)
         for pairs, index in zip(found, indexes, strict=True):
-            for query, row in neighbours(index, queries, least, matching._MOST):
+            for query, row in neighbours(index, queries, least, matching.MAX_NEIGHBOURS):
                 others = rows[query] != row
                 pairs.update((orientation, int(a), int(b)) for a, b in zip(query[others], row[others], strict=True))
     return len(found[0] & found[1]) / max(1, len(found[1]))

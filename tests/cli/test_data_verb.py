@@ -25,12 +25,12 @@ def run(capsys, *arguments):
 
 @pytest.fixture
 def published(monkeypatch):
-    """Sets as if dummy data were what was published of them."""
+    """Registry in which small generated sets are the published ones."""
     from brain_tumor.data.public import checking, registry
 
     sets = dict(SETS)
     for name, (train, test) in SMALL.items():
-        counts = {"train": train, "test": test} if SETS[name].parts else {"": train}
+        counts = {"train": train, "test": test} if SETS[name].split_folders else {"": train}
         release = Release("", {split: dict.fromkeys(SETS[name].classes, images) for split, images in counts.items()})
         sets[name] = dataclasses.replace(SETS[name], releases=(release,))
     monkeypatch.setattr(registry, "SETS", sets)
@@ -52,7 +52,7 @@ print("torch" in sys.modules, "pandas" in sys.modules)
     assert done.stdout.endswith("False False\n")
 
 
-def test_list_tells_all_about_one(capsys):
+def test_list_shows_all_facts_of_a_set(capsys):
     code, out, _ = run(capsys, "list", "cheng", "PMRAM")
 
     assert code == 0
@@ -68,7 +68,7 @@ def test_list_tells_all_about_one(capsys):
     assert run(capsys, "list", "--long")[1].count("\n  cite ") == 8
 
 
-def test_check_finds_out_what_it_is(published, tmp_path, capsys):
+def test_check_recognises_the_set(published, tmp_path, capsys):
     code, out, err = run(capsys, "check", str(write("cheng", tmp_path / "cheng", train=2)))
 
     assert (code, err) == (0, "")
@@ -77,7 +77,7 @@ def test_check_finds_out_what_it_is(published, tmp_path, capsys):
     assert "cite: Cheng J." in out
 
 
-def test_check_says_what_differs(published, tmp_path, capsys):
+def test_check_reports_differences(published, tmp_path, capsys):
     root = write("nickparvar", tmp_path / "nickparvar", train=3, test=1)
     next((root / "Testing" / "glioma").iterdir()).rename(root / "Testing" / "glioma" / "scan.exe")
     (root / "Testing" / "glioma" / "other.png").write_bytes(b"")
@@ -87,22 +87,27 @@ def test_check_says_what_differs(published, tmp_path, capsys):
     assert code == 2
     assert "1 extra" in out
     assert "1 files are no images by their name, first Testing/glioma/scan.exe" in out
-    assert err.endswith("0 images are missing and 4 are too many; fetch it anew, or use it as it is and say so.\n")
+    assert err.endswith(
+        "0 images are missing and 4 are extra; fetch it again, or use it as it is and report the difference.\n"
+    )
     assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["check", "{}"], "is not recognised as a public set; name it with --set"),
-        (["check", "{}", "--set", "navoneel"], "is not laid out as navoneel: expected yes/ and no/; it holds nothing"),
+        (["check", "{}"], "is not recognised as a public set: give its name with --set"),
+        (
+            ["check", "{}", "--set", "navoneel"],
+            "does not have the layout of navoneel: expected yes/ and no/; it contains nothing",
+        ),
         (["check", "{}/absent"], "absent is missing"),
         (["check", "{}", "--set", "nothing"], "no public set 'nothing'"),
         (["fetch", "nothing"], "no public set 'nothing'"),
         (["list", "nothing"], "no public set 'nothing'"),
     ],
 )
-def test_mistakes(arguments, sentence, tmp_path, capsys):
+def test_errors(arguments, sentence, tmp_path, capsys):
     code, _, err = run(capsys, *(argument.format(tmp_path) for argument in arguments))
 
     assert code == 2
@@ -111,10 +116,10 @@ def test_mistakes(arguments, sentence, tmp_path, capsys):
     assert err.count("\n") == 1
 
 
-def test_fetch_checks_and_says_how_to_train(published, tmp_path, capsys, monkeypatch):
+def test_fetch_checks_the_set_and_prints_the_training_command(published, tmp_path, capsys, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        fetch, "fetch", lambda found, folder: calls.append(folder) or write(found.name, folder, train=2)
+        fetch, "fetch", lambda dataset, folder: calls.append(folder) or write(dataset.name, folder, train=2)
     )
     monkeypatch.chdir(tmp_path)
 
@@ -129,13 +134,13 @@ def test_fetch_checks_and_says_how_to_train(published, tmp_path, capsys, monkeyp
     assert out.startswith("data/preetviradiya already contains preetviradiya; nothing to do.")
 
 
-def test_folders_with_odd_names_are_quoted(published, tmp_path, capsys):
+def test_folders_with_spaces_are_quoted(published, tmp_path, capsys):
     write("preetviradiya", tmp_path / "my set", train=2)
 
     assert f"data.root='\"{tmp_path}/my set\"'" in run(capsys, "fetch", "preetviradiya", str(tmp_path / "my set"))[1]
 
 
-def test_an_interruption(monkeypatch, tmp_path, capsys):
+def test_an_interrupted_download_can_be_repeated(monkeypatch, tmp_path, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -145,7 +150,7 @@ def test_an_interruption(monkeypatch, tmp_path, capsys):
     assert (code, err.splitlines()[-1]) == (130, "brain-tumor data fetch: interrupted; run it again to continue.")
 
 
-def test_both_ways_to_call_it(monkeypatch, capsys):
+def test_both_entry_points(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["brain-tumor", "data", "--help"])
     with pytest.raises(SystemExit) as stop:
         brain_tumor()
@@ -161,7 +166,7 @@ def test_both_ways_to_call_it(monkeypatch, capsys):
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["nickparvar", "cheng", "preetviradiya"])
-def test_real_sets_pass(name, shared, capsys):
+def test_real_sets_are_as_published(name, shared, capsys):
     code, out, _ = run(capsys, "check", str(shared / "data" / name))
 
     assert code == 0

@@ -1,1 +1,1 @@
-"""The audit: what is wrong with a data set, and which of its images belong together."""
+"""The audit: duplicates, leakage, label conflicts and shortcuts in a data set; knows nothing of models."""

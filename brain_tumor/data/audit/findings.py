@@ -1,4 +1,4 @@
-"""``audit.json``: all that was found out about a data set, as plain numbers."""
+"""Compute the content of ``audit.json``: all findings about a data set, as plain numbers."""
 
 import hashlib
 import json
@@ -6,18 +6,19 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.baseline import (
     BASELINE,
-    MOST_QUERIES,
-    asked,
+    MAX_QUERIES,
     baseline_scores,
     cached_nearest,
     random_label_accuracy,
+    sample_queries,
 )
 from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
-from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, copy_clusters
+from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, conflicting, copy_clusters
 from brain_tumor.data.loading import LoadedData
 from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
@@ -25,28 +26,28 @@ from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Rows
 
-AUDIT_VERSION = 1
-"""Part of every stored document's name: raise it when the same data would be judged otherwise."""
+AUDIT_VERSION = 2
+"""Part of every stored document's name: raise it when the same data would give another document."""
 
 
 def audit_document(
     data: LoadedData, split: pd.DataFrame, *, name: str, split_name: str, seed: int = 0
 ) -> dict[str, Any]:
-    """Put together what was found, or read what was found before in the very same data and split.
+    """Compute the findings, or read them where the same data and split were audited before.
 
     Args:
-        data: Loaded.
-        split: Its samples with ``split`` filled: the split that is judged.
-        name: Of the data.
-        split_name: As on the command line.
-        seed: Of what is drawn: folds, a random split, random labels.
+        data: Loaded data.
+        split: Samples of the data with ``split`` filled by the split to audit.
+        name: Name of the data set.
+        split_name: Name of the split as on the command line.
+        seed: Seed of folds, of the random split and of random labels.
     """
-    asked = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
-    digest = hashlib.sha256((json.dumps(asked) + split.to_csv(index=False)).encode()).hexdigest()[:16]
+    inputs = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
+    digest = hashlib.sha256((json.dumps(inputs) + split.to_csv(index=False)).encode()).hexdigest()[:16]
     stored = data.entry / f"audit-{digest}.json" if data.entry else None
     if stored and stored.is_file():
         return dict(json.loads(stored.read_text(encoding="utf-8")))
-    document = _find_out(data, split, name, split_name, seed)
+    document = _document(data, split, name, split_name, seed)
     if stored is None:
         return document
     with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
@@ -54,15 +55,13 @@ def audit_document(
     return document
 
 
-def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str, seed: int) -> dict[str, Any]:
+def _document(data: LoadedData, split: pd.DataFrame, name: str, split_name: str, seed: int) -> dict[str, Any]:
     from brain_tumor.data.audit.shortcuts import shortcuts  # scikit-learn takes seconds to import
 
     samples, pairs = data.samples, data.pairs
     classes = sorted(set(samples["label"]))
-    copies = pairs[pairs["kind"].isin(COPIES)]
     cluster = copy_clusters(samples, pairs)
     distinct = samples.assign(cluster=cluster).groupby("label")["cluster"].nunique()
-    conflicts = label_conflicts(samples, pairs)
     return {
         "name": name,
         "digest": data_digest(samples),
@@ -80,11 +79,11 @@ def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
         "unreadable": data.unreadable,
         "pairs": {kind: int((pairs["kind"] == kind).sum()) for kind in KINDS}
         | {"mirrored": int(pairs["mirrored"].sum())},
-        "label_conflicts": {"pairs": len(conflicts), "images": len(set(conflicts["left"]) | set(conflicts["right"]))},
-        "patient_conflicts": _patient_conflicts(samples, copies),
+        "label_conflicts": _count(label_conflicts(samples, pairs)),
+        "patient_conflicts": _count(_conflicts(pairs, samples["patient_id"])),
         "split": {
             "name": split_name,
-            "images": {side: int(n) for side, n in split["split"].replace("", "left out").value_counts().items()},
+            "images": {key: int(count) for key, count in split["split"].replace("", "left out").value_counts().items()},
             "leakage": leakage(split, pairs),
         },
         "random_split": {"share_with_copy_in_training": random_split_leak(pairs, len(samples), seed=seed)},
@@ -95,46 +94,51 @@ def _find_out(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
 
 
 def label_conflicts(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs that show the same image under two classes."""
-    labels = samples["label"].to_numpy(object)
-    conflicts: pd.DataFrame = pairs[pairs["kind"].isin(COPIES) & (labels[pairs["left"]] != labels[pairs["right"]])]
+    """Select the pairs of duplicates that have different labels."""
+    return _conflicts(pairs, samples["label"])
+
+
+def _conflicts(pairs: pd.DataFrame, values: "pd.Series[str]") -> pd.DataFrame:
+    conflicts: pd.DataFrame = pairs[pairs["kind"].isin(COPIES) & conflicting(pairs, values)]
     return conflicts
 
 
-def _patient_conflicts(samples: pd.DataFrame, copies: pd.DataFrame) -> dict[str, int]:
-    """The same image under two patient ids."""
-    patients = samples["patient_id"].to_numpy(object)
-    one, other = patients[copies["left"]], patients[copies["right"]]
-    wrong = copies[(one != "") & (other != "") & (one != other)]
-    return {"pairs": len(wrong), "images": len(set(wrong["left"]) | set(wrong["right"]))}
+def _count(pairs: pd.DataFrame) -> dict[str, int]:
+    return {"pairs": len(pairs), "images": len(set(pairs["left"]) | set(pairs["right"]))}
 
 
 def _baselines(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """What looking alike earns: on the split that is judged, and on folds that keep groups together."""
-    sides = split["split"].to_numpy(object)
-    known, queries = np.flatnonzero(np.isin(sides, ("train", "val"))), asked(np.flatnonzero(sides == "test"))
-    judged = {"split": _baseline(data, [(known, queries)], seed)} if len(known) and len(queries) else {}
+    """Scores of the 1-NN baseline on the audited split, and on folds that keep groups together."""
+    splits = split["split"].to_numpy(object)
+    reference = np.flatnonzero(np.isin(splits, ("train", "val")))
+    queries = sample_queries(np.flatnonzero(splits == "test"))
+    scores = {}
+    if len(reference) and len(queries):
+        scores["split"] = _baseline(data, [(reference, queries)], seed)
     fold = _folds(data.samples, seed)
-    if fold is None:
-        return judged
-    folds = sorted(set(fold))
-    rounds = [
-        (np.flatnonzero(fold != one), asked(np.flatnonzero(fold == one), MOST_QUERIES // len(folds))) for one in folds
-    ]
-    return judged | {"leak_free_folds": _baseline(data, rounds, seed)}
+    if fold is not None:
+        numbers = sorted(set(fold))
+        limit = MAX_QUERIES // len(numbers)
+        rounds = [
+            (np.flatnonzero(fold != number), sample_queries(np.flatnonzero(fold == number), limit))
+            for number in numbers
+        ]
+        scores["leak_free_folds"] = _baseline(data, rounds, seed)
+    return scores
 
 
 def _baseline(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
-    queries = np.concatenate([few for _, few in rounds])
-    found = np.concatenate([cached_nearest(data.entry, data.views, known, few) for known, few in rounds])
+    """Scores over all rounds of (reference rows, query rows) together."""
+    queries = np.concatenate([rows for _, rows in rounds])
+    nearest = np.concatenate([cached_nearest(data.entry, data.views, reference, rows) for reference, rows in rounds])
     labels, groups = data.samples["label"].to_numpy(str), data.samples["group"].to_numpy(str)
-    return baseline_scores(labels, found, queries) | {
-        "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), found, queries, seed)
+    return baseline_scores(labels, nearest, queries) | {
+        "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), nearest, queries, seed)
     }
 
 
-def _folds(samples: pd.DataFrame, seed: int) -> Any:
-    """The folds that came with the data, else five drawn by group; None where there are too few groups for that."""
+def _folds(samples: pd.DataFrame, seed: int) -> npt.NDArray[np.str_] | None:
+    """The folds that came with the data, else five drawn by group; None where a class has too few groups."""
     try:
         return KFold(seed=seed)(samples)["fold"].to_numpy(str)
     except DataError:

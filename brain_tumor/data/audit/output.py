@@ -1,4 +1,4 @@
-"""The files of an audit, and its table in the terminal."""
+"""Write the files of an audit, and build its table for the terminal."""
 
 import json
 from pathlib import Path
@@ -13,51 +13,65 @@ from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
 from brain_tumor.run_dir.atomic import published_file
 
-_SHOWN = (("train", "val"), ("train or val", "test"))
+_CROSSINGS = (("train", "val"), ("train or val", "test"))
+"""Reference split and split whose leakage the table shows."""
+_LEAKS = {"pixels": "the same pixels", "near": "a duplicate", "group": "a duplicate, the patient or the head"}
+"""Count in a row of leakage → what the images share with the reference split."""
+_BASELINES = {"split": "this split", "leak_free_folds": "leak-free folds"}
 
 
 def audit_table(document: dict[str, Any]) -> Table:
-    """The figures that decide whether a data set can be trusted.
+    """Build the table of the figures that decide whether a data set can be trusted.
 
     Args:
-        document: The content of ``audit.json``.
+        document: Content of ``audit.json``.
     """
     table = Table(title=f"Audit (split={document['split']['name']})", title_justify="left", caption=CAUTION)
     table.add_column("finding")
     table.add_column("images", justify="right")
     table.add_column("share", justify="right")
-    counts, all_ = document["counts"], document["counts"]["readable"]
+    counts = document["counts"]
+    readable = counts["readable"]
     table.add_row("found", str(counts["found"]), "")
-    table.add_row("readable", *_share(all_, counts["found"]))
-    table.add_row("distinct images (copies and mirror images once)", *_share(counts["distinct_images"], all_))
+    table.add_row("readable", *_share(readable, counts["found"]))
+    table.add_row("distinct images (duplicates and mirror images once)", *_share(counts["distinct_images"], readable))
     table.add_row("groups that must stay together", str(counts["groups"]), "")
-    table.add_row("same image under two classes", *_share(document["label_conflicts"]["images"], all_))
+    table.add_row("same image with two classes", *_share(document["label_conflicts"]["images"], readable))
     for row in document["split"]["leakage"]:
-        if not row["class"] and row["images"] and (row["known"], row["side"]) in _SHOWN:
-            for what, key in {"same pixels": "pixels", "copy": "near", "copy, patient or head": "group"}.items():
-                table.add_row(f"{row['side']} with {what} in {row['known']}", *_share(row[key], row["images"]))
+        if not row["class"] and row["images"] and (row["reference"], row["split"]) in _CROSSINGS:
+            for key, shared in _LEAKS.items():
+                table.add_row(f"{row['split']} with {shared} in {row['reference']}", *_share(row[key], row["images"]))
     random = document["random_split"]["share_with_copy_in_training"]
-    table.add_row("random fifth with copy in the rest", "", f"{random:.1%}")
+    table.add_row("random 20 % held out: with a duplicate in the other 80 %", "", f"{random:.1%}")
     table.add_section()
-    for key, name in {"split": "this split", "leak_free_folds": "leak-free folds"}.items():
+    for key, name in _BASELINES.items():
         if key in document["baseline"]:
             scores = document["baseline"][key]
             table.add_row(f"1-NN baseline, {name}: accuracy", "", f"{scores['accuracy']:.1%}")
             table.add_row("  with a random class per group", "", f"{scores['accuracy_with_random_labels']:.1%}")
     for shortcut in document["shortcuts"][:3]:
-        name = f"{shortcut['property']} tells {shortcut['task']} (chance {shortcut['chance']:.0%})"
         table.add_row(
-            name, "", f"{shortcut['balanced_accuracy']:.1%}", style="yellow" if shortcut["suspicious"] else None
+            f"{shortcut['property']} predicts {shortcut['task']} (chance {shortcut['chance']:.0%})",
+            "",
+            f"{shortcut['balanced_accuracy']:.1%}",
+            style="yellow" if shortcut["suspicious"] else None,
         )
     return table
 
 
-def _share(part: int, whole: int) -> tuple[str, str]:
-    return str(part), f"{part / whole:.1%}" if whole else ""
+def _share(count: int, total: int) -> tuple[str, str]:
+    return str(count), f"{count / total:.1%}" if total else ""
 
 
 def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, split: pd.DataFrame) -> None:
     """Write ``audit.json``, ``pairs.csv`` and ``samples.csv``, each in one step.
+
+    Args:
+        folder: Folder of the files; it is created if it is missing.
+        document: Content of ``audit.json``.
+        data: Data that were audited.
+        split: Samples of the data with ``split`` filled.
+        command: Command line of the audit, for the page.
 
     Raises:
         ConfigError: The folder cannot be written.
@@ -69,11 +83,11 @@ def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, spli
         write_table(pairs_table(data), folder / "pairs.csv")
         write_table(split, folder / "samples.csv")
     except OSError as error:
-        raise ConfigError(f"{folder} cannot be written ({error}); set hydra.run.dir.") from error
+        raise ConfigError(f"{folder} cannot be written ({error}): set hydra.run.dir to another folder.") from error
 
 
 def pairs_table(data: LoadedData) -> pd.DataFrame:
-    """``path_a, path_b, kind, similarity, mirrored`` (0 or 1), with sample ids as paths."""
+    """Build the table of ``pairs.csv``: ``path_a, path_b`` (sample ids), ``kind, similarity, mirrored`` (0 or 1)."""
     names = data.samples["sample_id"].to_numpy(object)
     return pd.DataFrame(
         {

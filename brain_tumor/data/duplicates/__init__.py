@@ -1,1 +1,1 @@
-"""Which images show the same slice or the same patient, and what of it crosses a split. Every run does this."""
+"""Duplicates: which images show the same slice or patient, and how many of them leak across a split."""

@@ -1,8 +1,8 @@
-"""Hashes that are alike for images that are alike, and the search for the nearest of them.
+"""Hash images so that similar images have similar hashes, and search for the most similar hashes.
 
-Brains look alike at low resolution; what tells them apart are the directions in which they vary little. A hash
-is therefore a 12 × 12 view, turned to its principal axes and half whitened: distinct images come out nearly
-orthogonal, while a shift or a crop of a few percent changes a hash little.
+At low resolution all brains look alike; they differ in directions of low variance. A hash is therefore a 12 × 12 view,
+projected onto its principal axes and half whitened (each axis is divided by the square root of its standard deviation):
+hashes of distinct images are nearly orthogonal, while a shift or a crop of a few percent changes a hash little.
 """
 
 import logging
@@ -15,13 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.fingerprint import ORIENTATIONS, mirror, unit
+from brain_tumor.types import GreyImage, Rows
 
 GRID, LENGTH = 12, 48
-_FIT = 20_000
-"""Images that the axes are learnt from."""
-_EXACT = 20_000
-"""Up to this many hashes all are compared; more are sorted into cells first."""
+"""Side of the view that is hashed, in pixels, and length of a hash."""
+_MAX_FIT = 20_000
+"""Largest number of images that the axes are fitted on."""
+_MAX_EXACT = 20_000
+"""Largest number of hashes that are all compared with each other; more hashes are sorted into cells first."""
 _PROBES = 6
+"""Cells that are searched for each query."""
 
 Hashes = npt.NDArray[np.float32]
 Grids = npt.NDArray[np.float32]
@@ -29,42 +32,51 @@ Grids = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Hasher:
-    """Turns small views into hashes."""
+    """Compute hashes of small views."""
 
     centre: Hashes
+    """Mean view, float32 [GRID · GRID]."""
     axes: Hashes
+    """Scaled principal axes, float32 [GRID · GRID, LENGTH]."""
 
     @classmethod
     def fit(cls, grids: Grids) -> "Hasher":
-        """Learn the axes from shrunk views and all their mirror images."""
-        sample = grids[:: -(-len(grids) // _FIT)]
+        """Fit the axes to small views in all mirror orientations.
+
+        Args:
+            grids: Output of `shrink`, float32 [N, GRID, GRID].
+        """
+        sample = grids[:: -(-len(grids) // _MAX_FIT)]
         flat = np.concatenate([unit(mirror(sample, orientation)) for orientation in ORIENTATIONS])
         centre = flat.mean(axis=0)
         variance, axes = np.linalg.eigh(np.cov((flat - centre).T))
         largest = np.argsort(-variance)[:LENGTH]
-        half_white = np.maximum(variance[largest], 1e-9) ** -0.25
-        return cls(centre, np.ascontiguousarray(axes[:, largest] * half_white, np.float32))
+        scale = np.maximum(variance[largest], 1e-9) ** -0.25
+        return cls(centre, np.ascontiguousarray(axes[:, largest] * scale, np.float32))
 
     def __call__(self, grids: Grids, orientation: int = 0) -> Hashes:
-        """Hashes float32 [N, LENGTH] of unit length of shrunk views, mirrored first."""
-        turned = (unit(mirror(grids, orientation)) - self.centre) @ self.axes
-        return np.asarray(turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9))
+        """Mirror small views and hash them, float32 [N, LENGTH] of unit length."""
+        projected = (unit(mirror(grids, orientation)) - self.centre) @ self.axes
+        return np.asarray(projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-9))
 
 
-def shrunk(views: npt.NDArray[np.uint8]) -> Grids:
-    """Views [N, S, S] as a hasher takes them, float32 [N, GRID, GRID]."""
+def shrink(views: GreyImage) -> Grids:
+    """Shrink views [N, S, S] to the input of a `Hasher`, float32 [N, GRID, GRID]."""
     small = (cv2.resize(np.float32(view), (GRID, GRID), interpolation=cv2.INTER_AREA) for view in views)
     return np.fromiter(small, np.dtype((np.float32, (GRID, GRID))), len(views))
 
 
-def index_of(hashes: Hashes) -> Any:
-    """An index to search for neighbours by cosine; above some size in cells, so that cost grows as N^1.5, not N²."""
-    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells how it was built
+def build_index(hashes: Hashes) -> Any:
+    """Build an index that finds the hashes with the largest cosine.
+
+    Many hashes are sorted into cells, so that the cost of searching all of them grows as N^1.5 instead of N².
+    """
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it logs its build options on import
     import faiss
 
     length = hashes.shape[1]
     index: Any = faiss.IndexFlatIP(length)
-    if len(hashes) > _EXACT:
+    if len(hashes) > _MAX_EXACT:
         cells = int(4 * len(hashes) ** 0.5)
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(length), length, cells, faiss.METRIC_INNER_PRODUCT)
         index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = 0, 8, 32
@@ -75,14 +87,21 @@ def index_of(hashes: Hashes) -> Any:
 
 
 def neighbours(
-    index: Any, queries: Hashes, least: float, most: int, block: int = 8192
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Pairs (query, row of the index) whose cosine is ``least`` at least, the ``most`` nearest of each query.
+    index: Any, queries: Hashes, min_cosine: float, max_neighbours: int, block: int = 8192
+) -> Iterator[tuple[Rows, Rows]]:
+    """Search an index for the nearest neighbours of queries.
+
+    Args:
+        index: Output of `build_index`.
+        queries: Hashes float32 [Q, LENGTH].
+        min_cosine: Cosine from which a hash is a neighbour.
+        max_neighbours: Number of neighbours per query that are returned at most.
+        block: Number of queries that are searched at once.
 
     Yields:
-        int64 [K] and int64 [K], block by block of queries.
+        Query numbers int64 [K] and row numbers of the index int64 [K], block by block of queries.
     """
     for start in range(0, len(queries), block):
-        cosines, rows = index.search(queries[start : start + block], most)
-        query, rank = np.nonzero((cosines >= least) & (rows >= 0))
+        cosines, rows = index.search(queries[start : start + block], max_neighbours)
+        query, rank = np.nonzero((cosines >= min_cosine) & (rows >= 0))
         yield query + start, rows[query, rank]

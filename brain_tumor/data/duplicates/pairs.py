@@ -1,34 +1,34 @@
-"""The table of pairs (same file, same pixels, same slice, same head), and the groups that follow from it."""
+"""The table of pairs of images (same file, same pixels, same slice, same head), and the groups that follow from it."""
 
 from contextlib import suppress
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.cache.store import ImageCache
 from brain_tumor.data.duplicates.groups import components, linked_groups
-from brain_tumor.data.duplicates.search import Images, Matches, match, measure
-from brain_tumor.data.images import Images as Fingerprints
+from brain_tumor.data.duplicates.search import Fingerprints, Matches, find_matches, measure_pairs
+from brain_tumor.data.images import Images
 from brain_tumor.run_dir.atomic import hold_lock, published_file
-from brain_tumor.types import Rows
+from brain_tumor.types import Flags, Rows
 
 PAIRS_VERSION = 1
-"""Part of the stored table's name: raise it when the same fingerprints would yield other pairs."""
+"""Part of the stored table's name: raise it when the same fingerprints would give other pairs."""
 KINDS = ("exact", "pixels", "near", "related")
-"""Same bytes, same pixels, same slice, slices of the same head: from the surest to the least."""
+"""Kinds of pairs, the strongest first: same bytes, same pixels, same slice, slices of the same head."""
 COPIES = KINDS[:3]
-_LISTED = 200
-"""Clusters of copies up to this size are listed pair by pair; of larger ones only the pairs that hold them together."""
+"""Kinds of pairs that are duplicates or near-duplicates."""
+_MAX_LISTED = 200
+"""Largest cluster of duplicates of which every pair is listed; of larger ones only the pairs that connect it are."""
 
 
 def image_pairs(cache: ImageCache) -> pd.DataFrame:
-    """Find the pairs among all images of a cache entry, or read those found before.
+    """Find the pairs among all images of a cache entry, or read them where they were stored before.
 
     Returns:
-        One row per pair: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`), ``similarity``
-        (correlation, up to 1), ``mirrored`` (bool), sorted.
+        One row per pair, sorted: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`),
+        ``similarity`` (correlation, up to 1), ``mirrored`` (bool).
     """
     if cache.entry is None:
         return find_pairs(cache.facts, cache.views)
@@ -43,23 +43,30 @@ def image_pairs(cache: ImageCache) -> pd.DataFrame:
     return pd.read_csv(stored)
 
 
-def find_pairs(facts: pd.DataFrame, views: Fingerprints) -> pd.DataFrame:
-    """As `image_pairs`, from facts (``sha256, pixels``) and fingerprints [N, VIEWS, SIDE, SIDE]."""
+def find_pairs(facts: pd.DataFrame, views: Images) -> pd.DataFrame:
+    """Find the pairs among images.
+
+    Args:
+        facts: Digests of each file, columns ``sha256`` and ``pixels`` (empty where the image is blank or unreadable).
+        views: Fingerprints of each file, uint8 [N, VIEWS, SIDE, SIDE].
+
+    Returns:
+        The table that `image_pairs` describes.
+    """
     pixels, sha256 = (facts[name].to_numpy(object) for name in ("pixels", "sha256"))
-    firsts = np.flatnonzero((pixels != "") & ~facts["pixels"].duplicated().to_numpy())
-    images = Images(views, firsts)
-    matches = match(images)
-    first_of = dict(zip(pixels[firsts], range(len(firsts)), strict=True))
-    shown = np.array([first_of.get(digest, -1) for digest in pixels], np.int64)
-    copies = _copies(shown, matches, images)
+    first_files = np.flatnonzero((pixels != "") & ~facts["pixels"].duplicated().to_numpy())
+    images = Fingerprints(views, first_files)
+    matches = find_matches(images)
+    numbers = dict(zip(pixels[first_files], range(len(first_files)), strict=True))
+    image_of_file = np.array([numbers.get(digest, -1) for digest in pixels], np.int64)
     related = ~matches.near
     table = pd.concat(
         [
-            copies,
+            _duplicates(image_of_file, matches, images),
             pd.DataFrame(
                 {
-                    "left": firsts[matches.left[related]],
-                    "right": firsts[matches.right[related]],
+                    "left": first_files[matches.left[related]],
+                    "right": first_files[matches.right[related]],
                     "similarity": matches.similarity[related],
                     "mirrored": matches.orientation[related] > 0,
                     "kind": "related",
@@ -71,73 +78,100 @@ def find_pairs(facts: pd.DataFrame, views: Fingerprints) -> pd.DataFrame:
     left, right = table["left"].to_numpy(np.int64), table["right"].to_numpy(np.int64)
     table.loc[pixels[left] == pixels[right], "kind"] = "pixels"
     table.loc[sha256[left] == sha256[right], "kind"] = "exact"
-    one, other = np.sort([left, right], axis=0)
-    table = table.assign(left=one, right=other).drop_duplicates(["left", "right"])
-    order = ["left", "right", "kind", "similarity", "mirrored"]
-    return table.sort_values(["left", "right"], ignore_index=True)[order].round({"similarity": 4})
+    low, high = np.sort([left, right], axis=0)
+    table = table.assign(left=low, right=high).drop_duplicates(["left", "right"])
+    columns = ["left", "right", "kind", "similarity", "mirrored"]
+    return table.sort_values(["left", "right"], ignore_index=True)[columns].round({"similarity": 4})
 
 
-def _copies(shown: Rows, matches: Matches, images: Images) -> pd.DataFrame:
-    """All pairs within clusters of near images, spelt out for every file that shows one of them."""
-    near = matches.near
-    cluster = components(len(images), matches.left[near], matches.right[near])
-    found = list(zip(matches.left[near].tolist(), matches.right[near].tolist(), strict=True))
-    files = pd.Series(np.flatnonzero(shown >= 0)).groupby(cluster[shown[shown >= 0]])
-    pairs = [pair for _, members in files for pair in _listed(members.tolist(), shown, found)]
-    one, other = np.array(pairs, np.int64).reshape(-1, 2).T
-    left, right = np.sort([shown[one], shown[other]], axis=0)
-    keys, place = np.unique(left * len(images) + right, return_inverse=True)
+def _duplicates(image_of_file: Rows, matches: Matches, images: Fingerprints) -> pd.DataFrame:
+    """List the pairs of files within each cluster of near images, with their similarity.
+
+    Args:
+        image_of_file: Number of the distinct image in each file, -1 for none, int64 [M].
+        matches: Pairs of distinct images that were found.
+        images: Fingerprints of the distinct images.
+    """
+    near = np.flatnonzero(matches.near)
+    near_left, near_right = matches.left[near], matches.right[near]
+    cluster = components(len(images), near_left, near_right)
+    links = list(zip(near_left.tolist(), near_right.tolist(), strict=True))
+    files = pd.Series(np.flatnonzero(image_of_file >= 0)).groupby(cluster[image_of_file[image_of_file >= 0]])
+    pairs = [pair for _, members in files for pair in _listed(members.tolist(), image_of_file, links)]
+    file_left, file_right = np.array(pairs, np.int64).reshape(-1, 2).T
+    left, right = np.sort([image_of_file[file_left], image_of_file[file_right]], axis=0)
+    keys, key_of_pair = np.unique(left * len(images) + right, return_inverse=True)
     left, right = np.divmod(keys, max(1, len(images)))
     similarity, mirrored = np.ones(len(keys), np.float32), np.zeros(len(keys), np.bool_)
-    known = pd.Series(np.flatnonzero(near), matches.left[near] * len(images) + matches.right[near]).reindex(keys)
-    direct, through = known.notna().to_numpy(), (known.isna().to_numpy() & (left != right))
-    rows = known[direct].to_numpy(np.int64)
-    similarity[direct], mirrored[direct] = matches.similarity[rows], matches.orientation[rows] > 0
-    measured = measure(images, left[through], right[through])
-    similarity[through], mirrored[through] = measured.similarity, measured.orientation > 0
+    match_of_key = pd.Series(near, near_left * len(images) + near_right).reindex(keys)
+    matched = match_of_key.notna().to_numpy()
+    rows = match_of_key[matched].to_numpy(np.int64)
+    similarity[matched], mirrored[matched] = matches.similarity[rows], matches.orientation[rows] > 0
+    indirect = ~matched & (left != right)  # connected by other images of the cluster only
+    measured = measure_pairs(images, left[indirect], right[indirect])
+    similarity[indirect], mirrored[indirect] = measured.similarity, measured.orientation > 0
     return pd.DataFrame(
-        {"left": one, "right": other, "similarity": similarity[place], "mirrored": mirrored[place], "kind": "near"}
+        {
+            "left": file_left,
+            "right": file_right,
+            "similarity": similarity[key_of_pair],
+            "mirrored": mirrored[key_of_pair],
+            "kind": "near",
+        }
     )
 
 
-def _listed(members: list[int], shown: Rows, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The pairs of a cluster's files that are listed."""
-    if len(members) <= _LISTED:
-        return list(combinations(members, 2))
-    first: dict[int, int] = {}
-    for member in members:
-        first.setdefault(int(shown[member]), member)
-    same = [(first[int(shown[member])], member) for member in members if first[int(shown[member])] != member]
-    return same + [(first[left], first[right]) for left, right in found if left in first and right in first]
-
-
-def link(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Fill ``group``: the same patient, the same given group, copies, and slices of the same head belong together.
-
-    That two images look like slices of the same head says nothing where it is known that they are not: two patients,
-    or two groups that someone gave, are linked by copies alone.
+def _listed(files: list[int], image_of_file: Rows, links: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Select the pairs of a cluster's files that are listed.
 
     Args:
-        samples: With whatever ``patient_id`` and ``group`` are known.
-        pairs: ``left, right, kind`` with rows of ``samples``.
+        files: Rows of the files in the cluster.
+        image_of_file: Number of the distinct image in each file.
+        links: Near pairs of distinct images, also of other clusters.
     """
-    left, right = pairs["left"].to_numpy(np.int64), pairs["right"].to_numpy(np.int64)
-    copies = pairs["kind"].isin(COPIES).to_numpy()
-    known_apart = np.zeros(len(pairs), np.bool_)
-    for column in ("patient_id", "group"):
-        one, other = samples[column].to_numpy(object)[left], samples[column].to_numpy(object)[right]
-        known_apart |= (one != "") & (other != "") & (one != other)
-    linked = copies | ~known_apart
-    groups = linked_groups(samples["group"], samples["patient_id"], links=(left[linked], right[linked]))
+    if len(files) <= _MAX_LISTED:
+        return list(combinations(files, 2))
+    first: dict[int, int] = {}
+    for file in files:
+        first.setdefault(int(image_of_file[file]), file)
+    same = [(first[int(image_of_file[file])], file) for file in files if first[int(image_of_file[file])] != file]
+    return same + [(first[left], first[right]) for left, right in links if left in first and right in first]
+
+
+def assign_groups(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Fill ``group``: images of one patient, one given group, one slice or one head belong together.
+
+    Slices that merely look like the same head are not linked where two patients or two given groups are named for
+    them; duplicates are linked in any case.
+
+    Args:
+        samples: Samples table; ``patient_id`` and ``group`` may be empty.
+        pairs: Columns ``left, right, kind`` with rows of ``samples``.
+    """
+    conflict = conflicting(pairs, samples["patient_id"]) | conflicting(pairs, samples["group"])
+    linked = pairs[pairs["kind"].isin(COPIES).to_numpy() | ~conflict]
+    links = (linked["left"].to_numpy(np.int64), linked["right"].to_numpy(np.int64))
+    groups = linked_groups(samples["group"], samples["patient_id"], links=links)
     return samples.assign(group=groups.astype(str))
 
 
-def copy_clusters(samples: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Number the distinct images: copies and mirror images have the same number, int64 [N]."""
+def conflicting(pairs: pd.DataFrame, values: "pd.Series[str]") -> Flags:
+    """Whether the two images of each pair have different values of a column; an empty value differs from none.
+
+    Args:
+        pairs: Columns ``left, right`` with rows of ``values``.
+        values: Column of a samples table.
+    """
+    left, right = (values.to_numpy(object)[pairs[end].to_numpy(np.int64)] for end in ("left", "right"))
+    return np.asarray((left != "") & (right != "") & (left != right), np.bool_)
+
+
+def copy_clusters(samples: pd.DataFrame, pairs: pd.DataFrame) -> Rows:
+    """Number the distinct images: duplicates, also mirrored ones, have the same number, int64 [N]."""
     copies = pairs[pairs["kind"].isin(COPIES)]
     return components(len(samples), copies["left"].to_numpy(np.int64), copies["right"].to_numpy(np.int64))
 
 
 def distinct_images(samples: pd.DataFrame, pairs: pd.DataFrame) -> int:
-    """How many images there are if copies and mirror images are counted once."""
+    """Count the images, duplicates and mirrored duplicates once."""
     return int(copy_clusters(samples, pairs).max(initial=-1)) + 1

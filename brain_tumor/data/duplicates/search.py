@@ -1,7 +1,8 @@
-"""Pairs of images that show the same slice, or slices of the same head, whatever was done to the files.
+"""Find pairs of images that show the same slice, or slices of the same head, even where the files were altered.
 
-Hashes propose, a closer look decides. The thresholds were set on Cheng's 3,064 slices, which are all distinct: no two
-of them are near, and 3 of 4.7 million pairs of two patients are related. ``make bench`` measures it again.
+Hashes propose pairs, correlation of the images decides. The thresholds were set on Cheng's 3,064 slices, which are all
+distinct: no two of them are near, and 3 of 4.7 million pairs of two patients are related. ``make bench`` measures this
+again.
 """
 
 from collections.abc import Callable
@@ -13,166 +14,179 @@ import numpy.typing as npt
 
 from brain_tumor.data.duplicates.alignment import aligned_similarity
 from brain_tumor.data.duplicates.groups import components
-from brain_tumor.data.duplicates.hashing import Hasher, index_of, neighbours, shrunk
+from brain_tumor.data.duplicates.hashing import Hasher, build_index, neighbours, shrink
 from brain_tumor.data.fingerprint import BOX, HEAD, ORIENTATIONS, SIDE, WHOLE, mirror
-from brain_tumor.data.images import Images as Fingerprints
+from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
-from brain_tumor.types import Rows
+from brain_tumor.types import Flags, GreyImage, Rows
 
 NEAR = {"whole": 0.99, "box": 0.98, "aligned": 0.994}
-"""Correlation from which two images are the same slice: as they are, cut to their bright boxes, or aligned."""
+"""Correlation from which two images are the same slice: unaltered, cut to their bright boxes, or aligned."""
 RELATED = {"whole": 0.96, "aligned": 0.985}
-"""Correlation from which they are slices of the same head."""
-_PROPOSED = {WHOLE: 0.85, HEAD: 0.85}
-"""View → cosine of its hashes from which a pair is looked at."""
-_MOST = 32
-"""Pairs looked at for each image, view and orientation: bounds the cost; larger clusters still hang together."""
-_ATTEMPTS = 4
-"""Pairs aligned between two clusters of images: if the most alike do not fit, the others will not."""
+"""Correlation from which two images are slices of the same head."""
+MIN_COSINE = {WHOLE: 0.85, HEAD: 0.85}
+"""View → cosine of two hashes from which the pair is a candidate."""
+MAX_NEIGHBOURS = 32
+"""Candidates per image, view and orientation; bounds the cost, and larger clusters are still connected."""
+_MAX_ALIGNED = 4
+"""Pairs that are aligned between two clusters of images: if the most similar do not match, the others will not."""
 _BLOCK = 2048
-
-Views = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Images:
-    """Rows of the fingerprints, which may lie on disk: they are read block by block."""
+class Fingerprints:
+    """Fingerprints of distinct images; they may lie on disk and are read block by block.
 
-    views: Fingerprints
-    """uint8 [N, VIEWS, S, S]."""
+    Pairs in this module are numbers of images: indices into ``rows``.
+    """
+
+    views: Images
+    """Fingerprints of all files, uint8 [M, VIEWS, S, S]."""
     rows: Rows
-    """Which of them; the numbers of images elsewhere in this module are places in this list."""
+    """Rows of ``views`` that hold distinct images that are not blank, int64 [N]."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def view(self, number: int, places: "Rows | slice") -> Views:
-        """One view of the images at some places, uint8 [K, S, S]."""
-        return np.asarray(self.views[self.rows[places], number])
+    def view(self, view: int, images: "Rows | slice") -> GreyImage:
+        """Read one view of some images, uint8 [K, S, S]."""
+        return np.asarray(self.views[self.rows[images], view])
 
 
 class Matches(NamedTuple):
-    """Pairs of rows, the first below the second."""
+    """Compared pairs of images, the number on the left below that on the right."""
 
     left: Rows
     right: Rows
     orientation: Rows
-    """How the one is mirrored against the other, see `brain_tumor.data.fingerprint`."""
+    """Mirror orientation of the right image against the left, one of `brain_tumor.data.fingerprint.ORIENTATIONS`."""
     similarity: npt.NDArray[np.float32]
-    """The largest correlation found."""
-    near: npt.NDArray[np.bool_]
-    """The same slice."""
-    related: npt.NDArray[np.bool_]
-    """Slices of the same head, near or not."""
+    """Largest correlation that was measured, up to 1."""
+    near: Flags
+    """Whether both show the same slice."""
+    related: Flags
+    """Whether both show slices of the same head; also set where ``near`` is."""
 
 
-def match(images: Images) -> Matches:
-    """Find pairs among images that are near or related: enough of them to link all that belong together.
-
-    Args:
-        images: None of them blank.
-    """
-    proposed = _propose(images)
-    at_sight = _in_blocks(_compare, images, proposed, "Comparing images")
-    open_ = _worth_aligning(at_sight, len(images))
-    aligned = _in_blocks(_align, images, proposed[open_], "Laying images over each other")
-    return _best([at_sight, aligned])
+def find_matches(images: Fingerprints) -> Matches:
+    """Find pairs of images that are near or related: enough of them to connect all that belong together."""
+    candidates = propose(images)
+    compared = _in_blocks(_compare, images, candidates, "Comparing images")
+    aligned = _in_blocks(_align, images, candidates[_worth_aligning(compared, len(images))], "Aligning images")
+    return _best_orientation(_concatenate([compared, aligned]))
 
 
-def measure(images: Images, left: Rows, right: Rows) -> Matches:
-    """How alike given pairs are, in the orientation that fits best; near and related as measured here."""
+def measure_pairs(images: Fingerprints, left: Rows, right: Rows) -> Matches:
+    """Measure the similarity of given pairs in the orientation that fits best."""
     pairs = np.column_stack([left, right])
-    seen = [
-        _in_blocks(_compare, images, np.column_stack([pairs, np.full(len(pairs), one)]), "Measuring copies")
-        for one in ORIENTATIONS
+    by_orientation = [
+        _in_blocks(_compare, images, np.column_stack([pairs, np.full(len(pairs), orientation)]), "Measuring duplicates")
+        for orientation in ORIENTATIONS
     ]
-    best = np.argmax([part.similarity for part in seen], axis=0)
-    laid = _in_blocks(_align, images, np.column_stack([pairs, best]), "Measuring copies")
-    at_sight = np.max([part.similarity for part in seen], axis=0)
-    return laid._replace(similarity=np.maximum(laid.similarity, at_sight))
+    similarity = np.stack([matches.similarity for matches in by_orientation])
+    best = np.argmax(similarity, axis=0)
+    aligned = _in_blocks(_align, images, np.column_stack([pairs, best]), "Measuring duplicates")
+    return aligned._replace(similarity=np.maximum(aligned.similarity, similarity.max(axis=0)))
 
 
-def _compare(images: Images, left: Rows, right: Rows, orientation: Rows) -> Matches:
-    """Pairs as they are, and, where that does not tell, cut to their bright boxes."""
-    similarity = _correlation(images.view(WHOLE, left), _turn(images.view(WHOLE, right), orientation))
+def propose(images: Fingerprints) -> Rows:
+    """Find candidate pairs by their hashes.
+
+    Returns:
+        int64 [K, 3], unique and sorted rows (left, right, orientation) with left < right.
+    """
+    candidates = [np.empty(0, np.int64)]
+    for view, min_cosine in MIN_COSINE.items() if len(images) > 1 else ():
+        starts = range(0, len(images), _BLOCK)
+        grids = np.concatenate([shrink(images.view(view, slice(start, start + _BLOCK))) for start in starts])
+        hasher = Hasher.fit(grids)
+        index = build_index(hasher(grids))
+        for orientation in ORIENTATIONS:
+            for queries, rows in neighbours(index, hasher(grids, orientation), min_cosine, MAX_NEIGHBOURS):
+                left, right = np.minimum(queries, rows), np.maximum(queries, rows)
+                keys = (left * len(images) + right) * len(ORIENTATIONS) + orientation
+                candidates.append(np.unique(keys[left < right]))
+    keys, orientations = np.divmod(np.unique(np.concatenate(candidates)), len(ORIENTATIONS))
+    return np.column_stack([*np.divmod(keys, max(1, len(images))), orientations])
+
+
+def _in_blocks(compare: Callable[..., Matches], images: Fingerprints, pairs: Rows, description: str) -> Matches:
+    """Compare pairs (rows of left, right, orientation) block by block, with a progress bar."""
+    starts = range(0, len(pairs), _BLOCK)
+    return _concatenate([compare(images, *pairs[start : start + _BLOCK].T) for start in progress(starts, description)])
+
+
+def _compare(images: Fingerprints, left: Rows, right: Rows, orientation: Rows) -> Matches:
+    """Compare whole images and, where these are not near, their bright boxes."""
+    similarity = _correlation(images.view(WHOLE, left), _mirrored(images.view(WHOLE, right), orientation))
     related, near = similarity >= RELATED["whole"], similarity >= NEAR["whole"]
     rows = np.flatnonzero(~near)
-    box = _correlation(images.view(BOX, left[rows]), _turn(images.view(BOX, right[rows]), orientation[rows]))
+    box = _correlation(images.view(BOX, left[rows]), _mirrored(images.view(BOX, right[rows]), orientation[rows]))
     near[rows] = box >= NEAR["box"]
     similarity[rows] = np.maximum(similarity[rows], box)
     return Matches(left, right, orientation, similarity, near, near | related)
 
 
-def _align(images: Images, left: Rows, right: Rows, orientation: Rows) -> Matches:
-    """Pairs laid over each other."""
-    similarity = aligned_similarity(images.view(WHOLE, left), _turn(images.view(WHOLE, right), orientation))
+def _align(images: Fingerprints, left: Rows, right: Rows, orientation: Rows) -> Matches:
+    """Compare whole images after aligning the right one with the left one."""
+    similarity = aligned_similarity(images.view(WHOLE, left), _mirrored(images.view(WHOLE, right), orientation))
     near = similarity >= NEAR["aligned"]
     return Matches(left, right, orientation, similarity, near, similarity >= RELATED["aligned"])
 
 
-def _worth_aligning(seen: Matches, count: int) -> Rows:
-    """Pairs that are not linked by others yet; of those between the same two clusters the few that are most alike."""
-    cluster = components(count, seen.left[seen.near], seen.right[seen.near])
-    one, other = np.sort([cluster[seen.left], cluster[seen.right]], axis=0)
-    order = np.lexsort((-seen.similarity, other, one))
-    order = order[one[order] != other[order]]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (np.diff(one[order]) != 0) | (np.diff(other[order]) != 0)
-    starts = np.flatnonzero(new)
-    rank = np.arange(len(order)) - starts[np.cumsum(new) - 1]
-    return np.sort(order[rank < _ATTEMPTS])
+def _worth_aligning(compared: Matches, count: int) -> Rows:
+    """Select pairs that no near pair connects yet: of those between two clusters the most similar few.
+
+    Args:
+        compared: Candidate pairs.
+        count: Number of images.
+
+    Returns:
+        Indices into ``compared``, int64 [K], sorted.
+    """
+    cluster = components(count, compared.left[compared.near], compared.right[compared.near])
+    low, high = np.sort([cluster[compared.left], cluster[compared.right]], axis=0)
+    order = np.lexsort((-compared.similarity, high, low))
+    order = order[low[order] != high[order]]
+    starts = np.flatnonzero(_is_first(low[order], high[order]))
+    sizes = np.diff(np.append(starts, len(order)))
+    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    return np.sort(order[rank < _MAX_ALIGNED])
 
 
-def _in_blocks(judge: Callable[..., Matches], images: Images, pairs: Rows, doing: str) -> Matches:
-    starts = range(0, len(pairs), _BLOCK)
-    return _joined([judge(images, *pairs[at : at + _BLOCK].T) for at in progress(starts, doing)])
+def _best_orientation(matches: Matches) -> Matches:
+    """Keep the related pairs, each once: near before not near, then the most similar orientation."""
+    order = np.lexsort((-matches.similarity, ~matches.near, matches.right, matches.left))
+    order = order[matches.related[order]]
+    best = order[_is_first(matches.left[order], matches.right[order])]
+    return Matches._make(column[best] for column in matches)
 
 
-def _propose(images: Images) -> Rows:
-    """Pairs whose hashes are near, with the orientation: unique rows (left, right, orientation), left < right."""
-    proposed = [np.empty(0, np.int64)]
-    for view, least in _PROPOSED.items() if len(images) > 1 else ():
-        starts = range(0, len(images), _BLOCK)
-        grids = np.concatenate([shrunk(images.view(view, slice(at, at + _BLOCK))) for at in starts])
-        hasher = Hasher.fit(grids)
-        index = index_of(hasher(grids))
-        for orientation in ORIENTATIONS:
-            for one, other in neighbours(index, hasher(grids, orientation), least, _MOST):
-                left, right = np.minimum(one, other), np.maximum(one, other)
-                keys = (left * len(images) + right) * len(ORIENTATIONS) + orientation
-                proposed.append(np.unique(keys[left < right]))
-    keys, orientations = np.divmod(np.unique(np.concatenate(proposed)), len(ORIENTATIONS))
-    return np.column_stack([*np.divmod(keys, max(1, len(images))), orientations])
+def _is_first(left: Rows, right: Rows) -> Flags:
+    """Whether each pair of a sorted list of pairs differs from the one before it."""
+    first = np.ones(len(left), np.bool_)
+    first[1:] = (np.diff(left) != 0) | (np.diff(right) != 0)
+    return first
 
 
-def _turn(views: Views, orientation: Rows) -> Views:
-    turned = views.copy()
+def _mirrored(views: GreyImage, orientation: Rows) -> GreyImage:
+    mirrored = views.copy()
     for value in ORIENTATIONS[1:]:
         rows = orientation == value
-        turned[rows] = mirror(views[rows], value)
-    return turned
+        mirrored[rows] = mirror(views[rows], value)
+    return mirrored
 
 
-def _correlation(one: Views, other: Views) -> npt.NDArray[np.float32]:
-    """Of images pair by pair, float32 [N]."""
-    x, y = (images.reshape(len(images), SIDE * SIDE).astype(np.float32) for images in (one, other))
+def _correlation(left: GreyImage, right: GreyImage) -> npt.NDArray[np.float32]:
+    """Correlation of each image [N, S, S] with its counterpart, float32 [N]."""
+    x, y = (images.reshape(len(images), SIDE * SIDE).astype(np.float32) for images in (left, right))
     for vectors in (x, y):
         vectors -= vectors.mean(axis=1, keepdims=True)
-    shared, spread_x, spread_y = (np.einsum("nd,nd->n", *both) for both in ((x, y), (x, x), (y, y)))
-    return np.asarray(shared / np.maximum(np.sqrt(spread_x * spread_y), 1e-6))
+    covariance, variance_x, variance_y = (np.einsum("nd,nd->n", *both) for both in ((x, y), (x, x), (y, y)))
+    return np.asarray(covariance / np.maximum(np.sqrt(variance_x * variance_y), 1e-6))
 
 
-def _joined(parts: list[Matches]) -> Matches:
-    nothing = np.empty(0, np.int64)
-    empty = Matches(nothing, nothing, nothing, nothing.astype(np.float32), *2 * (nothing.astype(np.bool_),))
-    return Matches._make(np.concatenate(columns) for columns in zip(empty, *parts, strict=True))
-
-
-def _best(parts: list[Matches]) -> Matches:
-    """Of each related pair the orientation that fits best."""
-    every = _joined(parts)
-    order = np.lexsort((-every.similarity, ~every.near, every.right, every.left))
-    order = order[every.related[order]]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (np.diff(every.left[order]) != 0) | (np.diff(every.right[order]) != 0)
-    return Matches._make(column[order[first]] for column in every)
+def _concatenate(matches: list[Matches]) -> Matches:
+    rows, flags = np.empty(0, np.int64), np.empty(0, np.bool_)
+    empty = Matches(rows, rows, rows, rows.astype(np.float32), flags, flags)
+    return Matches._make(np.concatenate(columns) for columns in zip(empty, *matches, strict=True))

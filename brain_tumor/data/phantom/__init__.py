@@ -1,6 +1,6 @@
-"""Phantoms: procedural brain MR slices, good for trying things out and for tests.
+"""Phantoms: procedural brain MR slices for trials and tests.
 
-They are synthetic. A result on them says that the system works; it says nothing about patients.
+They are synthetic. A result on them shows that the system works; it says nothing about patients.
 """
 
 from brain_tumor.data.phantom.patients import Patient, draw_patients, render

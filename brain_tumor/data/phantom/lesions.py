@@ -1,39 +1,53 @@
-"""Tumours: where each kind grows, and how it looks under each contrast."""
+"""Tumours: the location of each kind, and its appearance in each contrast."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from brain_tumor.data.phantom.anatomy import SELLA, Head, paint
 from brain_tumor.data.phantom.imaging import Map, Noise, depth_in_ellipsoid, ellipsoid, soft
+from brain_tumor.types import Floats
 
 
 class Lesion(Protocol):
     """A tumour in patient coordinates."""
 
-    centre: npt.NDArray[np.float64]
+    centre: Floats
+    """Centre in patient units, float64 [3]."""
     radius: float
+    """Approximate radius in patient units."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Lesion":
-        """One at a place where this kind grows."""
+        """Draw a random tumour in a typical location."""
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
-        """Lay it over the image, in place; return where it is (without oedema), soft, float32 [H, W]."""
+        """Paint the tumour over a slice of the head, in place.
+
+        Args:
+            image: Brightness float32 [H, W]; it is changed.
+            points: Patient coordinates of the slice, float32 [3, H, W].
+            head: Anatomy of the patient.
+            contrast: Key of `brain_tumor.data.phantom.anatomy.INTENSITY`.
+
+        Returns:
+            Membership of the tumour without oedema, float32 [H, W] in [0, 1].
+        """
 
 
 @dataclass
 class Glioma:
-    """Inside a hemisphere: irregular, a dark core in an enhancing ring, oedema around it, the brain pushed aside."""
+    """Glioma inside a hemisphere: irregular, with a dark core, an enhancing ring, and oedema around it."""
 
-    centre: npt.NDArray[np.float64]
+    centre: Floats
     radius: float
     shape: Noise
-    swelling: Noise
+    """Irregularity of the surface."""
+    oedema_shape: Noise
+    """Irregularity of the oedema."""
 
-    LOOKS = {  # core, ring, oedema  # noqa: RUF012 - a table
+    INTENSITIES: ClassVar = {  # core, ring, oedema
         "T1": (0.18, 0.40, 0.36),
         "T1c": (0.20, 0.95, 0.42),
         "T2": (0.95, 0.60, 0.85),
@@ -41,20 +55,20 @@ class Glioma:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Glioma":
-        """One somewhere in the upper hemispheres."""
-        side = rng.choice([-1, 1])
-        centre = np.array([side * rng.uniform(0.20, 0.36), rng.uniform(-0.4, 0.4), rng.uniform(0.1, 0.38)])
+        """Draw one in the upper part of either hemisphere."""
+        hemisphere = rng.choice([-1, 1])
+        centre = np.array([hemisphere * rng.uniform(0.20, 0.36), rng.uniform(-0.4, 0.4), rng.uniform(0.1, 0.38)])
         return cls(centre, float(rng.uniform(0.19, 0.28)), Noise(rng, 0.28), Noise(rng, 0.45))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
-        """See `Lesion`."""
-        core, ring, oedema = self.LOOKS[contrast]
+        """Paint the tumour as `Lesion` describes."""
+        core, ring, oedema = self.INTENSITIES[contrast]
         brain = soft(head.brain_depth(points))
         depth = depth_in_ellipsoid(points, self.centre, [self.radius] * 3) + np.float32(
             0.22 * self.radius
         ) * self.shape(points)
-        around = depth + np.float32(self.radius) * (0.45 + 0.35 * self.swelling(points))
-        paint(image, 0.85 * soft(around, 0.1) * brain, oedema)
+        oedema_depth = depth + np.float32(self.radius) * (0.45 + 0.35 * self.oedema_shape(points))
+        paint(image, 0.85 * soft(oedema_depth, 0.1) * brain, oedema)
         lesion = soft(depth) * brain
         paint(image, lesion, ring)
         paint(image, soft(depth - 0.3 * self.radius, 0.05) * brain, core)
@@ -63,17 +77,18 @@ class Glioma:
 
 @dataclass
 class Meningioma:
-    """On the dura of the convexity: round with a broad base and a tail along it, homogeneous, a cleft to the brain."""
+    """Meningioma on the dura of the convexity: round, homogeneous, with a dural tail and a cleft to the brain."""
 
-    centre: npt.NDArray[np.float64]
+    centre: Floats
     radius: float
     shape: Noise
+    """Irregularity of the surface."""
 
-    LOOKS = {"T1": 0.38, "T1c": 0.95, "T2": 0.80}  # noqa: RUF012 - a table
+    INTENSITIES: ClassVar = {"T1": 0.38, "T1c": 0.95, "T2": 0.80}
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Meningioma":
-        """One on the upper convexity, its centre a little below the brain's surface."""
+        """Draw one on the upper convexity, with its centre slightly below the surface of the brain."""
         radius = float(rng.uniform(0.18, 0.27))
         angle, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.85)
         flat = np.sqrt(1 - height**2)
@@ -82,44 +97,46 @@ class Meningioma:
         return cls(np.add(direction * inner, (0, 0, 0.08)), radius, Noise(rng, 0.5))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
-        """See `Lesion`."""
-        below = head.brain_depth(points)
-        within = soft(below + 0.03)
+        """Paint the tumour as `Lesion` describes."""
+        brain_depth = head.brain_depth(points)
+        inside_dura = soft(brain_depth + 0.03)
         depth = depth_in_ellipsoid(points, self.centre, [self.radius] * 3) + np.float32(
             0.14 * self.radius
         ) * self.shape(points)
-        paint(image, soft(depth + 0.03) * within, 1.0 if contrast == "T2" else 0.15)
+        paint(image, soft(depth + 0.03) * inside_dura, 1.0 if contrast == "T2" else 0.15)
         if contrast == "T1c":
-            paint(image, soft(depth + 0.7 * self.radius) * soft(0.012 - np.abs(below + 0.01)), 0.92)
-        lesion = soft(depth) * within
-        paint(image, lesion, self.LOOKS[contrast])
+            paint(image, soft(depth + 0.7 * self.radius) * soft(0.012 - np.abs(brain_depth + 0.01)), 0.92)
+        lesion = soft(depth) * inside_dura
+        paint(image, lesion, self.INTENSITIES[contrast])
         return lesion
 
 
 @dataclass
 class Pituitary:
-    """In the sella, on the midline: smooth and round, or a snowman where it grows upwards out of it."""
+    """Pituitary tumour in the sella, on the midline: smooth and round, or a snowman if it extends upwards."""
 
-    centre: npt.NDArray[np.float64]
+    centre: Floats
     radius: float
-    grows_up: bool
+    suprasellar: bool
+    """Whether it extends upwards out of the sella."""
 
-    LOOKS = {"T1": 0.36, "T1c": 0.92, "T2": 0.84}  # noqa: RUF012 - a table
+    INTENSITIES: ClassVar = {"T1": 0.36, "T1c": 0.92, "T2": 0.84}
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Pituitary":
-        """One in the sella."""
+        """Draw one in the sella."""
         radius = float(rng.uniform(0.13, 0.19))
         return cls(np.add(SELLA, (rng.normal(0, 0.015), 0.0, 0.35 * radius)), radius, bool(rng.random() < 0.5))
 
     def paint(self, image: Map, points: Map, head: Head, contrast: str) -> Map:
-        """See `Lesion`."""
+        """Paint the tumour as `Lesion` describes."""
         lesion = ellipsoid(points, self.centre, [self.radius] * 3)
-        if self.grows_up:
+        if self.suprasellar:
             above = np.add(self.centre, (0, 0, 1.15 * self.radius))
             lesion = np.maximum(lesion, ellipsoid(points, above, [0.75 * self.radius] * 3))
-        paint(image, lesion, self.LOOKS[contrast])
+        paint(image, lesion, self.INTENSITIES[contrast])
         return lesion
 
 
 KINDS: dict[str, type[Lesion]] = {"glioma": Glioma, "meningioma": Meningioma, "pituitary": Pituitary}
+"""Class → kind of tumour."""

@@ -1,4 +1,4 @@
-"""Phantoms as files: made when they are first asked for, in parallel, and kept."""
+"""Phantoms as files: generated in parallel at the first request, and kept."""
 
 import hashlib
 from pathlib import Path
@@ -21,28 +21,28 @@ VERSION = 5
 def phantom(
     root: str | Path, *, patients: int = 800, slices: int = 3, size: int = 128, seed: int = 0, jobs: int = -1
 ) -> pd.DataFrame:
-    """Samples of generated patients, whose files are made below ``root`` if they are missing.
+    """Generate phantoms below ``root``, unless they exist, and return their samples.
 
-    The folder they lie in holds a ``samples.csv`` and stands on its own as data for ``data=manifest``.
+    The folder of the images also holds a ``samples.csv`` for ``data=manifest``.
 
     Args:
-        root: Kept by the caller; one folder per set of arguments.
-        patients: 12 at least; classes are balanced.
-        slices: Per patient.
+        root: Parent of the generated folders, one per set of arguments.
+        patients: Number of patients, at least 12; classes are balanced.
+        slices: Number of slices per patient.
         size: Side of the images in pixels, 32 to 512.
-        seed: Same arguments, same bytes, whatever ``jobs`` is.
-        jobs: Processes; -1 takes all cores.
+        seed: Seed of the patients; the same arguments give the same bytes, whatever ``jobs`` is.
+        jobs: Number of processes; -1 uses all cores.
 
     Returns:
-        A samples table with patient, source, plane and mask.
+        Samples table with patient, source, plane and mask.
 
     Raises:
-        DataError: Arguments out of range, or ``root`` cannot be filled.
+        DataError: An argument is out of range, or ``root`` cannot be written.
     """
     if not (patients >= 12 and slices >= 1 and 32 <= size <= 512):
         raise DataError(
-            f"Phantoms of {patients} patients with {slices} slices of {size} px cannot be made; "
-            "expected 12 patients, 1 slice and 32 to 512 px."
+            f"Invalid phantoms of {patients} patients with {slices} slices of {size} px: expected at least 12 patients "
+            "and 1 slice, and 32 to 512 px."
         )
     key = hashlib.sha256(f"{VERSION} {patients} {slices} {size} {seed}".encode()).hexdigest()[:12]
     folder = Path(root).expanduser().absolute() / f"phantom-{key}"

@@ -1,32 +1,40 @@
-"""Public data sets: what is published of them, how they lie on disk, and how they are fetched.
+"""Public data sets: their published facts, their layout on disk, and their download.
 
-Importing this costs nothing; pandas and the readers come when a set is read.
+Importing this package is cheap; pandas and the readers are imported when a set is read.
 """
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
 
 def public_set(name: str, root: str | Path) -> "pd.DataFrame":
-    """Samples of a public set as it was downloaded and unpacked, with all that is known of them.
-
-    Labels are in canonical spelling; ``split`` is the published one, ``source`` the set's name, ``patient_id``,
-    ``plane`` and ``mask_path`` are filled where the set tells them. Licence, citation and what differs from the
-    published counts are logged.
+    """Read a downloaded and unpacked public set as a samples table, and log its licence, citation and differences.
 
     Args:
-        name: Of a set in `brain_tumor.data.public.registry`, as in ``data=NAME``.
-        root: Folder it was unpacked to; wrapper folders are passed through.
+        name: Key of `brain_tumor.data.public.registry.SETS`, as in ``data=NAME``.
+        root: Folder of the unpacked set; it may contain wrapper folders.
 
     Returns:
-        A samples table.
+        Samples table. Labels have their canonical spelling, ``split`` is the published one, ``source`` the name of the
+        set; ``patient_id``, ``plane`` and ``mask_path`` are filled where the set provides them.
 
     Raises:
-        DataError: There is no such set, or what lies at ``root`` is not laid out like it.
+        DataError: There is no such set, or ``root`` does not have its layout.
     """
-    from brain_tumor.data.public.layouts import load
+    from brain_tumor.data.public.checking import differences
+    from brain_tumor.data.public.layouts import existing_folder, read_samples
+    from brain_tumor.data.public.registry import find_set
 
-    return load(name, root)
+    dataset = find_set(name)
+    samples = read_samples(dataset, existing_folder(root))
+    log.info("%s: licence %s. Cite: %s.", dataset.name, dataset.licence, dataset.citation)
+    differing = differences(dataset, samples)
+    if differing:
+        log.warning("%s differs from the published set: %s.", root, "; ".join(differing))
+    return samples

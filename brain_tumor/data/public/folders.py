@@ -1,4 +1,4 @@
-"""Sets of class folders: those of the set are read, whatever else the download holds is left out."""
+"""Read sets of class folders: only the published class folders count, whatever else the download contains."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,57 +9,60 @@ from brain_tumor.data.catalog import folder
 from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.errors import DataError
 
-_DEPTH = 4  # wrapper folders that an unpacked archive may have
+_MAX_DEPTH = 4
+"""Levels of folders that are searched for the class folders, the root included."""
 
 
-def read(published: PublicSet, root: Path) -> pd.DataFrame:
-    """Samples of the class folders that the set publishes; no others.
+def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
+    """Read the samples of the published class folders.
 
     Raises:
-        DataError: They are not found, or one of them is empty.
+        DataError: The class folders are not found, or one of them is empty.
     """
-    top = home(published, root)
+    top = top_folder(dataset, root)
     if top is None:
-        raise wrong_layout(published, root)
+        raise wrong_layout(dataset, root)
     samples = folder(top)
-    below = samples["sample_id"].str.split("/")
-    class_folders = [parts[1 if split else 0] for parts, split in zip(below, samples["split"], strict=True)]
-    samples["label"] = [published.folders.get(name.lower(), "") for name in class_folders]
+    parts = samples["sample_id"].str.split("/")
+    names = [path[1 if split else 0].lower() for path, split in zip(parts, samples["split"], strict=True)]
+    samples["label"] = [dataset.class_folders.get(name, "") for name in names]
     return samples[samples["label"] != ""].reset_index(drop=True)
 
 
-def home(published: PublicSet, root: Path) -> Path | None:
-    """The shallowest folder that holds the set's class folders, or the parts that hold them."""
-    return next((path for path in _downwards(root) if _holds(published, path)), None)
+def top_folder(dataset: PublicSet, root: Path) -> Path | None:
+    """Find the shallowest folder that contains the class folders, or the split folders that contain them."""
+    return next((path for path in _breadth_first(root) if _has_classes(dataset, path)), None)
 
 
-def wrong_layout(published: PublicSet, root: Path) -> DataError:
-    """The error that says what lies at ``root`` and what was expected."""
-    found = [path.name for path in sorted(root.iterdir())]
-    shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "") if found else "nothing"
+def wrong_layout(dataset: PublicSet, root: Path) -> DataError:
+    """Build the error that states the content of ``root`` and the expected layout."""
+    names = [path.name for path in sorted(root.iterdir())]
+    content = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
     return DataError(
-        f"{root} is not laid out as {published.name}: expected {published.layout}; it holds {shown}; "
-        f"`brain-tumor data list {published.name}` says where to get it."
+        f"{root} does not have the layout of {dataset.name}: expected {dataset.layout}; it contains {content}. "
+        f"`brain-tumor data list {dataset.name}` says where to get the set."
     )
 
 
-def children(path: Path) -> Mapping[str, Path]:
-    """Folders directly below, by their name in lower case."""
+def subfolders(path: Path) -> Mapping[str, Path]:
+    """Folders directly below a folder, by their name in lower case."""
     try:
         return {child.name.lower(): child for child in sorted(path.iterdir()) if child.is_dir()}
     except PermissionError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); change its permissions.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
 
 
-def _holds(published: PublicSet, path: Path) -> bool:
-    inside = children(path)
-    places = [inside[part] for part in published.parts if part in inside] if published.parts else [path]
-    return any(sum(name in published.folders for name in children(place)) >= 2 for place in places)
+def _has_classes(dataset: PublicSet, path: Path) -> bool:
+    inside = subfolders(path)
+    parents = [path]
+    if dataset.split_folders:
+        parents = [inside[name] for name in dataset.split_folders if name in inside]
+    return any(sum(name in dataset.class_folders for name in subfolders(parent)) >= 2 for parent in parents)
 
 
-def _downwards(root: Path) -> Iterator[Path]:
-    """Folders by their depth, the shallowest first."""
+def _breadth_first(root: Path) -> Iterator[Path]:
+    """Folders below ``root`` and itself, the shallowest first."""
     level = [root]
-    for _ in range(_DEPTH):
+    for _ in range(_MAX_DEPTH):
         yield from level
-        level = [child for path in level for child in children(path).values() if not child.name.startswith(".")]
+        level = [child for path in level for child in subfolders(path).values() if not child.name.startswith(".")]

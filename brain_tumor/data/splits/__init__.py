@@ -1,7 +1,7 @@
 """Splits: each takes a samples table whose ``group`` is filled and returns it with ``split`` (and ``fold``) filled.
 
-A group never stands on two sides of a split made here. What comes from outside, an official split or a file, is taken
-as it is, and its leaks are counted by the audit, not hidden. An empty ``split`` in the result means: left out.
+A split made here never puts one group into two of train, val and test. An official split or a split from a file is
+taken unchanged; leakage is counted and refused elsewhere. An image with an empty ``split`` is left out.
 """
 
 from brain_tumor.data.splits.checks import check_classes, check_split

@@ -1,4 +1,4 @@
-"""What samples and their split must be like to train on."""
+"""Checks of samples and their split before training."""
 
 import pandas as pd
 
@@ -10,27 +10,27 @@ def check_classes(samples: pd.DataFrame) -> None:
     """Refuse samples of fewer than two classes.
 
     Raises:
-        DataError: There is only one.
+        DataError: All samples are of one class.
     """
     classes = sorted(set(samples["label"]))
     if len(classes) < 2:
-        raise DataError(f"Only one class was found ({', '.join(classes)}); a classifier needs two at least.")
+        raise DataError(f"Found only one class ({', '.join(classes)}): a classifier needs at least two; add another.")
 
 
 def check_split(samples: pd.DataFrame) -> None:
-    """Refuse a split that cannot be trained and tested; images with an empty ``split`` are left out of it.
+    """Refuse a split that cannot be trained and tested on; images with an empty ``split`` are ignored.
 
     Raises:
-        DataError: An empty side, or a class that is tested but never trained.
+        DataError: One of train, val and test is empty, or val or test has a class that train lacks.
     """
-    for side in SPLITS:
-        if side not in set(samples["split"]):
-            raise DataError(f"The split has no {side} images; every split needs train, val and test.")
+    for split in SPLITS:
+        if split not in set(samples["split"]):
+            raise DataError(f"The split has no {split} images: expected images in each of train, val and test.")
     trained = set(samples["label"][samples["split"] == "train"])
-    for side in ("val", "test"):
-        unseen = sorted(set(samples["label"][samples["split"] == side]) - trained)
-        if unseen:
+    for split in ("val", "test"):
+        missing = sorted(set(samples["label"][samples["split"] == split]) - trained)
+        if missing:
             raise DataError(
-                f"The {side} part holds classes that training has none of: {', '.join(unseen)}; "
-                f"trained are {', '.join(sorted(trained))}. Add training images, remove these, or use split=holdout."
+                f"The {split} split has classes that are missing in train: {', '.join(missing)}; train has "
+                f"{', '.join(sorted(trained))}. Add training images, remove these, or use split=holdout."
             )

@@ -1,4 +1,4 @@
-"""A split that somebody wrote down."""
+"""A split that is read from a CSV file."""
 
 import logging
 from dataclasses import dataclass
@@ -15,62 +15,68 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FromFile:
-    """The split in a CSV with ``sample_id`` and ``split``: samples.csv of an earlier run, say, edited by hand or not.
+    """The split in a CSV with ``sample_id`` and ``split``, such as samples.csv of an earlier run, edited or not.
 
-    Every image must be named; an empty ``split`` leaves it out. Rows of images that are not there do no harm, nor do
-    other columns. Where ids have changed but both sides know ``sha256``, this tells which image is which. The file is
-    taken as it is; if it has no validation part, that is taken from its training part by group.
+    Every image needs a row; an empty ``split`` leaves it out. Rows of other images and other columns are ignored. Where
+    ids have changed, images are matched by ``sha256`` if the CSV has it. The split is taken unchanged; where it has no
+    val, that is drawn from its train by group.
     """
 
     path: str
+    """Path of the CSV."""
     val: float = 0.15
-    """Share of the training part for validation, where the file has none."""
+    """Share of the training images for validation, where the CSV has no val split."""
     seed: int = 0
+    """Seed of the random draw."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Fill ``split``, empty for images left out.
 
         Raises:
-            DataError: The file is missing or no CSV, lacks a column, has an unknown word as split or two for one
-                image, or does not name every image.
+            DataError: The file is missing or no CSV, lacks a column, has an unknown split or two for one image, or has
+                no row for an image.
         """
-        written = read_table(Path(self.path).expanduser())
-        key = self._key(written, samples)
-        words = self._words(written, key)
-        found = samples[key].isin(words.index)
-        if not found.all():
+        table = read_table(Path(self.path).expanduser())
+        key = self._key(table, samples)
+        splits = self._splits(table, key)
+        matched = samples[key].isin(splits.index)
+        if not matched.all():
             raise DataError(
-                f"{self.path} does not name {int((~found).sum())} of {len(samples)} images, first "
-                f"{samples['sample_id'][~found].iloc[0]!r}; give each a row, with an empty split to leave it out."
+                f"{self.path} has no row for {int((~matched).sum())} of {len(samples)} images, first "
+                f"{samples['sample_id'][~matched].iloc[0]!r}: give each a row, with an empty split to leave it out."
             )
-        if surplus := len(words) - samples[key].nunique():
-            log.info("%d images in %s are not among these data.", surplus, self.path)
-        return with_validation(samples.assign(split=samples[key].map(words)), self.val, self.seed)
+        surplus = len(splits) - samples[key].nunique()
+        if surplus:
+            log.info("%s: ignored %d images that are not among these data.", self.path, surplus)
+        return with_validation(samples.assign(split=samples[key].map(splits)), self.val, self.seed)
 
-    def _key(self, written: pd.DataFrame, samples: pd.DataFrame) -> str:
-        """``sample_id``, unless only the contents tell which image is which."""
-        missing = [column for column in ("sample_id", "split") if column not in written.columns]
+    def _key(self, table: pd.DataFrame, samples: pd.DataFrame) -> str:
+        """Choose the column that identifies images: ``sample_id``, or ``sha256`` where only that matches all images."""
+        missing = [column for column in ("sample_id", "split") if column not in table.columns]
         if missing:
             raise DataError(
-                f"{self.path} has no column {' and no column '.join(missing)}; it has {', '.join(written.columns)}."
+                f"{self.path} has no column {' and no column '.join(missing)}; it has {', '.join(table.columns)}: "
+                "expected sample_id and split."
             )
-        if samples["sample_id"].isin(written["sample_id"]).all() or "sha256" not in written.columns:
+        if samples["sample_id"].isin(table["sample_id"]).all() or "sha256" not in table.columns:
             return "sample_id"
-        known = samples["sha256"].isin(written["sha256"]) & (samples["sha256"] != "")
-        return "sha256" if known.all() else "sample_id"
+        matched = samples["sha256"].isin(table["sha256"]) & (samples["sha256"] != "")
+        return "sha256" if matched.all() else "sample_id"
 
-    def _words(self, written: pd.DataFrame, key: str) -> "pd.Series[str]":
-        """What is written for each key."""
-        words = written.assign(split=written["split"].str.strip().str.lower())[[key, "split"]].drop_duplicates()
-        unknown = words[~words["split"].isin(("", *SPLITS))]
+    def _splits(self, table: pd.DataFrame, key: str) -> "pd.Series[str]":
+        """Check the column ``split`` and index it by the column ``key``."""
+        rows = table.assign(split=table["split"].str.strip().str.lower())[[key, "split"]].drop_duplicates()
+        unknown = rows[~rows["split"].isin(("", *SPLITS))]
         if len(unknown):
             raise DataError(
-                f"{self.path} has the unknown split {unknown['split'].iloc[0]!r} for {unknown[key].iloc[0]!r}; "
+                f"{self.path}: invalid split {unknown['split'].iloc[0]!r} for {unknown[key].iloc[0]!r}: "
                 "expected train, val, test or nothing."
             )
-        twice = words[key][words[key].duplicated() & (words[key] != "")]
-        if len(twice):
+        rows = rows[rows[key] != ""]
+        repeated = rows[key][rows[key].duplicated()]
+        if len(repeated):
             raise DataError(
-                f"{self.path} has several splits for {len(twice)} images, first {key} {twice.iloc[0]!r}; keep one each."
+                f"{self.path} has several splits for {len(repeated)} images, first {key} {repeated.iloc[0]!r}: "
+                "keep one row each."
             )
-        return words[words[key] != ""].set_index(key)["split"]
+        return rows.set_index(key)["split"]

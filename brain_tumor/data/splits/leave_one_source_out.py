@@ -1,4 +1,4 @@
-"""Leave one source out: how well does it do at a hospital it has never seen?"""
+"""Leave one source out: test on a hospital that the model was not trained on."""
 
 from dataclasses import dataclass
 
@@ -10,30 +10,31 @@ from brain_tumor.errors import DataError
 
 @dataclass(frozen=True)
 class LeaveOneSourceOut:
-    """All images of one source are the test; validation is taken from the others by group.
+    """All images of one source are the test; validation is drawn from the other sources by group.
 
-    Images of other sources whose group stands in the test, too, are left out: the test is to be the whole source.
+    Images of other sources that share a group with the test are left out, so that the test is the whole source.
     """
 
     source: str | int = 0
-    """Name of the source, or its number among the sorted names, from 0; a name goes before a number."""
+    """Name of the test source, or its number among the sorted names, from 0; a name has precedence."""
     val: float = 0.15
-    """Share of the other sources for validation."""
+    """Share of the images of other sources for validation."""
     seed: int = 0
+    """Seed of the random draw."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Fill ``split``, empty for images left out.
 
         Raises:
-            DataError: Fewer than two sources, images of no source, an unknown source, nothing left to train on, or
-                fewer than two groups of a class.
+            DataError: There are fewer than two sources, images without a source, no such source, no images left for
+                training, or fewer than two groups of a class.
         """
         tested = samples["source"] == self._name(samples)
         shared = ~tested & samples["group"].isin(set(samples["group"][tested]))
         if (tested | shared).all():
             raise DataError(
-                f"Every image of another source shares a patient or image with split.source={self.source}; nothing "
-                "is left to train on. Use split=grouped."
+                f"split.source={self.source} leaves no training images: every image of the other sources shares a "
+                "patient or image with it. Use split=grouped."
             )
         split = pd.Series("train", samples.index).mask(tested, "test").mask(shared, "")
         return with_validation(samples.assign(split=split), self.val, self.seed)
@@ -42,19 +43,17 @@ class LeaveOneSourceOut:
         names: list[str] = sorted(set(samples["source"]) - {""})
         if len(names) < 2:
             raise DataError(
-                f"split=leave_one_source_out needs images of two sources at least, found {', '.join(names) or 'none'}; "
-                "name them in the column source of a data=manifest, or use split=grouped."
+                f"split=leave_one_source_out needs images of at least two sources, found {', '.join(names) or 'none'}: "
+                "fill the column source of a data=manifest, or use split=grouped."
             )
-        nameless = samples["sample_id"][samples["source"] == ""]
-        if len(nameless):
+        without_source = samples["sample_id"][samples["source"] == ""]
+        if len(without_source):
             raise DataError(
-                f"{len(nameless)} images have no source, first {nameless.iloc[0]!r}; name the source of all, for they "
-                "might be of the one left out."
+                f"{len(without_source)} images have no source, first {without_source.iloc[0]!r}: fill the column "
+                "source for all images; these might be of the source that is left out."
             )
         if str(self.source) in names:
             return str(self.source)
         if isinstance(self.source, int) and self.source in range(len(names)):
             return names[self.source]
-        raise DataError(
-            f"split.source={self.source} does not exist; there are {', '.join(names)} (or 0 to {len(names) - 1})."
-        )
+        raise DataError(f"Invalid split.source={self.source}: expected {', '.join(names)} (or 0 to {len(names) - 1}).")

@@ -1,4 +1,4 @@
-"""The published split, its test without duplicates of training, and the automatic choice."""
+"""The official split of a data set, its leak-free subset, and the automatic choice."""
 
 from dataclasses import dataclass
 
@@ -11,93 +11,99 @@ from brain_tumor.errors import DataError
 
 @dataclass(frozen=True)
 class Official:
-    """The data set's own split as published; validation is taken from its training part where it has none."""
+    """The split as published; where it has no val, that is drawn from its train by group."""
 
     val: float = 0.15
-    """Share of the training part for validation, where the data set has no validation part."""
+    """Share of the training images for validation, where the data set has no val split."""
     seed: int = 0
+    """Seed of the random draw."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Fill ``split``.
 
         Raises:
-            DataError: The data set has no test part, or images that belong to no part.
+            DataError: The data set has no train or no test split, or images without a split.
         """
-        require_parts(samples, "official")
+        _require_official_split(samples, "official")
         return with_validation(samples, self.val, self.seed)
-
-
-def require_parts(samples: pd.DataFrame, name: str) -> None:
-    """Refuse data that have no split of their own.
-
-    Raises:
-        DataError: The data set has no test part, or images that belong to no part.
-    """
-    own = samples["split"]
-    if not {"train", "test"} <= set(own):
-        raise DataError(f"split={name} needs data with a train and a test part of their own; use split=holdout.")
-    if (own == "").any():
-        raise DataError(
-            f"{int((own == '').sum())} images belong to no part of the data set's own split; "
-            "fill their split or use split=holdout."
-        )
 
 
 @dataclass(frozen=True)
 class OfficialClean:
-    """`Official` without its leaks: training stays whole, the images tested are a subset of the published ones.
+    """`Official` without its leaks: train stays complete, val and test are subsets of the published ones.
 
-    Left out are test and validation images whose group stands in the published training part, and validation images
-    whose group stands in the test.
+    Left out are val and test images that share a group with the published train, and val images that share a group with
+    the test.
     """
 
     val: float = 0.15
-    """Share of the training part for validation, where the data set has no validation part."""
+    """Share of the training images for validation, where the data set has no val split."""
     seed: int = 0
+    """Seed of the random draw."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Fill ``split``, empty for images left out.
 
         Raises:
-            DataError: No images, or none of a class, are left of the test or the validation part; or the data set has
-                no test part, or images that belong to no part.
+            DataError: Val or test loses all images of a class; or the data set has no train or no test split, or images
+                without a split.
         """
-        require_parts(samples, "official_clean")
+        _require_official_split(samples, "official_clean")
         split = samples["split"].copy()
-        for dirty, clean in (("test", "train"), ("val", "train"), ("val", "test")):
-            there = set(samples["group"][split == clean])
-            split[(split == dirty) & samples["group"].isin(there)] = ""
-        for part in ("test", "val"):
-            _require_left(samples[samples["split"] == part], split, part)
+        for reduced, reference in (("test", "train"), ("val", "train"), ("val", "test")):
+            groups = set(samples["group"][split == reference])
+            split[(split == reduced) & samples["group"].isin(groups)] = ""
+        for name in ("test", "val"):
+            _require_classes(samples[samples["split"] == name], split, name)
         return with_validation(samples.assign(split=split), self.val, self.seed)
-
-
-def _require_left(published: pd.DataFrame, split: "pd.Series[str]", part: str) -> None:
-    left = published[split[published.index] == part]
-    gone = sorted(set(published["label"]) - set(left["label"]))
-    if gone:
-        lost = published["label"].isin(gone).sum()
-        raise DataError(
-            f"Only {len(left)} of the {len(published)} images of the published {part} part are left once those whose "
-            f"patient or image stands in another part are taken out, and none of {', '.join(gone)} (there were "
-            f"{lost}); use split=grouped."
-        )
 
 
 @dataclass(frozen=True)
 class Auto:
-    """The data set's own split where it has one, else the leak-free split `Grouped`."""
+    """`Official` where the data set has a test split, else `Grouped`."""
 
     val: float = 0.15
+    """Share of images for validation, where the data set has no val split."""
     test: float = 0.15
+    """Share of images for the test, where the data set has neither a test split nor folds."""
     seed: int = 0
+    """Seed of the random draw."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
-        """Fill ``split`` as `Official` or `Grouped` would.
+        """Fill ``split``.
 
         Raises:
-            DataError: As these.
+            DataError: For the reasons of `Official` or `Grouped`.
         """
         if "test" in set(samples["split"]):
             return Official(self.val, self.seed)(samples)
         return Grouped(self.val, self.test, seed=self.seed)(samples)
+
+
+def _require_official_split(samples: pd.DataFrame, name: str) -> None:
+    split = samples["split"]
+    if not {"train", "test"} <= set(split):
+        raise DataError(f"split={name} needs data with an official train and test split; use split=holdout.")
+    without_split = int((split == "").sum())
+    if without_split:
+        raise DataError(
+            f"{without_split} images are in no split of the data set: fill their split, or use split=holdout."
+        )
+
+
+def _require_classes(published: pd.DataFrame, split: "pd.Series[str]", name: str) -> None:
+    """Refuse a split that lost all images of a class.
+
+    Args:
+        published: Samples of the published split.
+        split: Split of all samples once leaking images are left out.
+        name: Name of the split.
+    """
+    remaining = published[split[published.index] == name]
+    lost = sorted(set(published["label"]) - set(remaining["label"]))
+    if lost:
+        raise DataError(
+            f"Only {len(remaining)} of the {len(published)} published {name} images share no patient or image with "
+            f"another split, and none of {', '.join(lost)} (there were {published['label'].isin(lost).sum()}): use "
+            "split=grouped."
+        )

@@ -14,37 +14,37 @@ def samples():
 
 
 def facts(**columns):
-    same = {"format": "JPEG", "mode": "L", "width": "512", "height": "512", "border": "0.0"}
-    return pd.DataFrame({name: [value] * N for name, value in same.items()} | columns)
+    constant = {"format": "JPEG", "mode": "L", "width": "512", "height": "512", "border": "0.0"}
+    return pd.DataFrame({name: [value] * N for name, value in constant.items()} | columns)
 
 
-def test_nothing_that_varies_nothing_to_test(samples):
+def test_constant_properties_are_not_tested(samples):
     assert shortcuts(samples, facts()) == []
 
 
-def test_a_format_that_tells_the_class_is_a_shortcut(samples):
-    """As in preetviradiya: TIFF means tumour."""
+def test_a_format_that_predicts_the_class_is_a_shortcut(samples):
+    """As in preetviradiya, only tumours are TIFF files."""
     formats = np.where(samples["label"] == "no_tumor", "JPEG", "TIFF")
 
-    found = {(one["property"], one["task"]): one for one in shortcuts(samples, facts(format=formats))}
+    results = {(row["property"], row["task"]): row for row in shortcuts(samples, facts(format=formats))}
 
-    assert found["format", "detection"]["balanced_accuracy"] == 1
-    assert found["format", "detection"]["suspicious"]
-    assert found["format", "classes"]["balanced_accuracy"] == pytest.approx(0.5)
-    assert found["format", "classes"]["chance"] == 0.25
+    assert results["format", "detection"]["balanced_accuracy"] == 1
+    assert results["format", "detection"]["suspicious"]
+    assert results["format", "classes"]["balanced_accuracy"] == pytest.approx(0.5)
+    assert results["format", "classes"]["chance"] == 0.25
 
 
-def test_sizes_by_chance_are_none(samples):
+def test_random_sizes_are_no_shortcut(samples):
     sizes = np.random.default_rng(1).choice(["256", "512", "630"], N)
 
-    found = shortcuts(samples, facts(width=sizes))
+    results = shortcuts(samples, facts(width=sizes))
 
-    assert [one["property"] for one in found] == ["size", "size"]
-    assert not any(one["suspicious"] for one in found)
+    assert [row["property"] for row in results] == ["size", "size"]
+    assert not any(row["suspicious"] for row in results)
 
 
 def test_properties_are_combined(samples):
-    """Neither alone tells, both together do."""
+    """Neither property predicts the class alone, both together do."""
     bits = np.random.default_rng(2).integers(2, size=N)
     healthy = (samples["label"] == "no_tumor").to_numpy()
     columns = {"width": np.where(bits, "1", "2"), "border": np.where(bits ^ healthy, "9.0", "0.0")}
@@ -56,6 +56,6 @@ def test_properties_are_combined(samples):
 
 
 def test_too_few_groups_cannot_be_tested(samples):
-    few = samples.assign(group=samples["label"])
+    by_class = samples.assign(group=samples["label"])
 
-    assert shortcuts(few, facts(border=[f"{n}.0" for n in range(N)])) == []
+    assert shortcuts(by_class, facts(border=[f"{n}.0" for n in range(N)])) == []

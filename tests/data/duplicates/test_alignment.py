@@ -34,30 +34,30 @@ def small(image, moved=(0.0, 0.0), stretch=(1.0, 1.0)):
     st.tuples(st.floats(-0.04, 0.04), st.floats(-0.04, 0.04)),
     st.tuples(st.floats(0.95, 1.05), st.floats(0.95, 1.05)),
 )
-def test_moved_and_stretched_copies_are_laid_over_their_original(seed, moved, stretch):
+def test_moved_and_stretched_copies_are_aligned(seed, moved, stretch):
     image = scene(seed)
 
     assert aligned_similarity(small(image), small(image, moved, stretch))[0] > 0.98
 
 
-def test_it_is_much_better_than_without_alignment():
+def test_similarity_is_higher_than_without_alignment():
     image = scene(0)
-    one, other = small(image), small(image, (0.04, -0.03))
+    original, copy = small(image), small(image, (0.04, -0.03))
 
-    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] < 0.9
-    assert aligned_similarity(one, other)[0] > 0.99
+    assert np.corrcoef(original.ravel(), copy.ravel())[0, 1] < 0.9
+    assert aligned_similarity(original, copy)[0] > 0.99
 
 
 def test_brightness_and_contrast_do_not_matter():
-    one = small(scene(1))
-    other = (one * 0.6 + 20).astype(np.uint8)
+    original = small(scene(1))
+    copy = (original * 0.6 + 20).astype(np.uint8)
 
-    assert aligned_similarity(one, other)[0] > 0.995
+    assert aligned_similarity(original, copy)[0] > 0.995
 
 
-def test_other_pictures_stay_apart():
+def test_other_images_are_not_similar():
     pairs = [(small(scene(seed)), small(scene(seed + 100))) for seed in range(20)]
-    left, right = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    left, right = (np.concatenate(images) for images in zip(*pairs, strict=True))
 
     assert aligned_similarity(left, right).max() < 0.95
 
@@ -72,7 +72,7 @@ def test_any_number_of_pairs(count):
     assert (similarity > 0.999).all()
 
 
-def test_blank_pictures_are_alike_to_nothing():
+def test_blank_images_are_similar_to_nothing():
     blank = np.zeros((1, 64, 64), np.uint8)
 
     assert aligned_similarity(blank, small(scene(3)))[0] <= 0

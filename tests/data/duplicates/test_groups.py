@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from brain_tumor.data.duplicates.groups import linked_groups
 
 
-def test_links_reach_through_both_keys():
+def test_rows_are_linked_through_both_keys():
     patient = pd.Series(["a", "a", "b", "", ""])
     pixels = pd.Series(["1", "2", "2", "3", "3"])
 
@@ -17,7 +17,7 @@ def test_links_reach_through_both_keys():
     st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.sampled_from(["", "x", "y"])), min_size=1, max_size=30)
 )
 def test_groups_are_the_connected_components(rows):
-    """Against a plain union by repeated relabelling."""
+    """Compared with a plain union by repeated relabelling."""
     first, second = (pd.Series(column) for column in zip(*rows, strict=True))
     expected = list(range(len(rows)))
     for _ in rows:

@@ -1,4 +1,4 @@
-"""Copies planted among phantoms, through the files as a user would have them."""
+"""Pairs among phantoms and altered copies of them, read from files; groups and distinct images that follow."""
 
 import cv2
 import numpy as np
@@ -8,8 +8,9 @@ from PIL import Image
 
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.duplicates import pairs as pairs_module
-from brain_tumor.data.duplicates.pairs import find_pairs, image_pairs
+from brain_tumor.data.duplicates.pairs import assign_groups, conflicting, distinct_images, find_pairs, image_pairs
 from brain_tumor.data.phantom import draw_patients, render
+from brain_tumor.data.samples import samples_table
 
 SIZE = 128
 
@@ -69,17 +70,17 @@ def kinds(table, name):
 
 
 @pytest.mark.parametrize("name", [*COPIES, "jpeg40.jpg"])
-def test_copies_are_near_whatever_was_done_to_them(found, name):
+def test_altered_copies_are_near(found, name):
     assert kinds(found[0], name) == [("near", name in ("mirror.png", "upside.png"))]
 
 
-def test_same_bytes_and_same_pixels_are_told_apart(found):
+def test_same_bytes_and_same_pixels_are_distinguished(found):
     assert kinds(found[0], "exact.png") == [("exact", False)]
     assert kinds(found[0], "pixels.bmp") == [("pixels", False)]
 
 
-def test_nothing_else_is_a_pair(found):
-    """Not other patients, not blank images, not what cannot be read."""
+def test_there_are_no_other_pairs(found):
+    """Neither other patients nor blank or unreadable images."""
     copies = {"00.png", "exact.png", "pixels.bmp", "jpeg40.jpg", *COPIES}
     table = found[0]
 
@@ -88,16 +89,16 @@ def test_nothing_else_is_a_pair(found):
     assert table["similarity"].between(0.5, 1.0).all()
 
 
-def test_they_are_found_once_and_read_afterwards(found, monkeypatch):
+def test_pairs_are_found_once_and_read_afterwards(found, monkeypatch):
     table, cache = found
     monkeypatch.setattr(pairs_module, "find_pairs", lambda *_: pytest.fail("searched again"))
 
     assert len(image_pairs(cache)) == len(table)
 
 
-def test_large_clusters_list_what_holds_them_together(originals, monkeypatch):
-    """Of 12 copies 66 pairs could be listed; 11 tell as much."""
-    monkeypatch.setattr(pairs_module, "_LISTED", 10)
+def test_large_clusters_list_only_connecting_pairs(originals, monkeypatch):
+    """12 copies have 66 pairs; 11 connect them."""
+    monkeypatch.setattr(pairs_module, "_MAX_LISTED", 10)
     views = np.repeat(np.stack([cv2.resize(originals[0], (64, 64))] * 3)[None], 12, axis=0)
     facts = pd.DataFrame({"sha256": [f"file {n}" for n in range(12)], "pixels": ["same"] * 12})
 
@@ -108,7 +109,7 @@ def test_large_clusters_list_what_holds_them_together(originals, monkeypatch):
 
 
 def test_neighbouring_slices_are_related_not_near(originals):
-    """A slice and one that differs in detail: more than another patient's, less than a copy."""
+    """A slice that differs in detail is more similar than another patient's and less than a duplicate."""
     from brain_tumor.data.fingerprint import fingerprint
 
     noise = cv2.GaussianBlur(np.random.default_rng(0).normal(size=(SIZE, SIZE)), (0, 0), 3)
@@ -121,7 +122,43 @@ def test_neighbouring_slices_are_related_not_near(originals):
     assert table[["left", "right", "kind"]].to_numpy().tolist() == [[1, 30, "related"]]
 
 
-def test_no_pictures_no_pairs():
+def test_unreadable_images_have_no_pairs():
     facts = pd.DataFrame({"sha256": ["a", "a"], "pixels": ["", ""]})
 
     assert find_pairs(facts, np.zeros((2, 3, 64, 64), np.uint8)).empty
+
+
+def grouped(kind, **columns):
+    """Whether two samples that form a pair of this kind get one group."""
+    rows = pd.DataFrame({"sample_id": ["a", "b", "c"], "label": "x"} | columns)
+    pairs = pd.DataFrame({"left": [0], "right": [1], "kind": [kind]})
+    group = assign_groups(samples_table(rows), pairs)["group"].tolist()
+    assert group[2] not in group[:2]
+    return group[0] == group[1]
+
+
+@pytest.mark.parametrize("kind", ["exact", "pixels", "near"])
+def test_duplicates_are_grouped_even_with_different_patients(kind):
+    assert grouped(kind)
+    assert grouped(kind, patient_id=["p", "q", "r"], group=["1", "2", "3"])
+
+
+def test_slices_of_one_head_are_grouped_unless_patients_or_groups_differ():
+    assert grouped("related")
+    assert grouped("related", patient_id=["p", "", "r"])
+    assert grouped("related", patient_id=["p", "p", "r"])
+    assert not grouped("related", patient_id=["p", "q", "r"])
+    assert not grouped("related", group=["1", "2", "3"])
+
+
+def test_distinct_images_count_duplicates_once():
+    samples = samples_table(pd.DataFrame({"sample_id": [*"abcd"], "label": "x"}))
+    pairs = pd.DataFrame({"left": [0, 1, 2], "right": [1, 2, 3], "kind": ["exact", "near", "related"]})
+
+    assert distinct_images(samples, pairs) == 2
+
+
+def test_empty_values_do_not_conflict():
+    pairs = pd.DataFrame({"left": [0, 0, 1], "right": [1, 2, 2]})
+
+    assert conflicting(pairs, pd.Series(["p", "q", ""])).tolist() == [True, False, False]

@@ -16,7 +16,7 @@ def of_label(label, count=6, seed=3):
     return [patient for patient in draw_patients(80, seed) if patient.label == label][:count]
 
 
-def test_labels_are_balanced_and_told_by_nothing_else():
+def test_labels_are_balanced_and_independent_of_the_source():
     patients = pd.DataFrame([vars(patient) for patient in draw_patients(2000, seed=0)])
 
     assert set(patients["label"].value_counts()) == {500}
@@ -28,7 +28,7 @@ def test_labels_are_balanced_and_told_by_nothing_else():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 30), st.integers(0, 5))
-def test_a_slice_depends_on_seed_patient_and_number_alone(seed, number, index):
+def test_a_slice_depends_only_on_seed_patient_and_number(seed, number, index):
     patient = draw_patients(40, seed)[number]
 
     image, mask = render(patient, index, 40)
@@ -50,7 +50,7 @@ def test_every_tumour_slice_shows_its_tumour(label):
             assert render(patient, index, 96)[1].sum() > 40, (patient, index)
 
 
-def test_the_healthy_have_no_mask():
+def test_healthy_patients_have_no_mask():
     assert not any(render(patient, 0, 64)[1].any() for patient in of_label("no_tumor"))
 
 
@@ -60,14 +60,14 @@ def test_three_slices_show_the_three_planes():
 
 
 def grid(size=80):
-    """Patient coordinates of a whole head float32 [3, size³] as one slice."""
+    """Patient coordinates of a whole head as one slice, float32 [3, size, size²]."""
     line = np.linspace(-1, 1, size, dtype=np.float32)
     return np.stack(np.meshgrid(line, line, line)).reshape(3, size, -1)
 
 
 @pytest.mark.parametrize("seed", range(4))
-class TestWhereTumoursGrow:
-    """Facts of anatomy, not of the code: what a radiologist would name first."""
+class TestTumourLocations:
+    """Typical anatomy of each tumour, independent of the code."""
 
     def paint(self, kind, seed, contrast="T1c"):
         points, head = grid(), Head(np.random.default_rng(seed))
@@ -100,8 +100,8 @@ class TestWhereTumoursGrow:
 
 
 class TestScanner:
-    def test_noise_is_ricians(self):
-        """Without signal Rice's is Rayleigh's distribution: mean / standard deviation = √(π / (4 − π))."""
+    def test_noise_is_rician(self):
+        """Without signal it is a Rayleigh distribution: mean / standard deviation = √(π / (4 − π))."""
         scanner = Scanner(noise=0.05, bias=0.0, gamma=1.0, zoom=1.0)
         image = scan(np.zeros((256, 256), np.float32), scanner, np.random.default_rng(0)).astype(float)
 
@@ -118,7 +118,7 @@ class TestScanner:
         assert spread(0.0) < 0.01 < spread(0.1) < spread(0.3)
 
 
-@pytest.mark.slow  # a time holds only on a machine that does nothing else
+@pytest.mark.slow  # times need an idle machine
 def test_a_slice_of_128_px_takes_less_than_40_ms_of_one_core():
     """1,000 slices in 20 s on 2 cores."""
     patients = draw_patients(16, 0)

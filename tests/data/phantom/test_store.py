@@ -19,15 +19,15 @@ def content(table):
     return [Path(path).read_bytes() for column in ("path", "mask_path") for path in table[column] if path]
 
 
-def test_same_arguments_same_bytes_whatever_the_number_of_processes(tmp_path):
-    one, two = (phantom(tmp_path / str(jobs), **SMALL, jobs=jobs) for jobs in (1, 2))
+def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path):
+    serial, parallel = (phantom(tmp_path / str(jobs), **SMALL, jobs=jobs) for jobs in (1, 2))
 
-    assert content(one) == content(two)
-    assert one.drop(columns=["path", "mask_path"]).equals(two.drop(columns=["path", "mask_path"]))
-    assert content(one) != content(phantom(tmp_path / "1", **SMALL, seed=1, jobs=1))
+    assert content(serial) == content(parallel)
+    assert serial.drop(columns=["path", "mask_path"]).equals(parallel.drop(columns=["path", "mask_path"]))
+    assert content(serial) != content(phantom(tmp_path / "1", **SMALL, seed=1, jobs=1))
 
 
-def test_samples_say_all_that_is_known(tmp_path):
+def test_samples_have_patient_source_plane_and_mask(tmp_path):
     table = phantom(tmp_path, **SMALL, jobs=1)
 
     assert table["label"].value_counts().to_dict() == dict.fromkeys(
@@ -45,16 +45,16 @@ def test_samples_say_all_that_is_known(tmp_path):
                 assert np.asarray(mask).any()
 
 
-def test_files_are_made_once(tmp_path):
+def test_files_are_generated_once(tmp_path):
     first = phantom(tmp_path, **SMALL, jobs=1)
-    made = [Path(path).stat().st_mtime_ns for path in first["path"]]
+    written = [Path(path).stat().st_mtime_ns for path in first["path"]]
 
     second = phantom(tmp_path, **SMALL, jobs=1)
 
-    assert [Path(path).stat().st_mtime_ns for path in second["path"]] == made
+    assert [Path(path).stat().st_mtime_ns for path in second["path"]] == written
 
 
-def test_the_folder_stands_on_its_own_as_a_manifest(tmp_path):
+def test_the_folder_is_a_manifest_data_set(tmp_path):
     table = phantom(tmp_path, **SMALL, jobs=1)
 
     again = manifest(next(tmp_path.glob("phantom-*")) / "samples.csv")
@@ -62,7 +62,7 @@ def test_the_folder_stands_on_its_own_as_a_manifest(tmp_path):
     assert again.equals(table)
 
 
-def test_a_broken_generation_leaves_nothing(tmp_path, monkeypatch):
+def test_an_interrupted_generation_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt
 
@@ -73,7 +73,7 @@ def test_a_broken_generation_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_at_once_agree(tmp_path):
+def test_concurrent_generations_agree(tmp_path):
     tables = [None, None]
 
     def make(number):
@@ -90,18 +90,18 @@ def test_two_at_once_agree(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"patients": 11}, {"slices": 0}, {"size": 31}, {"size": 513}])
-def test_arguments_out_of_range(tmp_path, wrong):
-    with pytest.raises(DataError, match="expected 12 patients, 1 slice and 32 to 512 px"):
+def test_arguments_out_of_range_are_refused(tmp_path, wrong):
+    with pytest.raises(DataError, match="expected at least 12 patients and 1 slice, and 32 to 512 px"):
         phantom(tmp_path, **SMALL | wrong)
 
 
-def test_neighbours_on_pixels_do_not_solve_it(tmp_path):
+def test_the_1_nn_baseline_does_not_solve_the_task(tmp_path):
     table = phantom(tmp_path, patients=120, slices=3, size=48, jobs=2)
     split = Holdout(val=0.2, test=0.2)(table.assign(group=table["patient_id"]))["split"].to_numpy()
     views = np.stack([fingerprint(np.asarray(Image.open(path))) for path in table["path"]])
     labels = table["label"].astype("category").cat.codes.to_numpy()
     train, test = np.flatnonzero(split == "train"), np.flatnonzero(split != "train")
 
-    found = nearest(views, train, test)
+    rows = nearest(views, train, test)
 
-    assert 0.25 < np.mean(labels[found] == labels[test]) < 0.75
+    assert 0.25 < np.mean(labels[rows] == labels[test]) < 0.75

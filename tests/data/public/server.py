@@ -1,4 +1,4 @@
-"""A web server on loopback that knows figshare's and Zenodo's lists of files, ranges, and how to misbehave."""
+"""A local web server with the file lists of figshare and Zenodo, range requests, and errors on demand."""
 
 import hashlib
 import json
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Shop(ThreadingHTTPServer):
-    """Serves ``files``; each request for one takes the next of its ``faults``: a status, ``cut`` or ``no range``."""
+class FileServer(ThreadingHTTPServer):
+    """Serve ``files``; each request for a file takes the next of its ``faults``: a status, ``cut`` or ``no range``."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Counter)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[int | str]] = {}
         self.log: list[tuple[str, str]] = []
@@ -50,16 +50,16 @@ class Shop(ThreadingHTTPServer):
         return self.md5.get(name, hashlib.md5(self.files[name]).hexdigest())  # noqa: S324
 
 
-class _Counter(BaseHTTPRequestHandler):
-    server: Shop
+class _Handler(BaseHTTPRequestHandler):
+    server: FileServer
 
     def log_message(self, *_: object) -> None:
-        """Be quiet."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         name = self.path.strip("/")
-        asked = self.headers.get("Range", "")
-        self.server.log.append((name, asked))
+        requested = self.headers.get("Range", "")
+        self.server.log.append((name, requested))
         faults = self.server.faults.get(name, [])
         fault = faults.pop(0) if faults else None
         lists = {"list/figshare": self.server.figshare, "list/zenodo": self.server.zenodo}
@@ -67,7 +67,7 @@ class _Counter(BaseHTTPRequestHandler):
         if isinstance(fault, int) or content is None:
             self.send_error(fault if isinstance(fault, int) else 404)
             return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and fault != "no range" else 0
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested and fault != "no range" else 0
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
@@ -77,12 +77,12 @@ class _Counter(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def open_shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        thread = threading.Thread(target=shop.serve_forever, kwargs={"poll_interval": 0.01})
+def running_server() -> Iterator[FileServer]:
+    with FileServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield shop
+            yield server
         finally:
-            shop.shutdown()
+            server.shutdown()
             thread.join()

@@ -8,6 +8,7 @@ from brain_tumor.data.samples import samples_table
 
 
 def table(labels, groups=None, **columns):
+    """A samples table; by default each sample is its own group."""
     rows = pd.DataFrame({"label": labels, "group": groups if groups is not None else range(len(labels)), **columns})
     return samples_table(rows.assign(sample_id=[f"{n:05d}" for n in range(len(rows))]))
 
@@ -21,17 +22,17 @@ def shuffled(samples, seed):
     return samples.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
-def crossed(result):
-    """How often a group stands on a second side."""
-    placed = result[result["split"] != ""]
-    return len(placed[["group", "split"]].drop_duplicates()) - placed["group"].nunique()
+def split_groups(result):
+    """Number of groups in several splits; a group in three counts twice."""
+    assigned = result[result["split"] != ""]
+    return len(assigned[["group", "split"]].drop_duplicates()) - assigned["group"].nunique()
 
 
 @st.composite
 def tables(draw, mixed=False, fewest=4):
-    """Tables of 2 to 6 classes, common and rare, with ``fewest`` groups a class at least and perhaps some giants.
+    """Tables of 2 to 6 classes, common and rare, with at least ``fewest`` groups per class, some of them large.
 
-    ``mixed``: some groups hold images of other classes, too.
+    With ``mixed``, some groups have images of several classes.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     counts = draw(st.lists(st.integers(fewest, 40), min_size=2, max_size=6))
@@ -51,20 +52,20 @@ def tables(draw, mixed=False, fewest=4):
 
 
 @st.composite
-def furnished(draw):
-    """Mixed tables with an official split that leaks, with or without a val part, with sources and with folds."""
+def full_tables(draw):
+    """Mixed tables with sources, folds and an official split that may leak and may have no val."""
     samples = draw(tables(mixed=True, fewest=6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
-    def by_group(words, shares, strays):
+    def by_group(names, shares, noise):
         numbers = pd.factorize(samples["group"])[0]
-        drawn = rng.choice(words, numbers.max() + 1, p=shares)[numbers]
-        return np.where(rng.random(len(samples)) < strays, rng.choice(words, len(samples)), drawn)
+        drawn = rng.choice(names, numbers.max() + 1, p=shares)[numbers]
+        return np.where(rng.random(len(samples)) < noise, rng.choice(names, len(samples)), drawn)
 
-    parts = (["train", "test"], [0.7, 0.3]) if draw(st.booleans()) else (["train", "val", "test"], [0.6, 0.2, 0.2])
-    strays = draw(st.sampled_from([0, 0.1]))
+    splits = (["train", "test"], [0.7, 0.3]) if draw(st.booleans()) else (["train", "val", "test"], [0.6, 0.2, 0.2])
+    noise = draw(st.sampled_from([0, 0.1]))
     return samples.assign(
-        split=by_group(*parts, strays),
-        source=by_group(["east", "north", "west"], [0.5, 0.3, 0.2], strays),
-        fold=by_group(["0", "1", "2", "3"], [0.25] * 4, strays),
+        split=by_group(*splits, noise),
+        source=by_group(["east", "north", "west"], [0.5, 0.3, 0.2], noise),
+        fold=by_group(["0", "1", "2", "3"], [0.25] * 4, noise),
     )

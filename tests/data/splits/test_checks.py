@@ -9,8 +9,8 @@ from brain_tumor.errors import DataError
     ("samples", "sentence"),
     [
         (table(["a", "b"], split=["train", "test"]), "no val images"),
-        (table(["a", "b", "a", "c"], split=["train", "train", "val", "test"]), "training has none of: c"),
-        (table(["a", "b", "a", "b"], split=["train", "", "val", "test"]), "training has none of: b"),
+        (table(["a", "b", "a", "c"], split=["train", "train", "val", "test"]), "missing in train: c"),
+        (table(["a", "b", "a", "b"], split=["train", "", "val", "test"]), "missing in train: b"),
     ],
 )
 def test_unusable_splits_are_refused(samples, sentence):
@@ -22,6 +22,6 @@ def test_images_may_be_left_out():
     check_split(table(["a", "a", "a", "b"], split=["train", "val", "test", ""]))
 
 
-def test_one_class_only():
-    with pytest.raises(DataError, match=r"Only one class was found \(a\)"):
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match=r"Found only one class \(a\)"):
         check_classes(table(["a"] * 3))

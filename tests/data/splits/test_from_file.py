@@ -23,19 +23,19 @@ def lines(splits, first=0):
     return [f"{n:05d},{split}" for n, split in enumerate(splits, first)]
 
 
-def test_rows_may_be_moved_left_out_or_of_other_data(written, caplog):
+def test_rows_may_be_reordered_left_out_or_of_other_data(written, caplog):
     samples = table(["a", "b"] * 3)
     file = written("split,note,sample_id", *(f"{split},x,{n:05d}" for n, split in reversed(list(enumerate(SPLIT)))))
 
     assert FromFile(file)(samples)["split"].tolist() == SPLIT
     with caplog.at_level(logging.INFO):
         assert FromFile(file)(samples[:4])["split"].tolist() == SPLIT[:4]
-    assert "2 images in" in caplog.text
+    assert "ignored 2 images" in caplog.text
     edited = written("sample_id,split", *lines(["", " Train", *SPLIT[2:]]))
     assert FromFile(edited)(samples)["split"].tolist() == ["", *SPLIT[1:]]
 
 
-def test_contents_tell_where_ids_have_changed(written):
+def test_images_are_matched_by_sha256_where_ids_changed(written):
     samples = table(["a", "b"] * 3, sha256=list("uvwxyz"))
     file = written(
         "sample_id,sha256,split", *(f"old/{n},{n},{split}" for n, split in zip("zyxwvu", SPLIT, strict=True))
@@ -44,7 +44,7 @@ def test_contents_tell_where_ids_have_changed(written):
     assert FromFile(file)(samples)["split"].tolist() == SPLIT[::-1]
 
 
-def test_validation_is_taken_from_training_where_the_file_has_none(written):
+def test_validation_is_drawn_from_training_where_the_file_has_none(written):
     samples = table(["a", "b"] * 10, [n // 2 for n in range(20)])
     file = written("sample_id,split", *lines(["train"] * 16 + ["test"] * 4))
 
@@ -57,24 +57,24 @@ def test_validation_is_taken_from_training_where_the_file_has_none(written):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (["sample_id,part", "00000,train"], "has no column split; it has sample_id, part"),
-        (["sample_id,split", *lines(SPLIT[:4])], "does not name 2 of 6 images, first '00004'; give each a row"),
-        (["sample_id,split", *lines(["training", *SPLIT[1:]])], "the unknown split 'training' for '00000'"),
+        (["sample_id,part", "00000,train"], "has no column split; it has sample_id, part: expected"),
+        (["sample_id,split", *lines(SPLIT[:4])], "has no row for 2 of 6 images, first '00004': give each a row"),
+        (["sample_id,split", *lines(["training", *SPLIT[1:]])], "invalid split 'training' for '00000'"),
         (["sample_id,split", *lines(SPLIT), *lines(["test"])], "several splits for 1 images, first sample_id '00000'"),
         (
-            ["sample_id,sha256,split", *(f"old/{n},{n % 5},{part}" for n, part in enumerate(SPLIT))],
+            ["sample_id,sha256,split", *(f"old/{n},{n % 5},{split}" for n, split in enumerate(SPLIT))],
             "several splits for 1 images, first sha256 '0'",
         ),
-        (["sample_id,sha256,split", *(f"old/{n},,train" for n in range(6))], "does not name 6 of 6 images"),
+        (["sample_id,sha256,split", *(f"old/{n},,train" for n in range(6))], "has no row for 6 of 6 images"),
     ],
 )
-def test_faults(content, sentence, written):
+def test_errors(content, sentence, written):
     with pytest.raises(DataError, match=sentence) as caught:
         FromFile(written(*content))(table(["a", "b"] * 3, sha256=list("012340")))
 
     assert "\n" not in str(caught.value)
 
 
-def test_no_file():
+def test_a_missing_file():
     with pytest.raises(DataError, match=r"absent\.csv was not found"):
         FromFile("absent.csv")(table(["a", "b"]))

@@ -1,7 +1,7 @@
-"""What holds of every split on any table."""
+"""Properties of every split on any table."""
 
 import pytest
-from data.splits.tables import by_id, crossed, furnished, shuffled, table, tables
+from data.splits.tables import by_id, full_tables, shuffled, split_groups, table, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,15 +15,15 @@ OURS = {
     "holdout": Holdout,
     "grouped": Grouped,
     "kfold": KFold,
-    "second repeat": lambda **given: KFold(fold=2, repeat=1, **given),
-    "unfolded": lambda **given: lambda samples: KFold(folds=4, **given)(samples.assign(fold="")),
-    "unparted": lambda **given: lambda samples: Auto(**given)(samples.assign(split="", fold="")),
+    "second repeat": lambda **options: KFold(fold=2, repeat=1, **options),
+    "no folds": lambda **options: lambda samples: KFold(folds=4, **options)(samples.assign(fold="")),
+    "no official split": lambda **options: lambda samples: Auto(**options)(samples.assign(split="", fold="")),
 }
 many = settings(max_examples=25, deadline=None)
 
 
-def done(split, samples):
-    """The result, or the one sentence that says why there is none."""
+def apply(split, samples):
+    """The result, or the error message."""
     try:
         return split(samples)
     except DataError as error:
@@ -32,27 +32,27 @@ def done(split, samples):
 
 @pytest.mark.parametrize("name", OURS | LEAVE_OUT)
 @many
-@given(samples=furnished())
-def test_no_group_stands_on_two_sides(name, samples):
-    result = done((OURS | LEAVE_OUT)[name](), samples)
+@given(samples=full_tables())
+def test_no_group_is_in_two_splits(name, samples):
+    result = apply((OURS | LEAVE_OUT)[name](), samples)
 
     if isinstance(result, str):
-        assert name in LEAVE_OUT or "too few" in result
+        assert name in LEAVE_OUT or "expected at least 3" in result
     else:
-        assert crossed(result) == 0
+        assert split_groups(result) == 0
 
 
 @pytest.mark.parametrize("name", OURS | LEAVE_OUT | PUBLISHED)
 @many
-@given(samples=furnished(), seed=st.integers(0, 9))
-def test_every_sample_is_placed_once_whatever_the_order(name, samples, seed):
+@given(samples=full_tables(), seed=st.integers(0, 9))
+def test_every_sample_is_assigned_once_in_any_order(name, samples, seed):
     make = (OURS | LEAVE_OUT | PUBLISHED)[name]
     before = samples.copy()
-    result = done(make(seed=seed), samples)
+    result = apply(make(seed=seed), samples)
 
     assert samples.equals(before)
     if isinstance(result, str):
-        assert done(make(seed=seed), samples) == result
+        assert apply(make(seed=seed), samples) == result
         return
     assert result["sample_id"].tolist() == samples["sample_id"].tolist()
     assert result["split"].isin(SPLITS + ("",) * (name in LEAVE_OUT)).all()
@@ -62,21 +62,21 @@ def test_every_sample_is_placed_once_whatever_the_order(name, samples, seed):
 
 
 @many
-@given(samples=furnished())
-def test_official_parts_are_untouched_and_its_training_parted_by_group(samples):
-    result = done(Official(), samples)
+@given(samples=full_tables())
+def test_official_keeps_the_published_splits_and_draws_validation_by_group(samples):
+    result = apply(Official(), samples)
 
     if not isinstance(result, str):
         training = samples["split"] == "train"
         assert result["split"][~training].equals(samples["split"][~training])
         assert set(result["split"][training]) <= {"train", "val"}
-        assert crossed(result[training]) == 0
+        assert split_groups(result[training]) == 0
 
 
 @many
-@given(samples=furnished())
-def test_clean_official_test_is_the_published_one_without_what_training_has(samples):
-    result = done(OfficialClean(), samples)
+@given(samples=full_tables())
+def test_official_clean_tests_on_published_images_without_leaks(samples):
+    result = apply(OfficialClean(), samples)
 
     if not isinstance(result, str):
         seen = set(samples["group"][samples["split"] == "train"])
@@ -86,9 +86,9 @@ def test_clean_official_test_is_the_published_one_without_what_training_has(samp
 
 
 @many
-@given(samples=furnished(), source=st.sampled_from(["east", "north", "west"]))
-def test_the_source_left_out_is_the_whole_test(samples, source):
-    result = done(LeaveOneSourceOut(source), samples)
+@given(samples=full_tables(), source=st.sampled_from(["east", "north", "west"]))
+def test_the_test_is_the_whole_source(samples, source):
+    result = apply(LeaveOneSourceOut(source), samples)
 
     if not isinstance(result, str):
         assert (result["split"] == "test").equals(samples["source"] == source)
@@ -98,7 +98,7 @@ def test_the_source_left_out_is_the_whole_test(samples, source):
 
 @many
 @given(samples=tables(mixed=True, fewest=5))
-def test_written_splits_are_read_back(samples, tmp_path_factory):
+def test_saved_splits_are_read_back(samples, tmp_path_factory):
     file = tmp_path_factory.mktemp("run") / "samples.csv"
     result = Holdout()(samples)
     write_table(result, file)
@@ -118,10 +118,10 @@ def test_every_fold_is_tested_once(samples):
 
 
 @pytest.mark.parametrize("name", OURS | PUBLISHED | {"leave_one_source_out": LeaveOneSourceOut, "clean": OfficialClean})
-def test_seeds_differ(name):
-    parts = {"split": ["train"] * 90 + ["test"] * 10, "source": ["x"] * 90 + ["y"] * 10}
+def test_seeds_give_different_splits(name):
+    columns = {"split": ["train"] * 90 + ["test"] * 10, "source": ["x"] * 90 + ["y"] * 10}
     make = {**OURS, **PUBLISHED, **LEAVE_OUT, "clean": OfficialClean}[name]
 
-    one, other = (make(seed=seed)(table(["a", "b"] * 50, **parts)) for seed in (0, 1))
+    first, second = (make(seed=seed)(table(["a", "b"] * 50, **columns)) for seed in (0, 1))
 
-    assert not one["split"].equals(other["split"])
+    assert not first["split"].equals(second["split"])

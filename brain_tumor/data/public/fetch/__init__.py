@@ -1,4 +1,4 @@
-"""Download a public set into a folder: whole or not at all, and on from where the last attempt broke off."""
+"""Download a public set into a folder: completely or not at all; a repeated call resumes an interrupted download."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,53 +9,58 @@ from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.errors import DataError
 
 
-def fetch(published: PublicSet, folder: Path) -> Path:
+def fetch(dataset: PublicSet, folder: Path) -> Path:
     """Download and unpack a set.
 
     Args:
-        published: Which one.
-        folder: Where to; it must be empty or not exist. A hidden folder beside it keeps what has come so far.
+        dataset: Public set to download.
+        folder: Target folder; it must be empty or not exist. A hidden folder next to it keeps an incomplete download.
 
     Returns:
-        Where the set lies: ``folder``, or the read-only place where a Kaggle notebook keeps it already.
+        Folder of the set: ``folder``, or the read-only folder where a Kaggle notebook already has the set.
 
     Raises:
-        DataError: The folder is in use, or the set cannot be had; the sentence says what to do.
+        DataError: The folder is not empty, or the set cannot be downloaded.
     """
-    from brain_tumor.data.public.fetch import kaggle, releases
+    from brain_tumor.data.public.fetch import kaggle, repositories
 
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise DataError(f"{folder} is not empty; give a folder that is empty or does not exist yet.")
-    kind, _, where = published.source.partition(":")
+        raise DataError(f"{folder} is not empty: give a folder that is empty or does not exist yet.")
+    service, _, address = dataset.source.partition(":")
     work = folder.parent / f".{folder.name}.download"
-    with writable(work, published):
+    with disk_errors(work, dataset):
         work.mkdir(parents=True, exist_ok=True)
         try:
-            place = (kaggle.get if kind == "kaggle" else releases.get)(published, where, work, folder)
+            download = kaggle.download_set if service == "kaggle" else repositories.download_set
+            result = download(dataset, address, work, folder)
         except BaseException:
-            with suppress(OSError):  # what has come stays
+            with suppress(OSError):  # not empty: what was downloaded is kept for the next attempt
                 work.rmdir()
             raise
         shutil.rmtree(work, ignore_errors=True)
-    return place
+    return result
 
 
-def by_hand(published: PublicSet) -> str:
-    """The way that is always open."""
-    return f"download {published.page} by hand, unpack it into DIR and use data={published.name} data.root=DIR"
+def manual_download(dataset: PublicSet) -> str:
+    """Describe the manual download, as the end of an error message."""
+    return f"download {dataset.page} by hand, unpack it into DIR and use data={dataset.name} data.root=DIR"
 
 
 @contextmanager
-def writable(work: Path, published: PublicSet) -> Iterator[None]:
-    """What the disk refuses becomes one sentence.
+def disk_errors(work: Path, dataset: PublicSet) -> Iterator[None]:
+    """Convert an error of the disk to a message that says what to do.
+
+    Args:
+        work: Folder of the download.
+        dataset: Public set that is downloaded.
 
     Raises:
-        DataError: It is full, or cannot be written.
+        DataError: The disk is full, or cannot be written.
     """
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"{work.parent} cannot take {published.name} ({error.strerror or error}); make room there or give another "
-            f"folder: brain-tumor data fetch {published.name} DIR."
+            f"{dataset.name} cannot be written to {work.parent} ({error.strerror or error}): free some space there, or "
+            f"give another folder: brain-tumor data fetch {dataset.name} DIR."
         ) from error

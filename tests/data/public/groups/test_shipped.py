@@ -6,10 +6,11 @@ import time
 
 import pandas as pd
 import pytest
-from data.public.groups.public import FILES, SETS, known, strangers
+from data.public.groups.samples import FILES, SETS, other_samples, samples_of_set
 
-from brain_tumor.data.public.groups import apply_groups, shipped
-from brain_tumor.data.public.groups.shipped import FOLD, GROUP, HOW, KEY, PATIENT, curated
+from brain_tumor.data.public.groups import shipped
+from brain_tumor.data.public.groups.filling import apply_groups
+from brain_tumor.data.public.groups.shipped import FOLD, GROUP, HOW, KEY, PATIENT, shipped_curation
 from brain_tumor.data.samples import samples_table
 
 
@@ -19,7 +20,7 @@ def test_sizes_and_sets():
     assert sum((shipped._TABLES / f"{name}.csv.xz").stat().st_size for name in SETS) < 150_000
 
 
-@pytest.mark.slow  # a time holds only on a machine that does nothing else
+@pytest.mark.slow  # times need an idle machine
 @pytest.mark.parametrize("name", SETS)
 def test_loads_quickly(name):
     seconds = []
@@ -33,7 +34,7 @@ def test_loads_quickly(name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_no_group_stands_in_two_folds(name):
+def test_no_group_is_in_two_folds(name):
     table = shipped.table(name)
 
     assert table[KEY].is_unique
@@ -55,21 +56,20 @@ def test_sets_agree_on_files_and_patients():
 
 
 def test_import_is_light():
-    code = "import sys, brain_tumor.data.public.groups; print({'torch', 'pandas'} & set(sys.modules))"
-    late = "import sys, brain_tumor.data.public.groups.filling; print({'torch'} & set(sys.modules))"
+    package = "import sys, brain_tumor.data.public.groups; print({'torch', 'pandas'} & set(sys.modules))"
+    module = "import sys, brain_tumor.data.public.groups.filling; print({'torch'} & set(sys.modules))"
 
-    for each in (code, late):
-        assert subprocess.run([sys.executable, "-c", each], capture_output=True, text=True, check=True).stdout == (
-            "set()\n"
-        )
+    for code in (package, module):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "set()\n"
 
 
-# By what a file holds
+# Lookup by hash
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_whole_set_is_recognised(name):
-    samples = known(name)
+def test_a_complete_set_is_recognised(name):
+    samples = samples_of_set(name)
 
     filled, facts = apply_groups(samples)
 
@@ -84,8 +84,8 @@ def test_a_whole_set_is_recognised(name):
     json.dumps(facts)
 
 
-def test_one_stranger_and_folds_are_off_but_groups_are_not(caplog):
-    samples = samples_table(pd.concat([known("nickparvar"), strangers(1)]))
+def test_one_unknown_image_disables_folds_but_not_groups(caplog):
+    samples = samples_table(pd.concat([samples_of_set("nickparvar"), other_samples(1)]))
 
     with caplog.at_level(logging.INFO):
         filled, facts = apply_groups(samples)
@@ -93,13 +93,13 @@ def test_one_stranger_and_folds_are_off_but_groups_are_not(caplog):
     assert (facts["matched"], facts["of"], facts["folds"]) == (6726, 6727, 0)
     assert (filled["group"] != "").sum() == 6726
     assert (filled["fold"] == "").all()
-    assert "the fold of 1 of 6727 images is not known" in caplog.text
+    assert "the fold of 1 of 6727 images is unknown" in caplog.text
 
 
-def test_some_public_pictures_among_ones_own():
-    samples = samples_table(pd.concat([known("cheng", slice(3)), strangers(40)]))
+def test_some_public_images_among_others():
+    samples = samples_table(pd.concat([samples_of_set("cheng", slice(3)), other_samples(40)]))
 
-    found = curated(samples)
+    found = shipped_curation(samples)
 
     assert found.matched == 3
     assert found.rows["patient_id"].tolist() == [*found.rows["patient_id"][:3], *[""] * 40]
@@ -107,7 +107,7 @@ def test_some_public_pictures_among_ones_own():
 
 
 def test_rows_keep_their_index():
-    samples = known("cheng").set_axis(range(10, 3074))[lambda table: table.index % 2 == 0]
+    samples = samples_of_set("cheng").set_axis(range(10, 3074))[lambda table: table.index % 2 == 0]
 
     filled, facts = apply_groups(samples)
 
@@ -116,10 +116,10 @@ def test_rows_keep_their_index():
     assert filled.groupby("group")["fold"].nunique().max() == 1
 
 
-def test_nothing_known():
-    samples = strangers(5)
+def test_unknown_images():
+    samples = other_samples(5)
 
-    assert curated(samples) is None
+    assert shipped_curation(samples) is None
     filled, facts = apply_groups(samples)
     assert facts == {}
     assert filled.equals(samples)
@@ -127,7 +127,7 @@ def test_nothing_known():
 
 
 def test_joined_sets_have_groups_but_no_folds():
-    samples = samples_table(pd.concat([known("cheng"), known("nickparvar")]))
+    samples = samples_table(pd.concat([samples_of_set("cheng"), samples_of_set("nickparvar")]))
 
     filled, facts = apply_groups(samples)
 
@@ -135,34 +135,34 @@ def test_joined_sets_have_groups_but_no_folds():
     assert facts["matched"] == 3064 + 6726
     assert facts["folds"] == 0
     assert (filled["fold"] == "").all()
-    assert filled.groupby("patient_id")["group"].nunique().drop("").max() == 1  # whichever set an image comes from
+    assert filled.groupby("patient_id")["group"].nunique().drop("").max() == 1  # in whichever set an image is found
 
 
-def test_files_of_two_sets_are_of_the_one_named_as_source():
+def test_files_of_two_sets_are_assigned_to_the_source():
     both = shipped.table("nickparvar")[KEY].isin(shipped.table("preetviradiya")[KEY]).to_numpy()
 
     for name in ("nickparvar", "preetviradiya"):
-        samples = known("nickparvar", both, source=name)
-        assert curated(samples).sets == (name,)
+        samples = samples_of_set("nickparvar", both, source=name)
+        assert shipped_curation(samples).sets == (name,)
 
 
-def test_original_matlab_files_are_known_by_their_patients():
-    by_bytes = known("cheng").assign(source="cheng")
-    told = curated(by_bytes).rows
-    samples = by_bytes.assign(sha256="f" * 64, patient_id=told["patient_id"])
+def test_original_matlab_files_are_found_by_their_patients():
+    by_hash = samples_of_set("cheng").assign(source="cheng")
+    expected = shipped_curation(by_hash).rows
+    samples = by_hash.assign(sha256="f" * 64, patient_id=expected["patient_id"])
 
     filled, facts = apply_groups(samples)
 
     assert (facts["sets"], facts["matched"], facts["folds"]) == (["cheng"], 3064, 5)
-    assert filled["fold"].tolist() == told["fold"].tolist()
-    assert curated(samples.assign(source="own")) is None
+    assert filled["fold"].tolist() == expected["fold"].tolist()
+    assert shipped_curation(samples.assign(source="own")) is None
 
 
-# What the user filled stays
+# Values of the user
 
 
-def test_own_columns_win():
-    samples = known("cheng")
+def test_values_of_the_user_stay():
+    samples = samples_of_set("cheng")
     samples.loc[0, ["patient_id", "group"]] = "mine"
     samples.loc[1:, "fold"] = "7"
 
@@ -174,9 +174,9 @@ def test_own_columns_win():
     assert facts["folds"] == 0
 
 
-def test_own_groups_across_folds_turn_folds_off(caplog):
-    samples = known("cheng")
-    fold = curated(samples).rows["fold"]
+def test_groups_of_the_user_in_several_folds_disable_folds(caplog):
+    samples = samples_of_set("cheng")
+    fold = shipped_curation(samples).rows["fold"]
     samples.loc[[fold.eq("0").idxmax(), fold.eq("1").idxmax()], "group"] = "mine"
 
     with caplog.at_level(logging.INFO):
@@ -184,7 +184,4 @@ def test_own_groups_across_folds_turn_folds_off(caplog):
 
     assert facts["folds"] == 0
     assert (filled["fold"] == "").all()
-    assert "that the data name themselves" in caplog.text
-
-
-# groups.csv beside the data
+    assert "a group or patient of the data is in several folds" in caplog.text

@@ -1,4 +1,4 @@
-"""Sets that lie in figshare or Zenodo: open to all, with sizes and checksums."""
+"""Download sets from figshare or Zenodo, which are open to everyone and publish sizes and checksums."""
 
 import json
 import shutil
@@ -9,32 +9,39 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from brain_tumor.data.public.fetch import by_hand, writable
-from brain_tumor.data.public.fetch.download import DownloadError, RemoteFile, download, open_url, patiently, unpack
+from brain_tumor.data.public.fetch import disk_errors, manual_download
+from brain_tumor.data.public.fetch.download import DownloadError, RemoteFile, download, open_url, unpack, with_retries
 from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_folder
 
 FIGSHARE = "https://api.figshare.com/v2/articles/{}/files?page_size=1000"
 ZENODO = "https://zenodo.org/api/records/{}"
-_UNPACKED = 3  # times the size of the archives: themselves and what comes out of them
+_SPACE_FACTOR = 3
+"""Space that is needed, in multiples of the download: the archives themselves and their unpacked content."""
 
 
-def get(published: PublicSet, where: str, work: Path, folder: Path) -> Path:
-    """Download an article's or a record's files to ``work``, unpack them and publish the whole as ``folder``.
+def download_set(dataset: PublicSet, address: str, work: Path, folder: Path) -> Path:
+    """Download the files of an article or record, unpack them and publish the complete set as ``folder``.
+
+    Args:
+        dataset: Public set to download.
+        address: Number of the figshare article or Zenodo record.
+        work: Folder of the download; it keeps an incomplete download.
+        folder: Target folder.
 
     Raises:
-        DataError: They cannot be had, are damaged, or there is no room for them.
+        DataError: The files cannot be downloaded, are damaged, or do not fit on the disk.
     """
     try:
-        files = _LISTS[published.source.partition(":")[0]](where)
-        _require_room(published, files, work)
+        files = _LISTS[dataset.source.partition(":")[0]](address)
+        _require_space(dataset, files, work)
         _download_all(files, work)
     except DownloadError as error:
         raise DataError(
-            f"{str(error).rstrip('.')}; call the command again to go on where it stopped, or {by_hand(published)}."
+            f"{str(error).rstrip('.')}; repeat the command to resume the download, or {manual_download(dataset)}."
         ) from error
-    with published_folder(folder) as draft, writable(work, published):
+    with published_folder(folder) as draft, disk_errors(work, dataset):
         for file in files:
             if file.name.lower().endswith(".zip"):
                 unpack(work / file.name, draft)
@@ -43,14 +50,14 @@ def get(published: PublicSet, where: str, work: Path, folder: Path) -> Path:
     return folder
 
 
-def _figshare(article: str) -> list[RemoteFile]:
+def _list_figshare(article: str) -> list[RemoteFile]:
     return [
         RemoteFile(Path(entry["name"]).name, entry["download_url"], int(entry["size"]), entry.get("computed_md5") or "")
         for entry in _json(FIGSHARE.format(article), list)
     ]
 
 
-def _zenodo(record: str) -> list[RemoteFile]:
+def _list_zenodo(record: str) -> list[RemoteFile]:
     return [
         RemoteFile(
             Path(entry["key"]).name,
@@ -62,33 +69,34 @@ def _zenodo(record: str) -> list[RemoteFile]:
     ]
 
 
-_LISTS: Mapping[str, Callable[[str], list[RemoteFile]]] = {"figshare": _figshare, "zenodo": _zenodo}
+_LISTS: Mapping[str, Callable[[str], list[RemoteFile]]] = {"figshare": _list_figshare, "zenodo": _list_zenodo}
 
 
 def _json(url: str, kind: type) -> Any:
-    answer: Any = None
+    """Download a JSON document of a type, list or dict."""
+    document: Any = None
 
-    def ask() -> None:
-        nonlocal answer
+    def load() -> None:
+        nonlocal document
         with open_url(url) as response:
-            answer = json.load(response)
+            document = json.load(response)
 
     try:
-        patiently(ask, f"The list of files {url}")
+        with_retries(load, f"The list of files {url}")
     except ValueError as error:
-        raise DownloadError(f"{url} answers something that is no list of files") from error
-    if not isinstance(answer, kind) or not answer:
+        raise DownloadError(f"{url} returned something that is no list of files") from error
+    if not isinstance(document, kind) or not document:
         raise DownloadError(f"{url} lists no files")
-    return answer
+    return document
 
 
-def _require_room(published: PublicSet, files: list[RemoteFile], work: Path) -> None:
+def _require_space(dataset: PublicSet, files: list[RemoteFile], work: Path) -> None:
     missing = sum(file.size for file in files if not (work / file.name).is_file())
-    free, needed = shutil.disk_usage(work).free, _UNPACKED * missing
+    free, needed = shutil.disk_usage(work).free, _SPACE_FACTOR * missing
     if needed > free:
         raise DataError(
-            f"{published.name} needs {needed / 1e9:.1f} GB while it is unpacked, and {work.parent} has "
-            f"{free / 1e9:.1f} GB free; give a folder on another disk: brain-tumor data fetch {published.name} DIR."
+            f"{dataset.name} needs {needed / 1e9:.1f} GB to be downloaded and unpacked, and {work.parent} has "
+            f"{free / 1e9:.1f} GB free: give a folder on another disk: brain-tumor data fetch {dataset.name} DIR."
         )
 
 

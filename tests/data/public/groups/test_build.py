@@ -3,72 +3,74 @@ import lzma
 
 import pandas as pd
 import pytest
-from data.public.groups.public import SETS, groups_csv
+from data.public.groups.samples import SETS, write_groups
 
 from brain_tumor.data.public import public_set
-from brain_tumor.data.public.groups import __main__ as verb
-from brain_tumor.data.public.groups import apply_groups, shipped
-from brain_tumor.data.public.groups.build_tables import make
+from brain_tumor.data.public.groups import __main__ as build
+from brain_tumor.data.public.groups import shipped
+from brain_tumor.data.public.groups.__main__ import pack_tables
+from brain_tumor.data.public.groups.filling import apply_groups
 from brain_tumor.data.public.groups.shipped import HOW
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
 
 
-def original(place, *rows, name="some"):
-    home = place / name
+def original(folder, *rows, name="some"):
+    """Write a groups.csv of original files; return its path."""
+    home = folder / name
     home.mkdir(exist_ok=True)
-    groups_csv(home, "path,sha256,leak_group,fold5,cheng_patient_group", *rows)
+    write_groups(home, "path,sha256,leak_group,fold5,cheng_patient_group", *rows)
     return home / "groups.csv"
 
 
-def test_made_tables_are_sorted_and_hold_a_file_once(tmp_path, capsys):
+def test_tables_are_sorted_and_have_one_row_per_file(tmp_path, capsys):
     rows = [f"a,{'b' * 64},10,1,", f"b,{'a' * 64},9,0,P", f"c,{'a' * 64},9,0,P"]
-    verb.main([str(original(tmp_path, *rows)), "--to", str(tmp_path / "made")])
+    build.main([str(original(tmp_path, *rows)), "--to", str(tmp_path / "made")])
 
     made = tmp_path / "made" / "some.csv.xz"
     table = pd.read_csv(made, dtype=str, keep_default_na=False)
     assert table.to_numpy().tolist() == [["a" * 16, "9", "0", "P"], ["b" * 16, "10", "1", ""]]
     assert str(made) in capsys.readouterr().out
-    assert made.read_bytes() == make([original(tmp_path, *reversed(rows))])["some"]
+    assert made.read_bytes() == pack_tables([original(tmp_path, *reversed(rows))])["some"]
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([f"a,{'a' * 63},1,1,"], "1 rows have no sha256 of 64 digits or no group number, first row 2"),
+        ([f"a,{'a' * 63},1,1,"], "1 rows have an invalid sha256 or group, first row 2"),
         ([f"a,{'a' * 64},1,1,", f"b,{'a' * 64},2,1,"], "1 values of sha256_16 have more than one leak_group"),
         ([f"a,{'a' * 64},1,1,", f"b,{'b' * 64},1,2,"], "1 values of leak_group have more than one fold5"),
         ([f"a,{'a' * 64},1,1,P", f"b,{'b' * 64},2,2,P"], "cheng_patient_group have more than one leak_group, first P"),
         ([f"a,{'a' * 64},1,1,", f"b,{'a' * 63}b,1,1,"], "1 values of sha256_16 have more than one sha256"),
     ],
 )
-def test_contradictions_are_not_shipped(tmp_path, rows, message):
+def test_contradictions_are_refused(tmp_path, rows, message):
     with pytest.raises(DataError, match=message):
-        make([original(tmp_path, *rows)])
+        pack_tables([original(tmp_path, *rows)])
 
 
-def test_sets_that_contradict_each_other_are_not_shipped(tmp_path, capsys):
+def test_sets_that_contradict_each_other_are_refused(tmp_path, capsys):
     files = [original(tmp_path, f"a,{'a' * 64},{number},1,", name=f"set{number}") for number in range(2)]
 
     with pytest.raises(SystemExit, match="2"):
-        verb.main([*map(str, files), "--to", str(tmp_path / "made")])
+        build.main([*map(str, files), "--to", str(tmp_path / "made")])
     assert "In the sets 1 values of sha256_16 have more than one leak_group" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 
 
-def test_columns_that_making_needs(tmp_path):
-    groups_csv(tmp_path, "path,leak_group", "a,1")
+def test_missing_columns_are_refused(tmp_path):
+    write_groups(tmp_path, "path,leak_group", "a,1")
 
     with pytest.raises(DataError, match="has no column sha256 and no column fold5 and no column cheng_patient_group"):
-        make([tmp_path / "groups.csv"])
+        pack_tables([tmp_path / "groups.csv"])
 
 
 # Real data
 
 
 @pytest.mark.shared
-def test_shipped_tables_are_made_again_to_the_letter(shared):
-    made = make([shared / "data" / name / "groups.csv" for name in SETS])
+def test_shipped_tables_are_reproduced_exactly(shared):
+    made = pack_tables([shared / "data" / name / "groups.csv" for name in SETS])
 
     for name in SETS:
         assert lzma.decompress(made[name]) == lzma.decompress((shipped._TABLES / f"{name}.csv.xz").read_bytes()), name
@@ -76,8 +78,8 @@ def test_shipped_tables_are_made_again_to_the_letter(shared):
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", SETS)
-def test_real_sets_encoded_anew(shared, name):
-    """Their bytes are known to nobody; the CSV beside them tells, and is found to be what ships."""
+def test_re_encoded_real_sets(shared, name):
+    """Hashes of re-encoded files are unknown; the CSV in their folder has the groups, and equals the shipped table."""
     root = shared / "data" / name
     samples = public_set(name, root)
     written = pd.read_csv(root / "groups.csv", dtype=str, keep_default_na=False)
@@ -94,7 +96,7 @@ def test_real_sets_encoded_anew(shared, name):
 
 
 @pytest.mark.shared
-def test_original_files_are_known_by_their_bytes(shared):
+def test_original_files_are_found_by_their_hash(shared):
     files = sorted((shared / "data" / "raw_samples").iterdir())
     written = pd.concat(pd.read_csv(shared / "data" / name / "groups.csv", dtype=str) for name in SETS)
     expected = {path.rsplit("/")[-1]: group for path, group in zip(written["path"], written["leak_group"], strict=True)}
