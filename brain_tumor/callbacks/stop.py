@@ -1,4 +1,4 @@
-"""A request to stop training early: raised at once, or kept until training can be saved."""
+"""A request to stop training early: raised at once, or deferred until training can be saved."""
 
 import signal
 import threading
@@ -10,22 +10,22 @@ from brain_tumor.errors import BrainTumorError
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 PATIENCE = 8.0
-"""Seconds that training has to come to a point where it can be saved; clusters kill some time after their warning."""
+"""Seconds for training to reach a point where it can be saved; clusters kill some time after their warning."""
 
 
 class PreemptedError(BrainTumorError):
-    """A run was asked to stop; `brain_tumor.run_dir.resume` says how it goes on."""
+    """A run was stopped by a signal; `brain_tumor.run_dir.resume` continues it."""
 
     status = "preempted"
 
     def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number  # as shells tell it
+        self.exit_code = 128 + number  # as shells report it
         name = signal.Signals(number).name
         super().__init__(f"Stopped by {name}; the same command with resume=auto and its hydra.run.dir goes on.")
 
 
 class Stop:
-    """Whether a stop was asked for: raised at once, or while ``deferred`` kept for whoever looks."""
+    """Whether a stop was requested: raised at once, or within ``deferred`` kept until it is checked."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
@@ -44,14 +44,14 @@ class Stop:
         raise PreemptedError(self.asked or signal.SIGTERM)
 
     def install(self) -> None:
-        """Take the signals; Lightning takes SIGTERM for itself when it starts to fit, and means less by it."""
+        """Handle the signals; Lightning replaces the handler of SIGTERM when it starts to fit."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 signal.signal(number, self.handle)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, a stop waits for `check` at a good moment, though not longer than `PATIENCE`."""
+        """Within this context a stop waits until training can be saved, at most `PATIENCE` seconds."""
         self._deferred = True
         try:
             yield
@@ -61,10 +61,10 @@ class Stop:
         self.check()
 
     def check(self) -> None:
-        """Stop here if that was asked for.
+        """Stop here if that was requested.
 
         Raises:
-            PreemptedError: It was.
+            PreemptedError: A stop was requested.
         """
         if self.asked is not None:
             raise PreemptedError(self.asked)

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.cli.arguments import expand
+from brain_tumor.cli.help import print_help
 from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
@@ -28,10 +29,6 @@ USER_MISTAKE = 2
 
 def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
-    # looks for Hydra's plugins, which takes a moment: not for those who only import this module
-    from brain_tumor.sweeps.jobs import job_failure
-    from brain_tumor.sweeps.plugins import register_plugins, require_launcher
-
     started = False
 
     def job(cfg: DictConfig) -> float | None:
@@ -39,9 +36,11 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         started = True
         hydra_cfg = HydraConfig.get()
         try:
-            return task(check(cfg, hydra_cfg.overrides.task))
+            return task(check(cfg, verb, hydra_cfg.overrides.task, hydra_cfg.runtime.choices))
         except (Exception, SystemExit) as error:
             if hydra_cfg.mode == RunMode.MULTIRUN:
+                from brain_tumor.sweeps.jobs import job_failure
+
                 raise job_failure(error) from None  # the sweep goes on
             if not isinstance(error, BrainTumorError | OmegaConfBaseException):
                 raise
@@ -55,8 +54,10 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
     job.__module__ = f"brain_tumor.{verb}"
     try:
-        require_launcher(sys.argv[1:])
-        register_plugins()
+        if {"--help", "-h"} & set(sys.argv):
+            print_help(verb, sys.argv[1:])
+            return
+        _register_launchers(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
     except BrokenPipeError:
         raise
@@ -71,6 +72,14 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         _stop(verb, error)
     finally:
         GlobalHydra.instance().clear()
+
+
+def _register_launchers(arguments: list[str]) -> None:
+    # looks for Hydra's plugins, which takes a moment: not for `--help`
+    from brain_tumor.sweeps.plugins import register_plugins, require_launcher
+
+    require_launcher(arguments)
+    register_plugins()
 
 
 def _under_another_launcher(verb: str) -> None:

@@ -57,7 +57,7 @@ class Classifier(L.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
-        self._monitor, self._mode = monitor, mode
+        self.monitor, self._mode = monitor, mode
         self._fast = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
         self.train_loss = MeanMetric(nan_strategy="disable")  # the others would leave NaN out
         self.val_scores = ValidationScores(len(classes))
@@ -109,7 +109,7 @@ class Classifier(L.LightningModule):
                 "Lower optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
         for name, score in scores.items():  # the same on all ranks by now
-            self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self._monitor)
+            self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self.monitor)
 
     def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Rows int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
@@ -133,5 +133,5 @@ class Classifier(L.LightningModule):
         """Build optimizer and schedule for the length of this training."""
         optimizer = self._optimizer(self.network)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = self._scheduler(optimizer, total_steps=steps, monitor=self._monitor, mode=self._mode)
+        schedule = self._scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self._mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[return-value]

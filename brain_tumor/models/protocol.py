@@ -14,7 +14,10 @@ STAGES = 5
 
 @runtime_checkable
 class Network(Protocol):
-    """A classifier of images: small CNN or any timm model; timm's interface where timm has one."""
+    """A classifier of images: small CNN or any timm model; timm's interface where timm has one.
+
+    It may have an attribute ``suggested_lr``: the learning rate that ``optimizer.lr=auto`` takes.
+    """
 
     pretrained_cfg: Any
     """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""

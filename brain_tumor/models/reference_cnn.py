@@ -22,6 +22,9 @@ class ReferenceCNN(nn.Module):
         image_size: Side of the square images, 46 at least: the flattened features depend on it.
     """
 
+    name = "reference_cnn"
+    suggested_lr = 3e-4  # the study's
+
     def __init__(self, num_classes: int, image_size: int) -> None:
         super().__init__()
         require(image_size >= 46, f"model=reference_cnn at data.image_size={image_size}", "46 px or more")

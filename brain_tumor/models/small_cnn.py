@@ -28,6 +28,9 @@ class SmallCNN(nn.Module):
         ConfigError: No stages, stages of less than 8 channels, or no blocks.
     """
 
+    name = "small_cnn"
+    suggested_lr = 4e-3
+
     def __init__(
         self,
         num_classes: int,

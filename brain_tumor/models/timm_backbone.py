@@ -19,6 +19,7 @@ def timm_backbone(
     weights: str | None = None,
     dropout: float = 0.0,
     drop_path: float | None = None,
+    suggested_lr: float = 3e-4,
 ) -> nn.Module:
     """Build a timm model with a new head.
 
@@ -33,6 +34,7 @@ def timm_backbone(
         weights: A file of them in timm's key layout (.safetensors, .bin, .pth); None asks the Hugging Face hub.
         dropout: Before the head.
         drop_path: Stochastic depth rate, for models that have it; None keeps the model's own.
+        suggested_lr: Learning rate for fine-tuning, kept as the network's attribute ``suggested_lr``.
 
     Raises:
         ConfigError: There is no such model, or it does not take an argument given.
@@ -58,7 +60,7 @@ def timm_backbone(
     except TypeError as error:
         raise ConfigError(f"model.name={name} does not take its options: {error}.") from error
     if not pretrained:
-        return blank
+        return _with_suggestion(blank, suggested_lr)
     torch.set_rng_state(state)
     overlay = {"file": weights} if weights else None
     try:
@@ -66,7 +68,13 @@ def timm_backbone(
     except Exception as error:  # the hub, the file and the key layout each fail in their own ways
         raise WeightsError(_weights_message(name, weights, error)) from error
     _refuse_unloaded(network, blank, weights or name)
-    return network
+    return _with_suggestion(network, suggested_lr)
+
+
+def _with_suggestion(network: Any, lr: float) -> nn.Module:
+    network.suggested_lr = lr
+    suggesting: nn.Module = network
+    return suggesting
 
 
 def _refuse_unloaded(network: nn.Module, blank: nn.Module, source: str) -> None:

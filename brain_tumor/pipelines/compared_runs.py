@@ -50,7 +50,9 @@ def _runs_at(place: Path, part: str) -> list[Path]:
 
 
 _FOLD = ("split.fold", "split.source")
-_BESIDE = ("paths", "logger", "evaluation", "resume", "overwrite", "snapshot_minutes")
+_BESIDE = (
+    "paths", "logger", "evaluation", "resume", "overwrite", "callbacks.resume_checkpoint.minutes", "snapshot_minutes",
+)  # fmt: skip
 """Keys that change nothing of what is learnt."""
 
 
@@ -155,4 +157,4 @@ def _differences(paths: Sequence[Path], leaving_out: Sequence[str] = ()) -> dict
 def _chosen(path: Path) -> dict[str, str]:
     saved = path / ".hydra" / "overrides.yaml"
     values = assignments([str(text) for text in OmegaConf.load(saved)]) if saved.is_file() else {}
-    return {key: value for key, value in values.items() if key.split(".")[0] not in _BESIDE}
+    return {key: value for key, value in values.items() if not {key, key.split(".")[0]} & set(_BESIDE)}

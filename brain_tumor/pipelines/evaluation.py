@@ -78,12 +78,14 @@ def present(
     """Write ``figures/`` and ``report.html``, and print the results table and where everything lies."""
     run_dir = Path(cfg.paths.run_dir)
     notes = record.facts["notes"]
-    test, epochs = Predictions.from_frame(tables["test"]), pd.read_csv(run_dir / "metrics.csv")
+    metrics = run_dir / "metrics.csv"  # absent where callbacks.epoch_table is left out
+    epochs = pd.read_csv(metrics) if metrics.is_file() else None
+    drawn = draw(results, Predictions.from_frame(tables["test"]), run_dir / "figures", epochs)
     write_page(
         run_dir / "report.html",
         title=f"{record.facts['model']['name']} on {record.facts['data']['name']}",
         tiles=tiles(results),
-        sections=sections(results, draw(results, test, run_dir / "figures", epochs)),
+        sections=sections(results, drawn),
         facts=facts_shown(record.facts),
         notes=notes,
         command=record.facts["command"],

@@ -27,8 +27,8 @@ _OLD_TARGETS = {
 }
 """``_target_`` in checkpoints of version 0.1 → name."""
 
-_START = ("pretrained", "weights")
-"""Arguments that say where training started from; a bundle brings its own weights."""
+_START = ("pretrained", "weights", "suggested_lr")
+"""Arguments that matter to training alone; a bundle brings its own weights."""
 
 
 def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:

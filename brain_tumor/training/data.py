@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.config.compose import CONF_DIR
-from brain_tumor.config.instantiate import build, call, plain
+from brain_tumor.config.instantiate import build, call, plain, target_name
 from brain_tumor.data.loading import LoadedData, load
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
@@ -50,18 +49,16 @@ def data_name(cfg: DictConfig) -> str:
 
 
 def split_name(cfg: DictConfig, published: Collection[str]) -> str:
-    """The split as the command line names it; of ``auto`` what it comes to.
+    """The split as the command line names it; for ``auto`` the one that it takes.
 
     Args:
-        cfg: The whole configuration.
-        published: The sides that the data come with.
+        cfg: Configuration.
+        published: Splits that the data set was published with.
     """
-    if cfg.split._target_.endswith(".Auto"):
+    name = target_name(cfg.split, "split")
+    if name == "auto":
         return "official" if "test" in published else "grouped"
-    for path in (CONF_DIR / "split").glob("*.yaml"):
-        if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.split._target_:
-            return path.stem
-    return str(cfg.split._target_)
+    return name
 
 
 def same_data(samples: pd.DataFrame, run_dir: Path) -> None:

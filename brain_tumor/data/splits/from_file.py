@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ class FromFile:
     taken as it is; if it has no validation part, that is taken from its training part by group.
     """
 
+    name: ClassVar = "file"
     path: str
     val: float = 0.15
     """Share of the training part for validation, where the file has none."""

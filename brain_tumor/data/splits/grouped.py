@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ class KFold:
     order. Further repeats draw as many anew: somebody's one draw has no second, and its spread is what repeats show.
     """
 
+    name: ClassVar = "kfold"
     fold: int = 0
     folds: int = 5
     """How many, unless the data came with folds."""
@@ -85,6 +87,7 @@ class Grouped:
     Of folds, number ``fold`` is the test, the next validation, the rest training.
     """
 
+    name: ClassVar = "grouped"
     val: float = 0.15
     """Share for validation, where there are no folds."""
     test: float = 0.15

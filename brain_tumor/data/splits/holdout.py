@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +109,7 @@ def _require_groups(samples: pd.DataFrame, needed: int, what: str) -> None:
 class Holdout:
     """A stratified split by group; the data set's own split and folds, if it has them, are set aside."""
 
+    name: ClassVar = "holdout"
     val: float = 0.15
     """Share of images for validation."""
     test: float = 0.15

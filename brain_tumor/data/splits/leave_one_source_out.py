@@ -1,6 +1,7 @@
 """Leave one source out: how well does it do at a hospital it has never seen?"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ class LeaveOneSourceOut:
     Images of other sources whose group stands in the test, too, are left out: the test is to be the whole source.
     """
 
+    name: ClassVar = "leave_one_source_out"
     source: str | int = 0
     """Name of the source, or its number among the sorted names, from 0; a name goes before a number."""
     val: float = 0.15

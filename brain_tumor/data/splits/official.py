@@ -1,6 +1,7 @@
 """The published split, its test without duplicates of training, and the automatic choice."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from brain_tumor.errors import DataError
 class Official:
     """The data set's own split as published; validation is taken from its training part where it has none."""
 
+    name: ClassVar = "official"
     val: float = 0.15
     """Share of the training part for validation, where the data set has no validation part."""
     seed: int = 0
@@ -51,6 +53,7 @@ class OfficialClean:
     whose group stands in the test.
     """
 
+    name: ClassVar = "official_clean"
     val: float = 0.15
     """Share of the training part for validation, where the data set has no validation part."""
     seed: int = 0
@@ -88,6 +91,7 @@ def _require_left(published: pd.DataFrame, split: "pd.Series[str]", part: str) -
 class Auto:
     """The data set's own split where it has one, else the leak-free split `Grouped`."""
 
+    name: ClassVar = "auto"
     val: float = 0.15
     test: float = 0.15
     seed: int = 0

@@ -5,9 +5,9 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.instantiate import target_name
 
 _LONGEST_TAG = 64  # of wandb's
 
@@ -36,10 +36,7 @@ def model_name(cfg: DictConfig) -> str:
     """A timm model's own name, else the option that the network comes from."""
     if name := cfg.model.get("name"):
         return str(name)
-    for path in sorted((CONF_DIR / "model").glob("*.yaml")):
-        if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.model._target_:
-            return path.stem
-    return str(cfg.model._target_).rpartition(".")[2]
+    return target_name(cfg.model, "model")
 
 
 def as_tag(word: str) -> str:
