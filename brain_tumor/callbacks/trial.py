@@ -36,7 +36,7 @@ class OwnTrial:
         return cls(*json.loads(named), warmup=warmup, startup=startup) if named else None
 
     def is_hopeless(self, value: float, epoch: int) -> bool:
-        """Report a value; True where it is worse than the median of the others at that epoch. False without an answer."""
+        """Report a value; True where it is worse than the median of the others at that epoch, as far as is known."""
         import optuna
 
         try:

@@ -1,4 +1,4 @@
-"""Run a verb's task under Hydra: a user's mistake ends with one sentence on stderr and exit code 2."""
+"""Run a verb's task under Hydra; a user's mistake ends with one sentence on stderr and exit code 2."""
 
 import atexit
 import os
@@ -24,11 +24,16 @@ from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
 
 USER_MISTAKE = 2
-"""Exit code."""
+"""Exit code for a mistake that the user can correct."""
 
 
 def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
-    """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
+    """Compose ``conf/<verb>.yaml`` with the command line and run a task on it: once, or per job of a sweep.
+
+    Args:
+        verb: Name of the verb and of its configuration.
+        task: Function of the composed configuration; a sweep optimises the value that it returns.
+    """
     started = False
 
     def job(cfg: DictConfig) -> float | None:
@@ -41,7 +46,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
             if hydra_cfg.mode == RunMode.MULTIRUN:
                 from brain_tumor.sweeps.jobs import job_failure
 
-                raise job_failure(error) from None  # the sweep goes on
+                raise job_failure(error) from None  # the other jobs of the sweep run on
             if not isinstance(error, BrainTumorError | OmegaConfBaseException):
                 raise
             _stop(verb, error)
@@ -51,7 +56,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, instead of printing them and exiting with 1
     job.__module__ = f"brain_tumor.{verb}"
     try:
         if {"--help", "-h"} & set(sys.argv):
@@ -66,7 +71,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
         sys.exit(1)
     except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
         _stop(verb, error)
-    except ValueError as error:  # Hydra's way to refuse some overrides; from the task it is a bug
+    except ValueError as error:  # Hydra refuses some overrides so; raised by the task it is a bug
         if started:
             raise
         _stop(verb, error)
@@ -75,7 +80,7 @@ def run_app(verb: str, task: Callable[[DictConfig], float | None]) -> None:
 
 
 def _register_launchers(arguments: list[str]) -> None:
-    # looks for Hydra's plugins, which takes a moment: not for `--help`
+    # Hydra searches for plugins on this import, which takes a moment: not for `--help`
     from brain_tumor.sweeps.plugins import register_plugins, require_launcher
 
     require_launcher(arguments)
@@ -83,15 +88,15 @@ def _register_launchers(arguments: list[str]) -> None:
 
 
 def _under_another_launcher(verb: str) -> None:
-    """Ranks above 0 that torchrun or Slurm started write nothing of their own; none of them sweeps."""
+    """Keep ranks above 0 that torchrun or Slurm started from writing files, and refuse a sweep under either."""
     if outer_launcher() and {"-m", "--multirun"} & set(sys.argv):
         _stop(verb, ConfigError("A sweep cannot run under torchrun or srun; start it without, with trainer=ddp."))
     if outer_rank() > 0:
         folder = tempfile.mkdtemp(prefix="brain-tumor-rank-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         quiet = ["hydra.output_subdir=null", "hydra.job_logging.root.level=WARNING"]
-        asked = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
-        run_dir = [asked[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if asked else []  # to resume from
+        given = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
+        run_dir = [given[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if given else []  # to resume from
         sys.argv += [f"hydra.run.dir={folder}", *quiet, *run_dir]
 
 

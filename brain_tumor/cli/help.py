@@ -55,7 +55,7 @@ def print_help(verb: str, arguments: Sequence[str]) -> None:
         overrides.append(f"hydra.searchpath=[{folder.with_quotes()}]")
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         cfg = hydra.compose(parsed.config_name or verb, overrides, return_hydra_config=True)
-        texts = _texts(cfg, verb)
+        texts = texts_of_keys(cfg, verb)
     template = string.Template(cfg.hydra.help.template)
     print(template.substitute(APP_CONFIG_GROUPS=choices(cfg, verb), CONFIG=key_tables(tables(cfg, texts))))
 
@@ -109,8 +109,13 @@ def tables(cfg: DictConfig, texts: Mapping[str, str]) -> list[Table]:
     return list(_tables(content, "", texts, chosen))
 
 
-def _texts(cfg: DictConfig, verb: str) -> dict[str, str]:
-    """Meaning of each key: from the schema, else from its comment in the YAML files that were composed."""
+def texts_of_keys(cfg: DictConfig, verb: str) -> dict[str, str]:
+    """Meaning of each key: from the schema, else from its comment in the YAML files that were composed.
+
+    Args:
+        cfg: Composed configuration with Hydra's own part; Hydra is still initialised.
+        verb: Name of the verb's configuration.
+    """
     folders = [Path(source.path) for source in cfg.hydra.runtime.config_sources if source.schema == "file"]
     overrides = [*cfg.hydra.overrides.hydra, *cfg.hydra.overrides.task]
     loader = GlobalHydra.instance().config_loader()

@@ -1,4 +1,4 @@
-"""Compose a configuration and build objects from it; what is wrong with it becomes one sentence."""
+"""Compose and check a configuration; a mistake in it is reported in one sentence."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ from brain_tumor.errors import ConfigError, require
 
 _PACKAGE = Path(brain_tumor.__file__).parent
 CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""Inside an installed wheel, or beside the package in a checkout."""
+"""Directory of the configuration: in an installed package, or beside it in a checkout."""
 
 
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", verb: str = "train") -> DictConfig:
@@ -85,7 +85,7 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
 
 
 def _is_read(cfg: DictConfig, name: str) -> bool:
-    """A built object takes (or refuses) its own arguments; free-form tables are read whole."""
+    """Whether an object is built from the key's table and takes or refuses it, or the table may hold any key."""
     top, *below = name.split(".")
     parents = [".".join([top, *below[:n]]) for n in range(len(below))]
     nodes = [OmegaConf.select(cfg, parent) for parent in parents]
@@ -97,7 +97,7 @@ def _is_read(cfg: DictConfig, name: str) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """What an error of Hydra or OmegaConf says, as one sentence."""
+    """Turn the message of an error of Hydra or OmegaConf into one sentence."""
     text = str(error)
     if isinstance(error, OverrideParseException):
         if "=" not in str(error.override):
