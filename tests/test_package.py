@@ -32,8 +32,9 @@ def test_import_is_instant():
 
 
 @pytest.mark.slow
-def test_help_is_instant():
-    assert fastest("-m", "brain_tumor", "--help")[0] < 1
+@pytest.mark.parametrize("verb", [[], ["train"]])
+def test_help_is_instant(verb):
+    assert fastest("-m", "brain_tumor", *verb, "--help")[0] < 1
 
 
 def test_help_names_what_there_is():
@@ -49,9 +50,10 @@ def test_help_names_what_there_is():
     [
         ("train", "data=folder data.root=DIR", "split: auto, file, grouped"),
         ("audit", "data=folder data.root=DIR", "split: auto, file, grouped"),
-        ("export", "bundle=RUN precision=int8", "precision: fp32"),
-        ("predict", "bundle=RUN input=FOLDER", "slices: largest:1"),
-        ("compare", "RUN champion=RUN", "metric: f1_macro"),
+        ("evaluate", "run=RUN data=folder data.root=DIR", "overlap=refuse"),
+        ("export", "bundle=RUN precision=int8", "precision=fp32"),
+        ("predict", "bundle=RUN input=FOLDER", "data.slices=largest:1"),
+        ("compare", "RUN champion=RUN", "metric=f1_macro"),
     ],
 )
 def test_help_of_a_verb_does_not_import_torch(verb, example, choices):

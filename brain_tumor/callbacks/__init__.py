@@ -1,1 +1,1 @@
-"""Small Lightning callbacks, one per file."""
+"""Lightning callbacks, one per file, each built from its ``conf/callbacks/*.yaml``. They know no configuration."""

@@ -15,15 +15,15 @@ log = logging.getLogger(__name__)
 
 
 class EpochTable(Callback):
-    """Keeps epoch, step, seconds since the start, the (highest) learning rate and every metric logged in the epoch.
+    """Write epoch, step, seconds since the start, the (highest) learning rate and every metric logged in the epoch.
 
     Args:
-        path: The CSV.
-        announce: Also log a line per epoch, for where no progress bar is seen.
+        path: CSV file.
+        announce: Whether to log a line per epoch, too; None: where there is no progress bar.
     """
 
-    def __init__(self, path: Path, announce: bool = False) -> None:
-        self._path, self._announce = path, announce
+    def __init__(self, path: str | Path, announce: bool | None = None) -> None:
+        self._path, self._announce = Path(path), announce
         self._rows: list[dict[str, float]] = []
         self._start, self._validated = 0.0, False
 
@@ -32,15 +32,15 @@ class EpochTable(Callback):
         self._start = time.perf_counter() - (self._rows[-1]["seconds"] if self._rows else 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows, for checkpoints: a resumed run goes on with the table."""
+        """Rows, for checkpoints: a resumed run continues the table."""
         return {"rows": self._rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows of a checkpoint."""
+        """Restore the rows from a checkpoint."""
         self._rows = state_dict["rows"]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Lightning keeps the metrics of the last validation: note that they are this epoch's."""
+        """Note that this epoch has validation metrics; Lightning keeps those of the last validation."""
         self._validated = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -61,7 +61,7 @@ class EpochTable(Callback):
         self._rows.append(row)
         if trainer.is_global_zero:
             write_table(pd.DataFrame(self._rows), self._path)
-        if self._announce:
-            told = {name: value for name, value in row.items() if name.startswith(("train/", "val/"))}
-            numbers = ", ".join(f"{name} {value:.4f}" for name, value in told.items())
+        if trainer.progress_bar_callback is None if self._announce is None else self._announce:
+            metrics = {name: value for name, value in row.items() if name.startswith(("train/", "val/"))}
+            numbers = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
             log.info("Epoch %d of %s: %s", row["epoch"] + 1, trainer.max_epochs, numbers)

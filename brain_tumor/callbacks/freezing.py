@@ -13,12 +13,12 @@ from brain_tumor.models.protocol import steps_below_head
 class Freezing(Callback):
     """Freeze the backbone; unfreeze it stage by stage from the head downwards, or never.
 
-    Frozen modules stay in evaluation mode, so that their batch-norm statistics stay as pretrained. While stages are yet
-    to be unfrozen their gradients are dropped before clipping and stepping: that keeps every parameter known to DDP
-    from the start, which would not synchronise one that joins later.
+    Frozen modules stay in evaluation mode, so that their batch-norm statistics stay as pretrained. Gradients of stages
+    that are unfrozen later are dropped before clipping and stepping, so that DDP knows every parameter from the start:
+    it would not synchronise one that is added later.
 
     Args:
-        epochs_per_stage: Epochs until the next stage joins; None keeps the backbone frozen throughout.
+        epochs_per_stage: Epochs until the next stage is unfrozen; None keeps the backbone frozen throughout.
     """
 
     def __init__(self, epochs_per_stage: int | None = None) -> None:
@@ -27,7 +27,7 @@ class Freezing(Callback):
         self._epochs_per_stage = epochs_per_stage
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Spare the backward pass of a backbone that stays frozen."""
+        """Skip the backward pass of a backbone that stays frozen."""
         if stage == "fit" and self._epochs_per_stage is None:
             for name in self._frozen(pl_module):
                 self._network(pl_module).get_parameter(name).requires_grad_(False)
@@ -45,7 +45,7 @@ class Freezing(Callback):
         pl_module: L.LightningModule,
         optimizer: Optimizer,
     ) -> None:
-        """Drop the gradients of what is frozen in this epoch."""
+        """Drop the gradients of the parameters that are frozen in this epoch."""
         for name in self._frozen(pl_module):
             self._network(pl_module).get_parameter(name).grad = None
 

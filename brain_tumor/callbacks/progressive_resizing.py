@@ -1,4 +1,4 @@
-"""Small images first: early epochs need no detail, and cost a fraction."""
+"""Small images first: early epochs need no detail and are faster without it."""
 
 import logging
 
@@ -12,18 +12,18 @@ from brain_tumor.errors import ConfigError, require
 log = logging.getLogger(__name__)
 
 _STEP = 16
-"""Sides are multiples of it, so that strided layers lose no border."""
+"""Image sizes are multiples of it, so that strided layers lose no border."""
 
 
 class ProgressiveResizing(Callback):
-    """Trains on images that grow from epoch to epoch (Howard 2018); validation always sees their full size.
+    """Train on images that grow from epoch to epoch (Howard 2018); validation uses their full size.
 
     Args:
-        start: Share of ``data.image_size`` in the first epoch.
+        start: Image size of the first epoch, share of ``data.image_size``.
         until: Share of the epochs after which images have their full size.
 
     Raises:
-        ConfigError: A share out of range, or a network that takes one size only.
+        ConfigError: A share is out of range, or the network takes one size only.
     """
 
     def __init__(self, start: float = 0.5, until: float = 0.4) -> None:
@@ -32,13 +32,13 @@ class ProgressiveResizing(Callback):
         self._start, self._until = start, until
 
     def side(self, epoch: int, epochs: int, full: int) -> int:
-        """Side of the images in an epoch, counted from 0: a multiple of 16, or the full side."""
+        """Height and width of the images in an epoch, counted from 0: a multiple of 16, or the full size."""
         grown = min(1.0, epoch / max(1.0, self._until * epochs))
         side = full * (self._start + (1 - self._start) * grown)
         return full if grown == 1 else min(full, max(_STEP, round(side / _STEP) * _STEP))
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Try the smallest images."""
+        """Refuse a network that does not take the smallest images."""
         if stage != "fit":
             return
         data = _datamodule(trainer)
@@ -57,7 +57,7 @@ class ProgressiveResizing(Callback):
             pl_module.train(was_training)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say how large this epoch's images are."""
+        """Set the image size of this epoch."""
         data = _datamodule(trainer)
         side = self.side(trainer.current_epoch, trainer.max_epochs or 1, data.image_size)
         if side != (data.train_image_size or data.image_size):

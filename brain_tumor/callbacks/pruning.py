@@ -1,4 +1,4 @@
-"""Stop a trial of a search that promises nothing."""
+"""Stop the trials of a search that do worse than the others."""
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
@@ -8,9 +8,9 @@ from brain_tumor.errors import PrunedError, require
 
 
 class Pruning(Callback):
-    """Reports the monitored metric after each validation, and ends a run that is worse than the median of the others.
+    """Report the monitored metric after each validation, and stop a run that is worse than the median of the others.
 
-    Outside of a search it does nothing. With several devices rank 0 alone talks to the study, and all do as it says.
+    Outside of a search it does nothing. With several devices rank 0 alone accesses the study, and all ranks follow it.
 
     Args:
         monitor: Validation metric.
@@ -26,12 +26,12 @@ class Pruning(Callback):
         self._trial: OwnTrial | None = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Find the trial that this run is."""
+        """Find the trial of this run."""
         if stage == "fit" and trainer.is_global_zero:
             self._trial = OwnTrial.of_this_run(warmup=self._warmup, startup=self._startup)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Report, and stop if need be.
+        """Report the metric, and stop where the study says so.
 
         Raises:
             PrunedError: On all ranks.

@@ -1,4 +1,4 @@
-"""Keep ``last.ckpt``: the run can go on from it at any time."""
+"""``last.ckpt``: the state that an interrupted run continues from."""
 
 import signal
 import time
@@ -10,59 +10,65 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from brain_tumor.callbacks.stop import PreemptedError, Stop
+from brain_tumor.errors import require
 
 
 class ResumeCheckpoint(Checkpoint):
-    """Saves at the end of each epoch, within it every so many minutes, and before it ends training on demand.
+    """Save at the end of each epoch, every so many minutes within it, and before training stops on request.
 
-    Being a `Checkpoint`, it comes after all other callbacks, whose state it saves; it must come after the one that
-    keeps the best weights, too. (``ModelCheckpoint(save_last=True)`` of Lightning 2.6 saves the last epoch only if it
-    is the best.)
+    It saves the state of all other callbacks, so that it must come last: Lightning puts every `Checkpoint` behind the
+    other callbacks, and `brain_tumor.training.build` puts this one behind those that keep the best weights.
+    (``ModelCheckpoint(save_last=True)`` of Lightning 2.6 saves the last epoch only if it is the best.)
 
     Args:
-        path: The checkpoint.
-        minutes: Between two snapshots; None for none but the ones at the ends of epochs.
-        stop: Tells whether to stop.
-        clock: Seconds, rising.
+        path: Checkpoint file.
+        minutes: Minutes between two checkpoints within an epoch; None for none.
+        stop: Request to stop, set by a signal.
+        clock: Clock in seconds, for tests.
+
+    Raises:
+        ConfigError: ``minutes`` is not above 0.
     """
 
     def __init__(
-        self, path: Path, minutes: float | None, stop: Stop, clock: Callable[[], float] = time.monotonic
+        self, path: str | Path, minutes: float | None, stop: Stop, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._path, self._stop, self._clock = path, stop, clock
+        good = minutes is None or minutes > 0
+        require(good, f"callbacks.resume_checkpoint.minutes={minutes}", "minutes, more than 0, or null")
+        self._path, self._stop, self._clock = Path(path), stop, clock
         self._seconds = float("inf") if minutes is None else minutes * 60
         self._saved = clock()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the signals back from Lightning, whose handler would wait for other ranks within the signal."""
+        """Replace Lightning's signal handler, which would wait for other ranks within the signal."""
         self._stop.install()
         self._saved = self._clock()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and stop, or save, or neither; all ranks do the same.
+        """Save where it is time to, or to stop; all ranks do the same.
 
         Raises:
-            PreemptedError: A stop was asked for.
+            PreemptedError: A stop was requested.
         """
         if batch_idx + 1 >= trainer.num_training_batches:  # validation follows, and then a checkpoint
             return
         due = self._clock() - self._saved >= self._seconds
         if _any_rank(trainer, due or self._stop.signal is not None):
             self._save(trainer)
-            self._stop_if_asked(trainer)
+            self._stop_if_requested(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save, and stop if need be.
+        """Save, and stop if that was requested.
 
         Raises:
-            PreemptedError: A stop was asked for.
+            PreemptedError: A stop was requested.
         """
         self._save(trainer)
-        self._stop_if_asked(trainer)
+        self._stop_if_requested(trainer)
 
-    def _stop_if_asked(self, trainer: L.Trainer) -> None:
+    def _stop_if_requested(self, trainer: L.Trainer) -> None:
         if _any_rank(trainer, self._stop.signal is not None):
             raise PreemptedError(self._stop.signal or signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""Random draws of the device's own (dropout, mixup), decided by seed, epoch, batch and rank alone."""
+"""Random draws during training (dropout, mixup), determined by seed, epoch, batch and rank alone."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import Callback
 
 
 class StepSeed(Callback):
-    """Seed torch anew before each training batch.
+    """Seed torch before each training batch.
 
-    A run that is interrupted and resumed then draws as if it had never stopped, and no two ranks draw the same.
+    A resumed run then draws as if it had never stopped, and no two ranks draw the same.
 
     Args:
-        seed: Same seed, same draws.
+        seed: Seed of the run.
     """
 
     def __init__(self, seed: int) -> None:
@@ -23,10 +23,10 @@ class StepSeed(Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed the generators of the CPU and of the device trained on; costs no synchronisation."""
+        """Seed the generators of the CPU and of the training device, without synchronisation."""
         entropy = [self._seed, trainer.current_epoch, batch_idx, trainer.global_rank]
         seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed also asks all devices that are not there
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every kind of device
         if pl_module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
         elif pl_module.device.type != "cpu":

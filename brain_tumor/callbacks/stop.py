@@ -1,4 +1,4 @@
-"""A request to stop training early: raised at once, or kept until training can be saved."""
+"""A request to stop training early: raised at once, or deferred until training can be saved."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""How fast training runs, and how much of the time it waits for its data."""
+"""Training speed, and the share of time spent waiting for data."""
 
 import statistics
 import time
@@ -9,10 +9,10 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Throughput(Callback):
-    """Logs ``speed/samples_per_second`` (all processes) and ``speed/data_wait`` (share of the steps' time, in [0, 1]).
+    """Log ``speed/samples_per_second`` (all processes) and ``speed/data_wait`` (share of the steps' time, in [0, 1]).
 
-    Validation and checkpoints do not count. On a GPU, whose work goes on while the next batch is fetched, the wait is
-    what the host waited: an upper bound.
+    Validation and checkpoints do not count. A GPU works on while the next batch is loaded: there the wait of the host
+    is an upper bound.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class Throughput(Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """What passed since the last batch went to fetching this one."""
+        """Count the time since the last batch as waiting for this one."""
         now = time.perf_counter()
         self._wait, self._mark = self._wait + now - self._mark, now
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """What passed since went to training on it."""
+        """Count the time since as training on it, and log the epoch's figures after its last batch."""
         now = time.perf_counter()
         self._work, self._mark = self._work + now - self._mark, now
         self._samples += len(batch[0])
@@ -45,7 +45,7 @@ class Throughput(Callback):
 
     @property
     def facts(self) -> dict[str, float]:
-        """Medians over the epochs, without the first, which warms up, if there are more."""
+        """Medians over the epochs, without the first (warm-up) where there are more."""
         epochs = self._epochs[1:] or self._epochs
         if not epochs:
             return {}

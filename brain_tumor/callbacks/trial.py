@@ -1,4 +1,4 @@
-"""The Optuna trial that a run belongs to, as its sweep names it in the environment."""
+"""The Optuna trial of a run, named by its sweep in the environment."""
 
 import json
 import logging
@@ -11,14 +11,14 @@ TRIAL = "BRAIN_TUMOR_TRIAL"
 
 
 class OwnTrial:
-    """Reports to a study and asks it whether to go on.
+    """One trial of a study, to report values to.
 
     Args:
         storage: Address of the study's database.
-        study: Its name.
-        number: The trial's.
-        warmup: Epochs that no trial is stopped in.
-        startup: Finished trials without which none is stopped.
+        study: Name of the study.
+        number: Number of the trial.
+        warmup: Epochs in which no trial is stopped.
+        startup: Trials that must have finished before any is stopped.
     """
 
     def __init__(self, storage: str, study: str, number: int, *, warmup: int, startup: int) -> None:
@@ -36,7 +36,7 @@ class OwnTrial:
         return cls(*json.loads(named), warmup=warmup, startup=startup) if named else None
 
     def is_hopeless(self, value: float, epoch: int) -> bool:
-        """Report a value; is it worse than the median of the others at that epoch? A storage out of reach says no."""
+        """Report a value; True where it is worse than the median of the others at that epoch, as far as is known."""
         import optuna
 
         try:

@@ -1,1 +1,1 @@
-"""The command line: Hydra entry, arguments, exit codes. Knows every room below; nothing imports it."""
+"""The command line: Hydra entry, arguments, help, exit codes. Nothing imports it but the verbs."""

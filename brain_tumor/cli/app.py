@@ -1,4 +1,4 @@
-"""Run a verb's task under Hydra: a user's mistake ends with one sentence on stderr and exit code 2."""
+"""Run a verb's task under Hydra; a user's mistake ends with one sentence on stderr and exit code 2."""
 
 import atexit
 import os
@@ -17,21 +17,23 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.cli.arguments import expand
+from brain_tumor.cli.help import print_help
 from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
 
 USER_MISTAKE = 2
-"""Exit code."""
+"""Exit code for a mistake that the user can correct."""
 
 
 def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
-    """Let Hydra compose ``conf/<verb>.yaml`` with the command line and run ``task`` on it, once or swept."""
-    # looks for Hydra's plugins, which takes a moment: not for those who only import this module
-    from brain_tumor.sweeps.jobs import job_failure
-    from brain_tumor.sweeps.plugins import register_plugins, require_launcher
+    """Compose ``conf/<verb>.yaml`` with the command line and run a task on it: once, or per job of a sweep.
 
+    Args:
+        verb: Name of the verb and of its configuration.
+        task: Function of the composed configuration; a sweep optimises the value that it returns.
+    """
     started = False
 
     def job(cfg: DictConfig) -> float | None:
@@ -39,11 +41,13 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         started = True
         hydra_cfg = HydraConfig.get()
         try:
-            value = task(check(cfg, hydra_cfg.overrides.task))
+            value = task(check(cfg, verb, hydra_cfg.overrides.task, hydra_cfg.runtime.choices))
             return value if isinstance(value, float) else None
         except (Exception, SystemExit) as error:
             if hydra_cfg.mode == RunMode.MULTIRUN:
-                raise job_failure(error) from None  # the sweep goes on
+                from brain_tumor.sweeps.jobs import job_failure
+
+                raise job_failure(error) from None  # the other jobs of the sweep run on
             if not isinstance(error, BrainTumorError | OmegaConfBaseException):
                 raise
             _stop(verb, error)
@@ -53,11 +57,13 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # leaves errors to us, instead of printing them and exiting with 1
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors, instead of printing them and exiting with 1
     job.__module__ = f"brain_tumor.{verb}"
     try:
-        require_launcher(sys.argv[1:])
-        register_plugins()
+        if {"--help", "-h"} & set(sys.argv):
+            print_help(verb, sys.argv[1:])
+            return
+        _register_launchers(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=verb)(job)()
     except BrokenPipeError:
         raise
@@ -66,7 +72,7 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         sys.exit(1)
     except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
         _stop(verb, error)
-    except ValueError as error:  # Hydra's way to refuse some overrides; from the task it is a bug
+    except ValueError as error:  # Hydra refuses some overrides so; raised by the task it is a bug
         if started:
             raise
         _stop(verb, error)
@@ -74,16 +80,24 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         GlobalHydra.instance().clear()
 
 
+def _register_launchers(arguments: list[str]) -> None:
+    # Hydra searches for plugins on this import, which takes a moment: not for `--help`
+    from brain_tumor.sweeps.plugins import register_plugins, require_launcher
+
+    require_launcher(arguments)
+    register_plugins()
+
+
 def _under_another_launcher(verb: str) -> None:
-    """Ranks above 0 that torchrun or Slurm started write nothing of their own; none of them sweeps."""
+    """Keep ranks above 0 that torchrun or Slurm started from writing files, and refuse a sweep under either."""
     if outer_launcher() and {"-m", "--multirun"} & set(sys.argv):
         _stop(verb, ConfigError("A sweep cannot run under torchrun or srun; start it without, with trainer=ddp."))
     if outer_rank() > 0:
         folder = tempfile.mkdtemp(prefix="brain-tumor-rank-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         quiet = ["hydra.output_subdir=null", "hydra.job_logging.root.level=WARNING"]
-        asked = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
-        run_dir = [asked[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if asked else []  # to resume from
+        given = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
+        run_dir = [given[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if given else []  # to resume from
         sys.argv += [f"hydra.run.dir={folder}", *quiet, *run_dir]
 
 

@@ -1,1 +1,1 @@
-"""Compose a Hydra configuration, check it, build objects from it. Knows no data and no model."""
+"""Compose a Hydra configuration, check it against the schema, build objects from it. Knows no data and no model."""

@@ -1,4 +1,4 @@
-"""Build objects from configuration nodes; what is wrong with one becomes one sentence."""
+"""Build objects from configuration nodes; a mistake in one is reported in one sentence."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from brain_tumor.errors import BrainTumorError, ConfigError, require
 
 T = TypeVar("T")
 ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "torchvision.", "timm.")
-"""Packages that a ``_target_`` may come from; a configuration file is not to call just anything."""
+"""Packages that a ``_target_`` may come from, so that a configuration file cannot call any function."""
 
 
 def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
@@ -25,20 +25,18 @@ def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
 
 
 def build(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Any:
-    """Instantiate a node's ``_target_``; nodes marked ``_partial_`` yield a function still to be called.
+    """Instantiate a node's ``_target_``, or return it with its arguments bound where the node is marked ``_partial_``.
 
     Args:
-        node: With a ``_target_`` out of `ALLOWED_TARGETS`, at any depth.
-        what: The key it stands at, for messages.
-        arguments: Further arguments, handed over as they are.
+        node: Configuration node with a ``_target_`` out of `ALLOWED_TARGETS`, at any depth.
+        what: Key of the node, for messages.
+        arguments: Further arguments.
 
     Raises:
         ConfigError: A target that is not allowed or not found, or arguments that it does not take.
     """
     recipe = plain(node)
-    for target in _targets(recipe):
-        if not target.startswith(ALLOWED_TARGETS):
-            raise ConfigError(f"{what}: _target_ {target} is not allowed; allowed are {', '.join(ALLOWED_TARGETS)}…")
+    _refuse_targets(recipe, what)
     unfinished = recipe.pop("_partial_", False)
     try:
         factory = hydra.utils.instantiate(recipe, _partial_=True, _convert_="all")
@@ -46,6 +44,27 @@ def build(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Any
         raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
     _check_names(factory, what)
     return factory if unfinished else call(factory, what, **arguments)
+
+
+def target_name(node: DictConfig | dict[str, Any], what: str) -> str:
+    """Short name of a node's ``_target_``: its attribute ``name``, else the last part of its path.
+
+    Args:
+        node: Configuration node with a ``_target_``.
+        what: Key of the node, for messages.
+
+    Raises:
+        ConfigError: The target is not allowed.
+    """
+    _refuse_targets(plain(node), what)
+    target = str(node["_target_"])
+    return str(getattr(hydra.utils.get_object(target), "name", target.rpartition(".")[2]))
+
+
+def _refuse_targets(recipe: dict[str, Any], what: str) -> None:
+    for target in _targets(recipe):
+        if not target.startswith(ALLOWED_TARGETS):
+            raise ConfigError(f"{what}: _target_ {target} is not allowed; allowed are {', '.join(ALLOWED_TARGETS)}…")
 
 
 def _check_names(factory: Callable[..., Any], what: str) -> None:
@@ -57,7 +76,7 @@ def _check_names(factory: Callable[..., Any], what: str) -> None:
 
 
 def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -> T:
-    """Call a constructor; what it says against its arguments becomes one sentence.
+    """Call a constructor and report what is wrong with its arguments in one sentence.
 
     Raises:
         ConfigError: It does not take these arguments.
@@ -72,7 +91,7 @@ def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -
 
 
 def _refuse_words(factory: Callable[..., Any], what: str) -> None:
-    """Name the argument that is a word where a number belongs, if that is what went wrong.
+    """Name an argument that is a word instead of a number.
 
     Raises:
         ConfigError: There is one.
@@ -84,7 +103,7 @@ def _refuse_words(factory: Callable[..., Any], what: str) -> None:
 
 
 def _own(error: BaseException | None) -> BrainTumorError | None:
-    """The user's mistake that lies below a library's wrapping, if one does."""
+    """The error of ours that a library's error was raised from, if there is one."""
     while error is not None and not isinstance(error, BrainTumorError):
         error = error.__cause__
     return error

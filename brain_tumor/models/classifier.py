@@ -59,7 +59,7 @@ class Classifier(L.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
-        self._monitor, self._mode = monitor, mode
+        self.monitor, self._mode = monitor, mode
         self._step_forward = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
         self.train_loss = MeanMetric(nan_strategy="disable")  # the other strategies ignore NaN
         self.val_scores = ValidationScores(len(classes))
@@ -111,7 +111,7 @@ class Classifier(L.LightningModule):
                 "Lower optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
         for name, score in scores.items():  # equal on all ranks: `compute` has gathered them
-            self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self._monitor)
+            self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self.monitor)
 
     def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Compute row numbers int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
@@ -136,7 +136,7 @@ class Classifier(L.LightningModule):
         """Build the optimizer, and the schedule for the length of this training."""
         optimizer = self._optimizer(self.network)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = self._scheduler(optimizer, total_steps=steps, monitor=self._monitor, mode=self._mode)
+        schedule = self._scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self._mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[return-value]
 
 

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,6 +13,19 @@ from torch.optim import Optimizer
 
 from brain_tumor.errors import require
 from brain_tumor.models.protocol import steps_below_head
+
+DEFAULT_LR = 1e-3
+"""Learning rate for a network that suggests none."""
+
+
+def resolve_lr(lr: float | Literal["auto"], network: nn.Module) -> tuple[float, str]:
+    """Learning rate for ``optimizer.lr``, and its reason; auto takes the network's attribute ``suggested_lr``."""
+    if lr != "auto":
+        return lr, "optimizer.lr"
+    name, suggested = type(network).__name__, getattr(network, "suggested_lr", None)
+    if isinstance(suggested, int | float):
+        return float(suggested), f"suggested by {name}"
+    return DEFAULT_LR, f"{name} suggests none"
 
 
 def parameter_groups(

@@ -13,7 +13,10 @@ MAX_FEATURE_STAGES = 5
 
 @runtime_checkable
 class Network(Protocol):
-    """An image classifier with timm's interface: the small CNN, the reference CNN, or any timm model."""
+    """An image classifier with timm's interface: the small CNN, the reference CNN, or any timm model.
+
+    It may have an attribute ``suggested_lr``: the learning rate for ``optimizer.lr=auto``.
+    """
 
     pretrained_cfg: Any
     """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""

@@ -26,6 +26,9 @@ class ReferenceCNN(nn.Module):
         ConfigError: The images are smaller than 46 pixels.
     """
 
+    name = "reference_cnn"
+    suggested_lr = 3e-4  # the study's
+
     def __init__(self, num_classes: int, image_size: int) -> None:
         super().__init__()
         require(image_size >= 46, f"model=reference_cnn at data.image_size={image_size}", "46 px or more")

@@ -28,6 +28,9 @@ class SmallCNN(nn.Module):
         ConfigError: There is no stage, a stage has fewer than 8 channels, or ``depth`` is below 1.
     """
 
+    name = "small_cnn"
+    suggested_lr = 4e-3
+
     def __init__(
         self,
         num_classes: int,

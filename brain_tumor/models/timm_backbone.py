@@ -19,6 +19,7 @@ def timm_backbone(
     weights: str | None = None,
     dropout: float = 0.0,
     drop_path: float | None = None,
+    suggested_lr: float = 3e-4,
 ) -> nn.Module:
     """Build a timm model with a new head.
 
@@ -33,6 +34,7 @@ def timm_backbone(
         weights: Path of a weights file in timm's key layout (.safetensors, .bin, .pth); None downloads from the hub.
         dropout: Dropout probability before the head.
         drop_path: Stochastic depth rate of models that have it; None keeps the model's default.
+        suggested_lr: Learning rate for fine-tuning, kept as attribute ``suggested_lr`` of the network.
 
     Raises:
         ConfigError: There is no such model, or it does not accept one of the arguments.
@@ -58,7 +60,7 @@ def timm_backbone(
     except TypeError as error:
         raise ConfigError(f"model.name={name} does not accept its options: {error}.") from error
     if not pretrained:
-        return untrained
+        return _with_suggested_lr(untrained, suggested_lr)
     torch.set_rng_state(rng_state)
     overlay = {"file": weights} if weights else None
     try:
@@ -66,7 +68,13 @@ def timm_backbone(
     except Exception as error:  # hub, file and key layout raise unrelated exception types
         raise WeightsError(_weights_message(name, weights, error)) from error
     _require_all_loaded(network, untrained, weights or name)
-    return network
+    return _with_suggested_lr(network, suggested_lr)
+
+
+def _with_suggested_lr(network: Any, lr: float) -> nn.Module:
+    network.suggested_lr = lr
+    module: nn.Module = network
+    return module
 
 
 def _require_all_loaded(network: nn.Module, untrained: nn.Module, source: str) -> None:

@@ -53,7 +53,9 @@ def _runs_at(place: Path, split: str) -> list[Path]:
 
 
 _FOLD = ("split.fold", "split.source")
-_NOT_LEARNT_FROM = ("paths", "logger", "evaluation", "resume", "overwrite", "snapshot_minutes")
+_NOT_LEARNT_FROM = (
+    "paths", "logger", "evaluation", "resume", "overwrite", "callbacks.resume_checkpoint.minutes", "snapshot_minutes",
+)  # fmt: skip
 """Keys that do not change what a training learns."""
 
 
@@ -159,4 +161,4 @@ def _differences(paths: Sequence[Path], ignored: Sequence[str] = ()) -> dict[Pat
 def _overrides(path: Path) -> dict[str, str]:
     saved = path / ".hydra" / "overrides.yaml"
     values = assignments([str(text) for text in OmegaConf.load(saved)]) if saved.is_file() else {}
-    return {key: value for key, value in values.items() if key.split(".")[0] not in _NOT_LEARNT_FROM}
+    return {key: value for key, value in values.items() if not {key, key.split(".")[0]} & set(_NOT_LEARNT_FROM)}

@@ -8,6 +8,7 @@ from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.optim import resolve_lr
 from brain_tumor.training.data import data_name, split_name
 
 
@@ -40,11 +41,12 @@ def _origin(name: str | None) -> dict[str, str]:
 
 
 def model_facts(classifier: Classifier, cfg: DictConfig) -> dict[str, Any]:
-    """Name, size, input and start of the network."""
+    """Name, size, input, start and learning rate of the network."""
     return {
         "name": cfg.model.get("name") or type(classifier.network).__name__,
         "parameters": sum(parameter.numel() for parameter in classifier.network.parameters()),
         "image_size": cfg.data.image_size,
+        "lr": resolve_lr(cfg.optimizer.lr, classifier.network)[0],
         "weights": cfg.model.get("weights") or ("hub" if cfg.model.get("pretrained") else "none"),
     }
 

@@ -32,6 +32,7 @@ def training_input(
         cfg: Composed configuration.
     """
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
+    metrics = Path(cfg.paths.run_dir) / "metrics.csv"  # missing if callbacks.epoch_table is left out
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
@@ -44,7 +45,7 @@ def training_input(
             "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},
             **_ood_rejection(splits, cfg),
         },
-        epochs=pd.read_csv(Path(cfg.paths.run_dir) / "metrics.csv"),
+        epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )
 
 

@@ -27,8 +27,8 @@ _VERSION_0_1_TARGETS = {
 }
 """``_target_`` in checkpoints of version 0.1 → name."""
 
-_INITIALIZATION = ("pretrained", "weights")
-"""Arguments that choose the initial weights of a training; a bundle has its own weights."""
+_INITIALIZATION = ("pretrained", "weights", "suggested_lr")
+"""Arguments that only training needs; a bundle has its own weights."""
 
 
 def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.config.compose import CONF_DIR
-from brain_tumor.config.instantiate import build, call, plain
+from brain_tumor.config.instantiate import build, call, plain, target_name
 from brain_tumor.data.loading import LoadedData, load
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
@@ -56,12 +55,10 @@ def split_name(cfg: DictConfig, published: Collection[str]) -> str:
         cfg: Composed configuration.
         published: Splits that the data were published with.
     """
-    if cfg.split._target_.endswith(".Auto"):
+    name = target_name(cfg.split, "split")
+    if name == "auto":
         return "official" if "test" in published else "grouped"
-    for path in (CONF_DIR / "split").glob("*.yaml"):
-        if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.split._target_:
-            return path.stem
-    return str(cfg.split._target_)
+    return name
 
 
 def same_data(samples: pd.DataFrame, run_dir: Path) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
 
+from brain_tumor.callbacks.best_checkpoint import find_best_checkpoint
 from brain_tumor.callbacks.throughput import Throughput
 from brain_tumor.config.compose import explain
 from brain_tumor.errors import ConfigError
+from brain_tumor.models.classifier import Classifier
 from brain_tumor.training.memory import keep_freed_memory, leave_new_tensors_unfilled
 
 
@@ -28,7 +29,7 @@ class Best:
 
 def fit(
     trainer: L.Trainer,
-    classifier: L.LightningModule,
+    classifier: Classifier,
     datamodule: L.LightningDataModule,
     checkpoint: Path | None = None,
 ) -> Best:
@@ -49,17 +50,19 @@ def fit(
             reason = " ".join(str(error).split()[:30])
             raise ConfigError(f"The network could not be compiled ({reason} …); train without compile=.") from error
         raise
-    kept = trainer.checkpoint_callback
-    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
+    kept = find_best_checkpoint(trainer.callbacks)  # type: ignore[attr-defined]
+    score = trainer.callback_metrics.get(classifier.monitor)
+    if kept is not None and kept.monitor is not None:
+        score = kept.best_model_score
+    if kept is None or score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")
-    score = kept.best_model_score.item()
     facts = {
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "monitor": kept.monitor,
-        "best": score,
+        "monitor": classifier.monitor,
+        "best": score.item(),
     }
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Throughput):
             facts |= callback.facts
-    return Best(Path(kept.best_model_path), score, facts)
+    return Best(Path(kept.best_model_path), score.item(), facts)

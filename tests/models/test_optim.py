@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.optim import adamw, parameter_groups, sgd
+from brain_tumor.models.optim import adamw, parameter_groups, resolve_lr, sgd
 from brain_tumor.models.protocol import steps_below_head
 from brain_tumor.models.schedules import constant, one_cycle, plateau, warmup_cosine
 from brain_tumor.models.small_cnn import SmallCNN
@@ -115,6 +115,16 @@ def test_plateau_waits_then_cuts():
 
 def test_constant_stays():
     assert set(schedule(constant, 5)) == {1.0}
+
+
+def test_a_learning_rate_is_suggested_by_the_network_or_1e_3():
+    plain, odd = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    odd.suggested_lr = "high"
+
+    assert resolve_lr("auto", NETWORK) == (4e-3, "suggested by SmallCNN")
+    assert resolve_lr("auto", timm_backbone("resnet10t", 2, 64, pretrained=False, suggested_lr=0.5))[0] == 0.5
+    assert resolve_lr("auto", plain) == resolve_lr("auto", odd) == (1e-3, "Linear suggests none")
+    assert resolve_lr(0.1, NETWORK) == (0.1, "optimizer.lr")
 
 
 @pytest.mark.parametrize("wrong", [{"lr": -1.0}, {"head_lr": -1.0}, {"layer_decay": 0.0}, {"layer_decay": 1.5}])

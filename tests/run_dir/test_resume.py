@@ -24,7 +24,7 @@ from brain_tumor.train import train
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Sums of floats depend on the number of threads."""
 SMALL = ["model.widths=[8,16]", "data.image_size=32", "evaluation.resamples=20", "callbacks=[]", "data.batch_size=4"]
-RUN = [*SMALL, "trainer.max_epochs=4", "augmentation.mixup=0.2", "snapshot_minutes=0.0005"]
+RUN = [*SMALL, "trainer.max_epochs=4", "augmentation.mixup=0.2", "callbacks.resume_checkpoint.minutes=0.0005"]
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +218,8 @@ class TestExpand:
         assert expand(["seed=1", "resume=auto"]) == ["seed=1", "resume=auto"]
 
     @pytest.mark.parametrize("word", ["latest", "nowhere"])
-    def test_no_run_to_resume(self, word, tmp_path):
-        with pytest.raises(ConfigError, match=r"unfinished run|no run to go on with"):
+    def test_nothing_to_go_on_with(self, word, tmp_path):
+        with pytest.raises(ConfigError, match=r"unfinished run|no run to continue"):
             expand([f"resume={word}"], Path(tmp_path))
 
 

@@ -62,7 +62,7 @@ def test_name_and_tags(run, summary, data):
 
 def test_configuration_and_facts(run, log, summary):
     config = summary["config"]
-    assert config["optimizer"]["lr"] == config["model"]["lr"] == 4e-3
+    assert config["optimizer"]["lr"] == "auto"
     assert config["trainer"]["max_epochs"] == 3
     record = json.loads((run.run_dir / "run.json").read_text())
     assert config["facts"]["data"]["digest"] == record["data"]["digest"]

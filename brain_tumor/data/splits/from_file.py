@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ class FromFile:
     val, that is drawn from its train by group.
     """
 
+    name: ClassVar = "file"
     path: str
     """Path of the CSV."""
     val: float = 0.15

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ class KFold:
     their order. Further repeats draw as many new folds at random.
     """
 
+    name: ClassVar = "kfold"
     fold: int = 0
     """Number of the test fold."""
     folds: int = 5
@@ -63,6 +65,7 @@ class Grouped:
     With folds, ``fold`` is the test, the next one validation, the rest training.
     """
 
+    name: ClassVar = "grouped"
     val: float = 0.15
     """Share of images for validation, where the data have no folds."""
     test: float = 0.15

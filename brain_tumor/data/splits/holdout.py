@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 class Holdout:
     """A stratified split by group; the official split and folds of the data are ignored."""
 
+    name: ClassVar = "holdout"
     val: float = 0.15
     """Share of images for validation."""
     test: float = 0.15

@@ -1,6 +1,7 @@
 """Leave one source out: test on a hospital that the model was not trained on."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ class LeaveOneSourceOut:
     Images of other sources that share a group with the test are left out, so that the test is the whole source.
     """
 
+    name: ClassVar = "leave_one_source_out"
     source: str | int = 0
     """Name of the test source, or its number among the sorted names, from 0; a name has precedence."""
     val: float = 0.15

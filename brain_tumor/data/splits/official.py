@@ -1,6 +1,7 @@
 """The official split of a data set, its leak-free subset, and the automatic choice."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from brain_tumor.errors import DataError
 class Official:
     """The split as published; where it has no val, that is drawn from its train by group."""
 
+    name: ClassVar = "official"
     val: float = 0.15
     """Share of the training images for validation, where the data set has no val split."""
     seed: int = 0
@@ -36,6 +38,7 @@ class OfficialClean:
     the test.
     """
 
+    name: ClassVar = "official_clean"
     val: float = 0.15
     """Share of the training images for validation, where the data set has no val split."""
     seed: int = 0
@@ -62,6 +65,7 @@ class OfficialClean:
 class Auto:
     """`Official` where the data set has a test split, else `Grouped`."""
 
+    name: ClassVar = "auto"
     val: float = 0.15
     """Share of images for validation, where the data set has no val split."""
     test: float = 0.15

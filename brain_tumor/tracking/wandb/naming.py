@@ -5,9 +5,9 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.instantiate import target_name
 
 _MAX_TAG_LENGTH = 64  # wandb's own limit
 
@@ -44,10 +44,7 @@ def _model_name(cfg: DictConfig) -> str:
     """Return the name of a timm model, else the option ``model=…`` that builds the network, else its class."""
     if name := cfg.model.get("name"):
         return str(name)
-    for path in sorted((CONF_DIR / "model").glob("*.yaml")):
-        if OmegaConf.select(OmegaConf.load(path), "_target_") == cfg.model._target_:
-            return path.stem
-    return str(cfg.model._target_).rpartition(".")[2]
+    return target_name(cfg.model, "model")
 
 
 def _sweep_and_job(cfg: DictConfig) -> tuple[str | None, str | None]:

@@ -1,0 +1,263 @@
+"""Type, range and help line of every key that is ours, one dataclass per verb; defaults are in ``conf/*.yaml``.
+
+Keys that a group of options adds for its class (a network's, a loss's, a callback's) are not here: the class checks
+them, and a comment in their YAML explains them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from brain_tumor.config.keys import Check, is_number, key, number, one_of, whole
+
+_AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
+_INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
+_FROM_0 = number(lambda value: value >= 0, "a number from 0")
+_MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
+
+
+@dataclass(kw_only=True)
+class Monitor:
+    """How the best epoch is found."""
+
+    metric: str = key("validation metric that selects the best epoch", one_of(*_MONITORS))
+    mode: str = key("max: the highest value is the best; min: the lowest, for val/loss")
+
+
+@dataclass(kw_only=True)
+class OOD:
+    """The out-of-distribution (OOD) detector."""
+
+    reject_share: float = key(
+        "share of validation scans that the OOD detector may reject",
+        number(lambda value: 0 < value <= 0.5, "a share above 0, at most 0.5"),
+    )
+
+
+@dataclass(kw_only=True)
+class Split:
+    """Keys that all splits share."""
+
+    allow_leakage: bool = key("train on a split with a patient or image in two of its parts; reported with the results")
+    seed: int = key("seed of the split", whole(0))
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """How images are read."""
+
+    cache: str = key(
+        "where decoded images are kept; ram: decoded at each start, off: decoded each time",
+        one_of("disk", "ram", "off"),
+    )
+    on_error: str = key("what to do at an unreadable image; skip names it and leaves it out", one_of("stop", "skip"))
+
+
+@dataclass(kw_only=True)
+class SizedReading(Reading):
+    """How images are read and resized."""
+
+    image_size: int = key("height and width that images are resized to, pixels", whole(1))
+
+
+@dataclass(kw_only=True)
+class TrainingData(SizedReading):
+    """How images are read and batched."""
+
+    batch_size: int = key("training images per step and device", whole(1))
+    eval_batch_size: int = key("images per step in validation and test", whole(1))
+    num_workers: int | str = key(
+        "processes that load training batches; auto chooses, and the log gives the reason",
+        Check(lambda value: value == "auto" or (is_number(value, int) and value >= 0), "auto or a number from 0"),
+    )
+    imbalance: str = key(
+        "correction for rare classes; sampler draws classes equally often",
+        one_of("none", "class_weights", "sampler"),
+    )
+    random_labels: bool = key("give each patient a random class: a score above chance then shows leakage")
+
+
+@dataclass(kw_only=True)
+class Optimizer:
+    """Keys that all optimizers share."""
+
+    lr: float | str = key(
+        "learning rate; auto takes the network's suggested_lr, or 1e-3 where it has none", _AUTO_OR_NUMBER
+    )
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Keys of Lightning's Trainer that are checked here, and ours."""
+
+    max_epochs: int = key("epochs of training", whole(1))
+    timeout: float = key(
+        "seconds after which a process that does not answer ends the job",
+        number(lambda value: value > 0, "seconds, more than 0"),
+    )
+    precision: str = key(
+        "floating-point precision; auto: bf16 where the device is faster with it",
+        one_of("auto", "32-true", "bf16-mixed", "16-mixed"),
+    )
+    limit_predict_batches: float = key(
+        "batches of validation and test that are predicted: a share (1.0) or a count (1)",
+        number(lambda value: value > 0, "more than 0"),
+    )
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """What the evaluation states; thresholds are chosen on validation and applied to test."""
+
+    resamples: int = key("bootstrap resamples behind each confidence interval", whole(1))
+    sensitivity: float = key('target of the operating point "sensitive"', _INSIDE)
+    specificity: float = key('target of the operating point "specific"', _INSIDE)
+    prevalence: float = key("share of tumours at which PPV, NPV and net benefit are stated", _INSIDE)
+    abstain: float = key(
+        "share of validation images, the least certain, that are left to a person",
+        number(lambda value: 0 <= value < 1, "from 0, below 1"),
+    )
+    coverage: float = key("target coverage of conformal prediction sets", _INSIDE)
+
+
+@dataclass(kw_only=True)
+class Paths:
+    """Where files are written."""
+
+    run_dir: str = key("run directory; set it with hydra.run.dir=OUT")
+    cache_dir: str = key("decoded images and phantoms, shared by all runs; safe to delete")
+    cache_limit_gb: float | None = key("size at which the least recently used images are removed, GB", _FROM_0)
+
+
+@dataclass(kw_only=True)
+class Train:
+    """Keys of ``brain-tumor train``."""
+
+    seed: int = key("seed of split, initial weights, order of the images and augmentation", whole(0))
+    compile: str | None = key(
+        "mode of torch.compile for the network; needs a C++ compiler",
+        one_of(None, "default", "reduce-overhead", "max-autotune"),
+    )
+    lr_scaling: str = key(
+        "scale optimizer.lr with the number of processes times accumulated batches", one_of("none", "linear", "sqrt")
+    )
+    resume: str | None = key("continue an interrupted run: RUN, latest, or auto (whatever hydra.run.dir holds)")
+    overwrite: bool = key("replace a finished run in the run directory")
+    monitor: Monitor
+    ood: OOD
+    split: Split
+    data: TrainingData
+    optimizer: Optimizer
+    trainer: Trainer
+    evaluation: Evaluation
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Audit:
+    """Keys of ``brain-tumor audit``."""
+
+    seed: int = key("seed of folds, of a random split and of random classes", whole(0))
+    data: SizedReading
+    split: Split
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Evaluate:
+    """Keys of ``brain-tumor evaluate``."""
+
+    run: str | None = key("run directory of brain-tumor train; alone: on its own test, with data=: on other images")
+    bundle: str | None = key("bundle to evaluate on the images of data=")
+    predictions: str | None = key("table of predictions (CSV): sample_id, label, p_<class>…, optional group")
+    val: str | None = key("table of validation predictions (CSV); temperature and thresholds are chosen on it")
+    class_map: str | Mapping[str, str] | None = key(
+        "classes that are joined: binary (tumour or not), or {glioma: tumor, meningioma: tumor}"
+    )
+    published_split: str | None = key("evaluate this published split of the data alone")
+    overlap: str = key("images that the model was trained or selected on: refuse, leave_out or allow")
+    image_evidence: bool = key("evaluate robustness, OOD rejection, saliency and the most confident mistakes, too")
+    ood_images: str | None = key("folder of images that the OOD detector should reject, beside the built-in sets")
+    limit: int = key("test images used for image_evidence, drawn by class; each is classified 62 times", whole(1))
+    engine: str = key("auto, torch, onnxruntime or openvino; auto: the first that was exported, else torch")
+    precision: str = key("fp32, or int8 or bf16 after brain-tumor export")
+    threads: int | None = key("threads per prediction; null: one per physical core")
+    batch_size: int = key("images per prediction", whole(1))
+    seed: int = key("seed of the resamples behind intervals", whole(0))
+    overwrite: bool = key("replace a finished evaluation in hydra.run.dir")
+    data: Reading
+    evaluation: Evaluation
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Slices:
+    """How volumes are cut into slices."""
+
+    slices: str = key("slices of each volume: largest:N (most tissue), every:N, index:I,J or all")
+    plane: str = key("plane in which NIfTI volumes are cut: axial, coronal or sagittal")
+
+
+@dataclass(kw_only=True)
+class Predict:
+    """Keys of ``brain-tumor predict``."""
+
+    bundle: str = key("model: run directory of brain-tumor train, or bundle")
+    input: str = key("image, scan, one slice of it (scan.nii.gz#axial:57), or folder of these at any depth")
+    output: str | None = key("table of predictions (CSV); null: predictions.csv in hydra.run.dir")
+    engine: str = key("auto, torch, onnxruntime or openvino; auto: the first that was exported, else torch")
+    precision: str = key("fp32, or int8 or bf16 after brain-tumor export")
+    threads: int | None = key("threads per prediction; null: one per physical core")
+    batch_size: int = key("images per prediction", whole(1))
+    data: Slices
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Export:
+    """Keys of ``brain-tumor export``."""
+
+    bundle: str = key("model: run directory of brain-tumor train, or bundle")
+    engine: str = key("onnxruntime or openvino")
+    precision: str = key("fp32, int8, or bf16 (openvino); refused where macro-F1 on validation falls by over 0.002")
+    samples: str | None = key("images to check with (CSV): path, label, split; null: samples.csv of the bundle's run")
+    calibration: int = key("training images that int8 is calibrated with", whole(1))
+    threads: int | None = key("threads per prediction; null: one per physical core")
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Acceptance:
+    """Acceptance criteria: what a candidate must show to replace the champion; null leaves a criterion out."""
+
+    f1_macro: float | None = key("non-inferiority margin of macro-F1; its interval must lie above −margin", _FROM_0)
+    sensitivity: float | None = key("largest loss of detection sensitivity, as measured", _FROM_0)
+    ece: float | None = key("largest increase of the expected calibration error, as measured", _FROM_0)
+    leakage: bool = key("refuse a candidate with more leaking images than the champion")
+
+
+@dataclass(kw_only=True)
+class Compare:
+    """Keys of ``brain-tumor compare``."""
+
+    runs: str | Sequence[str] = key("run directories, folders of runs, or predictions CSV files")
+    metric: str = key("metric of results.json that ranks the runs")
+    eval_split: str = key("split whose predictions are compared; select models on val", one_of("val", "test"))
+    pool: bool = key("pool runs that differ only in seed, fold or repeat")
+    resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))
+    level: float = key("confidence level of intervals", number(lambda value: 0 < value < 1, "a number between 0 and 1"))
+    seed: int = key("seed of the bootstrap", whole(0))
+    champion: str | None = key("run in use today; writes change_record.md, each other candidate against it")
+    acceptance: Acceptance
+    fail_if_rejected: bool = key("exit with code 1 where a candidate fails a criterion")
+    paths: Paths
+
+
+SCHEMAS: dict[str, type] = {
+    "train": Train,
+    "audit": Audit,
+    "evaluate": Evaluate,
+    "predict": Predict,
+    "export": Export,
+    "compare": Compare,
+}
+"""Verb → its keys."""
