@@ -158,7 +158,7 @@ def test_both_entry_points(monkeypatch, capsys):
     assert "usage: brain-tumor data" in capsys.readouterr().out
 
     done = subprocess.run(
-        [sys.executable, "-m", "brain_tumor.data", "list"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "brain_tumor", "data", "list"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
     assert "nickparvar" in done.stdout
