@@ -38,7 +38,7 @@ class TestTables:
         assert results["test"]["f1_macro"]["value"] == before["test"]["f1_macro"]["value"]
         assert results["test"]["detection/auroc"]["value"] == before["test"]["detection/auroc"]["value"]
         assert set(results) == {"test", "n"}
-        assert "names no groups" in (tmp_path / "report.html").read_text()
+        assert "has no groups" in (tmp_path / "report.html").read_text()
 
     def test_with_validation_everything_is_chosen_there(self, trained, tables, tmp_path):
         results = evaluate([f"predictions={tables / 'test.csv'}", f"val={tables / 'val.csv'}", *FAST], tmp_path)
@@ -74,7 +74,7 @@ class TestTables:
         assert "Traceback" not in said
 
     def test_the_same_image_on_both_sides_is_refused(self, tables, tmp_path):
-        with pytest.raises(ConfigError, match="images stand in both"):
+        with pytest.raises(ConfigError, match="images are in both"):
             evaluate([f"predictions={tables / 'test.csv'}", f"val={tables / 'test.csv'}"], tmp_path)
 
     def test_other_classes_in_validation_are_refused(self, tables, tmp_path):
@@ -88,14 +88,15 @@ class TestTables:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "Name what is to be evaluated"),
-        (["model=a", "predictions=b"], "Name what is to be evaluated, one of them"),
-        (["model=/no/such"], "is no finished run"),
-        (["model=/no/such", "data=folder", "data.root=/no/such"], "holds no bundle"),
+        ([], "Found nothing to evaluate; expected exactly one of run=RUN"),
+        (["run=a", "predictions=b"], "Found run and predictions; expected exactly one"),
+        (["run=/no/such"], "is no finished run"),
+        (["bundle=/no/such"], "needs data=…: a bundle holds no images"),
+        (["bundle=/no/such", "data=folder", "data.root=/no/such"], "holds no bundle"),
         (["predictions=/no/such.csv"], "was not found"),
-        (["predictions=a", "data=folder", "data.root=b"], "goes with model"),
-        (["model=a", "val=b"], "goes with predictions"),
-        (["model=a", "overlap=maybe"], "Invalid overlap=maybe: expected refuse or leave_out or allow"),
+        (["predictions=a", "data=folder", "data.root=b"], "use data=… with run= or bundle="),
+        (["run=a", "val=b"], "goes with predictions"),
+        (["run=a", "overlap=maybe"], "Invalid overlap=maybe: expected refuse or leave_out or allow"),
         (
             ["predictions=a", "evaluation.prevalence=2"],
             "Invalid evaluation.prevalence=2: expected between 0 and 1",
@@ -109,4 +110,4 @@ def test_mistakes_end_with_one_sentence(options, words, tmp_path):
 
 def test_class_map_without_other_data(trained, tmp_path):
     with pytest.raises(ConfigError, match="Invalid class_map=binary without data=…"):
-        evaluate([f"model={trained}", "class_map=binary"], tmp_path)
+        evaluate([f"run={trained}", "class_map=binary"], tmp_path)

@@ -15,7 +15,7 @@ from brain_tumor.evaluation.report.console import results_table
 from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
 from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.pipelines.evaluation_input import EvaluationInput, evaluation_input
-from brain_tumor.pipelines.image_evidence import look
+from brain_tumor.pipelines.image_evidence import compute_image_evidence
 from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.run_dir.record import RunRecord
 
@@ -58,12 +58,12 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
     (run_dir / "predictions").mkdir(exist_ok=True)
     for split, predictions in inputs.splits.items():
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
-    results = evidence(inputs.splits, settings, cfg.seed, inputs.chosen, inputs.attributes) | inputs.extra
+    results = evidence(inputs.splits, settings, cfg.seed, inputs.decision_rules, inputs.attributes) | inputs.extra
     figures: FigureFiles = {}
-    if inputs.shown:
+    if inputs.images:
         with record.stage("images"):
-            seen = look(
-                inputs.shown,
+            image_evidence = compute_image_evidence(
+                inputs.images,
                 inputs.splits["test"],
                 run_dir / "figures",
                 limit=cfg.limit,
@@ -71,7 +71,7 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
                 seed=cfg.seed,
                 ood_images=inputs.ood_images,
             )
-        results, figures = results | seen.results, seen.figures
+        results, figures = results | image_evidence.results, image_evidence.figures
     write_json(results, run_dir / "results.json")
     return Evidence(results, figures)
 

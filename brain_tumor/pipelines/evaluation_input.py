@@ -18,7 +18,7 @@ from brain_tumor.errors import ConfigError, DataError, require
 from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external import external
-from brain_tumor.pipelines.image_evidence import Known, Shown
+from brain_tumor.pipelines.image_evidence import EvaluatedImages, TrainingImages
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.files import read_images
@@ -31,34 +31,35 @@ OVERLAP = ("refuse", "leave_out", "allow")
 
 @dataclass(frozen=True)
 class EvaluationInput:
-    """What is judged."""
+    """Predictions to evaluate, and what is known about them."""
 
     title: str
+    """Title of the report."""
     splits: dict[str, Predictions]
     """``test``, and ``val`` if there is one."""
-    chosen: DecisionRules | None
-    """What was chosen on validation before; None: on ``val`` now, if there is one."""
+    decision_rules: DecisionRules | None
+    """Temperature and thresholds of an earlier validation; None: they are chosen on ``val``, if there is one."""
     facts: dict[str, Any]
-    """For ``run.json`` and the report."""
+    """Facts for ``run.json`` and the report."""
     notes: list[str]
-    """What a reader must know before the figures."""
+    """Sentences that a reader must know before the figures."""
     attributes: pd.DataFrame
-    """Of the test images: columns of text that part them."""
+    """Attributes of the test images, columns of text that define subgroups."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Further entries of ``results.json``."""
-    shown: Shown | None = None
-    """None: no model can be asked, or none is to be."""
+    images: EvaluatedImages | None = None
+    """Test images and the model; None: no model is available, or image_evidence=false."""
     epochs: pd.DataFrame | None = None
-    """``metrics.csv`` of a training; None: no training has just ended."""
+    """``metrics.csv``, if this is the evaluation of a training that has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
-    """Images that the detector should reject, uint8 [M, S, S]."""
+    """The user's OOD images, uint8 [M, S, S]."""
 
 
 def evaluation_input(cfg: DictConfig) -> EvaluationInput:
-    """What a configuration names.
+    """Collect what a configuration asks to evaluate.
 
     Raises:
-        BrainTumorError: It names nothing, or too much, or what it names cannot be used; in one sentence.
+        BrainTumorError: It names nothing, or several things, or what it names cannot be used.
     """
     require(cfg.overlap in OVERLAP, f"overlap={cfg.overlap}", " or ".join(OVERLAP))
     data = "adapter" in cfg.data
@@ -76,12 +77,12 @@ def evaluation_input(cfg: DictConfig) -> EvaluationInput:
         raise ConfigError("val=FILE goes with predictions=FILE; a model brings what was chosen on its validation.")
     if cfg.bundle is not None and not data:
         raise ConfigError(f"bundle={cfg.bundle} needs data=…: a bundle holds no images; run=RUN has its own test.")
-    found = _elsewhere(cfg) if data else _own_test(cfg)
-    return replace(found, ood_images=_ood_images(cfg, found.shown)) if cfg.ood_images else found
+    inputs = _external(cfg) if data else _own_test(cfg)
+    return replace(inputs, ood_images=_ood_images(cfg, inputs.images)) if cfg.ood_images else inputs
 
 
-def _ood_images(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
-    if shown is None or shown.predictor.bundle.ood_detector is None:
+def _ood_images(cfg: DictConfig, evaluated: EvaluatedImages | None) -> npt.NDArray[np.uint8]:
+    if evaluated is None or evaluated.predictor.bundle.ood_detector is None:
         raise ConfigError(
             f"ood_images={cfg.ood_images} needs a model with an OOD detector, and image_evidence=true; train the model "
             "with more validation groups, or leave ood_images= out."
@@ -91,7 +92,7 @@ def _ood_images(cfg: DictConfig, shown: Shown | None) -> npt.NDArray[np.uint8]:
         raise DataError(
             f"ood_images={cfg.ood_images} holds no images; give a folder of images that are no brain scans."
         )
-    return read_images(paths, shown.predictor.bundle.image_size, "Reading OOD images")
+    return read_images(paths, evaluated.predictor.bundle.image_size, "Reading OOD images")
 
 
 def _tables(cfg: DictConfig) -> EvaluationInput:
@@ -99,15 +100,15 @@ def _tables(cfg: DictConfig) -> EvaluationInput:
     splits["test"] = test = read_predictions(cfg.predictions)
     if cfg.val:
         _same_classes(splits["val"], test, cfg)
-    given = sum(bool(group) for group in test.frame.get("group", pd.Series(dtype=str)))
-    notes = [] if given else ["The table names no groups: intervals take every image for a patient of its own."]
+    grouped = sum(bool(group) for group in test.frame.get("group", pd.Series(dtype=str)))
+    notes = [] if grouped else ["The table has no groups: intervals treat every image as a patient of its own."]
     return EvaluationInput(
         title=Path(cfg.predictions).name,
         splits=splits,
-        chosen=None,
+        decision_rules=None,
         facts={"data": {"name": Path(cfg.predictions).name, "validation": Path(cfg.val).name if cfg.val else "none"}},
         notes=notes,
-        attributes=_parts(test.frame),
+        attributes=_subgroup_columns(test.frame),
     )
 
 
@@ -119,8 +120,8 @@ def _same_classes(val: Predictions, test: Predictions, cfg: DictConfig) -> None:
         )
     if shared := set(val.frame["sample_id"]) & set(test.frame["sample_id"]):
         raise ConfigError(
-            f"{len(shared)} images stand in both {cfg.val} and {cfg.predictions}, first {min(shared)!r}; what is "
-            "chosen on an image cannot be judged on it."
+            f"{len(shared)} images are in both {cfg.val} and {cfg.predictions}, first {min(shared)!r}; what is "
+            "chosen on an image cannot be evaluated on it."
         )
 
 
@@ -132,7 +133,7 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
             "A bundle needs bundle=BUNDLE and data=…."
         )
     for key in ("class_map", "published_split"):
-        require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=…, as a run's own test is as it is")
+        require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=… (for a run's own test both are fixed)")
     bundle = bundle_of(run_dir)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
     facts = read_json(run_dir / "run.json")
@@ -141,81 +142,83 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
-        chosen=None,
+        decision_rules=None,
         facts={name: facts[name] for name in ("data", "model", "training") if name in facts},
         notes=facts.get("notes", []),
-        attributes=_parts(splits["test"].frame),
+        attributes=_subgroup_columns(splits["test"].frame),
         extra={name: before[name] for name in ("leakage", "baseline") if before.get(name)},
-        shown=_own_images(cfg, run_dir, bundle, splits["test"]) if cfg.image_evidence else None,
+        images=_own_images(cfg, run_dir, bundle, splits["test"]) if cfg.image_evidence else None,
     )
 
 
-def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> Shown:
-    """The run's images, from the cache where they still are in it."""
+def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Predictions) -> EvaluatedImages:
+    """Load the run's images, from the cache if they are still in it."""
     samples = read_table(run_dir / "samples.csv")
-    if absent := [path for path in samples["path"] if not source_file(path).is_file()]:
+    if missing := [path for path in samples["path"] if not source_file(path).is_file()]:
         raise DataError(
-            f"{len(absent)} of the {len(samples)} images of {run_dir} are no longer there, first {absent[0]}; bring "
-            "them back, or evaluate the tables alone with image_evidence=false."
+            f"{len(missing)} of the {len(samples)} images of {run_dir} no longer exist, first {missing[0]}; restore "
+            "them, or evaluate the tables alone with image_evidence=false."
         )
     cache_dir = Path(cfg.paths.cache_dir).expanduser().absolute()
     decoded = cached_images(
         samples["path"].tolist(), bundle.image_size, cache_dir, cfg.data.cache, cfg.paths.cache_limit_gb
     )
     rows = pd.Index(samples["sample_id"]).get_indexer(pd.Index(test.frame["sample_id"])).astype(np.int64)
-    known = Known(samples, decoded.images, decoded.views, rows)
-    return Shown(
+    training = TrainingImages(samples, decoded.images, decoded.views, rows)
+    return EvaluatedImages(
         predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads),
         samples=samples.iloc[rows].reset_index(drop=True),
         images=ImageRows(decoded.images, rows),
-        known=known,
+        training=training,
     )
 
 
-def _elsewhere(cfg: DictConfig) -> EvaluationInput:
+def _external(cfg: DictConfig) -> EvaluationInput:
     predictor = Predictor.load(bundle_of(cfg.run or cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
-    bundle, found = predictor.bundle, external(cfg, predictor)
-    test = Predictions.from_frame(found.table)
+    bundle, data = predictor.bundle, external(cfg, predictor)
+    test = Predictions.from_frame(data.table)
     if cfg.class_map is None:
-        chosen = DecisionRules(bundle.temperature, bundle.operating_points, bundle.abstain_below)
-    else:  # added up, probabilities are calibrated already; detection stays what it was where the healthy class does
+        rules = DecisionRules(bundle.temperature, bundle.operating_points, bundle.abstain_below)
+    else:  # merged probabilities are calibrated; thresholds stay valid if the healthy class is unchanged
         healthy = test.healthy is not None and bundle.healthy_class is not None
-        chosen = DecisionRules(1.0, bundle.operating_points if healthy else {}, None)
+        rules = DecisionRules(1.0, bundle.operating_points if healthy else {}, None)
     return EvaluationInput(
         title=f"{bundle.architecture} {bundle.version} on {data_name(cfg)}",
         splits={"test": test},
-        chosen=chosen,
+        decision_rules=rules,
         facts={
             "data": {
                 "name": data_name(cfg),
-                "digest": data_digest(found.samples),
+                "digest": data_digest(data.samples),
                 "images": len(test.labels),
                 "groups": int(test.groups.max()) + 1,
-                "overlap": found.overlap,
+                "overlap": data.overlap,
             },
             "model": {"name": bundle.architecture, "version": bundle.version, "trained_on": bundle.data_digest},
         },
-        notes=_overlap_notes(found.overlap),
-        attributes=found.attributes,
-        extra={"overlap": found.overlap},
-        shown=Shown(predictor, found.samples, found.images) if cfg.image_evidence and cfg.class_map is None else None,
+        notes=_overlap_notes(data.overlap),
+        attributes=data.attributes,
+        extra={"overlap": data.overlap},
+        images=EvaluatedImages(predictor, data.samples, data.images)
+        if cfg.image_evidence and cfg.class_map is None
+        else None,
     )
 
 
 def _overlap_notes(overlap: dict[str, int | str]) -> list[str]:
     notes = {
-        "nothing": "The bundle does not say what it was trained on: whether it has seen these images is not known.",
-        "files": "The training images are not at hand: only files of the same bytes were looked for, no near copies.",
+        "nothing": "The bundle does not list its training images: whether they include these images is unknown.",
+        "files": "The training images are not available: only byte-identical files were searched for.",
     }
-    found = [notes[str(overlap["looked_for"])]] if overlap["looked_for"] in notes else []
+    applicable = [notes[str(overlap["looked_for"])]] if overlap["looked_for"] in notes else []
     if overlap["copies"] and not overlap["left_out"]:
-        found.append(
-            f"{overlap['copies']} of these images show what the model was trained or chosen on, and that was allowed "
-            "(overlap=allow). The figures are inflated."
+        applicable.append(
+            f"{overlap['copies']} of these images are duplicates of images that the model was trained or selected on, "
+            "which was allowed (overlap=allow). The figures are inflated."
         )
-    return found
+    return applicable
 
 
-def _parts(frame: pd.DataFrame) -> pd.DataFrame:
+def _subgroup_columns(frame: pd.DataFrame) -> pd.DataFrame:
     columns = [name for name in ("source", "plane") if name in frame.columns]
     return frame[columns].replace(np.nan, "").astype(str).reset_index(drop=True)

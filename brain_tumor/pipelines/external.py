@@ -49,17 +49,17 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     """Predict the data that a configuration names.
 
     Raises:
-        DataError: There are no such data, their classes are not the model's, or the model was trained on some of them.
+        DataError: The data cannot be loaded, their classes are not the model's, or it was trained on some of them.
     """
     bundle = predictor.bundle
     with open_dict(cfg):
         OmegaConf.update(cfg, "data.image_size", bundle.image_size, force_add=True)
-    known = _known_samples(bundle.folder)
-    data = _load(cfg, known)
+    training = _training_samples(bundle.folder)
+    data = _load(cfg, training)
     rows = np.flatnonzero(~is_training_image(data.samples))
     if cfg.published_split is not None:
         rows = _published(data.samples, rows, cfg.published_split)
-    kept, overlap = _without_overlap(data, rows, known, bundle.training_digests, cfg.overlap)
+    kept, overlap = _without_overlap(data, rows, training, bundle.training_digests, cfg.overlap)
     class_map = cfg.class_map if isinstance(cfg.class_map, str | None) else plain(cfg.class_map)
     mapping = class_mapping(class_map, bundle.classes, data.samples["label"].iloc[kept])
     samples = data.samples.iloc[kept].reset_index(drop=True)
@@ -78,21 +78,21 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     )
 
 
-def _known_samples(bundle: Path) -> pd.DataFrame | None:
+def _training_samples(bundle: Path) -> pd.DataFrame | None:
     """Return the samples of train and val, if the bundle is in its run directory and their files still exist."""
     table = bundle.parent / "samples.csv"
     if not table.is_file():
         return None
     samples = read_table(table)
-    known = samples[samples["split"].isin(["train", "val"])].reset_index(drop=True)
-    return known if all(source_file(path).is_file() for path in known["path"]) else None
+    training = samples[samples["split"].isin(["train", "val"])].reset_index(drop=True)
+    return training if all(source_file(path).is_file() for path in training["path"]) else None
 
 
-def _load(cfg: DictConfig, known: pd.DataFrame | None) -> LoadedData:
+def _load(cfg: DictConfig, training: pd.DataFrame | None) -> LoadedData:
     arguments = loading_arguments(cfg)
     adapter = arguments["adapter"]
-    if known is not None:
-        arguments["adapter"] = lambda: join_training_images(known, adapter())
+    if training is not None:
+        arguments["adapter"] = lambda: join_training_images(training, adapter())
     return load(**arguments)
 
 
@@ -100,15 +100,15 @@ def _published(samples: pd.DataFrame, rows: Rows, split: str) -> Rows:
     splits = samples["split"].iloc[rows]
     if not (splits == split).any():
         published = ", ".join(sorted(set(splits) - {""})) or "no split"
-        raise DataError(f"The data have no published_split={split}; they are published with {published}.")
+        raise DataError(f"Invalid published_split={split}: expected one of {published}, the splits of these data.")
     return rows[(splits == split).to_numpy()]
 
 
 def _without_overlap(
-    data: LoadedData, rows: Rows, known: pd.DataFrame | None, digests: frozenset[str], policy: str
+    data: LoadedData, rows: Rows, training: pd.DataFrame | None, digests: frozenset[str], policy: str
 ) -> tuple[Rows, dict[str, int | str]]:
     """Return the rows to test on, and counts of the overlap with the model's training images."""
-    looked_for = "copies" if known is not None else "files" if digests else "nothing"
+    looked_for = "copies" if training is not None else "files" if digests else "nothing"
     files = same_files(data.samples, digests)
     copies = duplicates_training_image(data.samples, data.pairs) | files
     overlapping = rows[copies[rows]]
@@ -121,11 +121,13 @@ def _without_overlap(
     if len(overlapping) and policy == "refuse":
         first = data.samples["sample_id"].iloc[overlapping[0]]
         raise DataError(
-            f"{len(overlapping)} of {len(rows)} images show what the model was trained or chosen on, first "
-            f"{first!r}; an external test needs images that it has never seen. "
-            "Leave them out with overlap=leave_out, or go on with overlap=allow, which the results will say."
+            f"{len(overlapping)} of {len(rows)} images are duplicates of images that the model was trained or selected "
+            f"on, first {first!r}; an external test needs new images. "
+            "Leave them out with overlap=leave_out, or continue with overlap=allow, which the results then state."
         )
     kept = rows[~copies[rows]] if policy == "leave_out" else rows
     if not len(kept):
-        raise DataError(f"All {len(rows)} images show what the model was trained or chosen on; none is left to test.")
+        raise DataError(
+            f"All {len(rows)} images are duplicates of images that the model was trained or selected on; none is left."
+        )
     return kept, counts

@@ -1,6 +1,5 @@
-"""Evidence that needs images: how a model bears corruption, where it looks, and what it gets most wrong."""
+"""Evidence that needs the images themselves: robustness, OOD detection, saliency, the most confident errors."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,51 +37,77 @@ from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.types import GreyImage, Rows
 
-_CHECKED = 32
-"""Images that the weight-randomisation check looks at: it asks for a map of each for every stage of the network."""
+_RANDOMIZATION_IMAGES = 32
+"""Images of the weight-randomisation test, which computes a map of each for every stage of the network."""
 _NEAREST = 3
-_FOREIGN = 100
-"""Images in each set of foreign ones."""
+"""Training images beside each error."""
+_OOD_IMAGES = 100
+"""Largest number of images per OOD set."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """Training images, among which the nearest to a mistake are looked for."""
+class TrainingImages:
+    """Images of a run, among which the training images most similar to an error are found."""
 
     samples: pd.DataFrame
-    """Of all images."""
+    """Samples table, M rows."""
     images: Images
-    """uint8 [M, S, S], row by row the same."""
+    """uint8 [M, S, S]."""
     views: Images
-    """Fingerprints, row by row the same."""
-    test: Rows
-    """Their rows that are the test's, in the order of its table."""
+    """Fingerprints, uint8 [M, VIEWS, s, s]."""
+    test_rows: Rows
+    """Rows of the test images, in the order of the predictions table."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Images of the test, and a model that can be asked about them."""
+class EvaluatedImages:
+    """Test images, and the model that is run on them."""
 
     predictor: Predictor
     samples: pd.DataFrame
-    """Row by row those of the test table."""
+    """Samples table, N rows in the order of the predictions table."""
     images: Images
-    """uint8 [N, S, S], row by row the same."""
-    known: Known | None = None
-    """None: training images are not at hand."""
+    """uint8 [N, S, S], in the same order."""
+    training: TrainingImages | None = None
+    """None: the training images are not available."""
 
 
 @dataclass
-class Seen:
-    """What came of it."""
+class ImageEvidence:
+    """Results that need images."""
 
     results: dict[str, Any] = field(default_factory=dict)
     """Entries of ``results.json``: ``robustness tta ood saliency mistakes``."""
     figures: FigureFiles = field(default_factory=dict)
+    """Section → caption → PNG file."""
 
 
-def look(
-    shown: Shown,
+class _Job:
+    """Arguments that all parts of the image evidence share."""
+
+    def __init__(
+        self, evaluated: EvaluatedImages, test: Predictions, folder: Path, limit: int, resamples: int, seed: int
+    ) -> None:
+        self.evaluated, self.test, self.folder = evaluated, test, folder
+        self.limit, self.resamples, self.seed = limit, resamples, seed
+        self.evidence = ImageEvidence()
+        self.model = network_of(evaluated.predictor.bundle)
+
+    def maps(self, rows: Rows, network: Any = None) -> SaliencyMaps:
+        """Compute saliency maps of test images for their predicted classes, by the model or another network."""
+        network = network or self.model.network
+        return saliency_maps(network, self.model.normalize, self.evaluated.images[rows], self.test.predicted[rows])
+
+    def draw(self, section: str, caption: str, figure: Figure | None) -> None:
+        """Save a figure, if there is one."""
+        if figure is not None:
+            path = self.folder / f"{section}.png"
+            save_figure(figure, path)
+            self.evidence.figures.setdefault(section, {})[caption] = path
+
+
+def compute_image_evidence(
+    evaluated: EvaluatedImages,
     test: Predictions,
     folder: Path,
     *,
@@ -90,29 +115,24 @@ def look(
     resamples: int,
     seed: int,
     ood_images: GreyImage | None = None,
-) -> Seen:
-    """Ask the model about images of the test.
+) -> ImageEvidence:
+    """Run the model on test images, changed and unchanged, and on OOD images.
 
     Args:
-        shown: The images.
-        test: The test's table.
-        folder: Of the figures.
-        limit: Images that each question looks at; of more some are drawn, by class.
-        resamples: Behind each interval.
-        seed: Of draws and corruptions.
-        ood_images: Images uint8 [M, S, S] of one's own that the detector should reject.
+        evaluated: Test images and the model.
+        test: Predictions of the test images.
+        folder: Folder of the figures.
+        limit: Largest number of images of each part; of more, a sample stratified by class is used.
+        resamples: Number of resamples behind each interval.
+        seed: Seed of samples and corruptions.
+        ood_images: The user's own OOD images, uint8 [M, S, S].
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seen = Seen()
-
-    def draw(section: str, caption: str, name: str, figure: Figure | None) -> None:
-        if figure is not None:
-            save_figure(figure, folder / f"{name}.png")
-            seen.figures.setdefault(section, {})[caption] = folder / f"{name}.png"
-
+    job = _Job(evaluated, test, folder, limit, resamples, seed)
+    results = job.evidence.results
     robustness_test = RobustnessTest(
-        partial(shown.predictor.probabilities, batch_size=CHUNK),
-        shown.images,
+        partial(evaluated.predictor.probabilities, batch_size=CHUNK),
+        evaluated.images,
         test.labels,
         test.classes,
         test.groups,
@@ -120,106 +140,70 @@ def look(
         seed=seed,
         resamples=resamples,
     )
-    seen.results["robustness"] = robustness(robustness_test)
-    seen.results["tta"] = augmented(robustness_test)
-    curves = robustness_curves(seen.results["robustness"])
-    draw("robustness", "Scores of corrupted images (test)", "robustness", curves)
-    if shown.predictor.bundle.ood_detector:
-        seen.results["ood"] = _ood(shown, test, limit, resamples, seed, ood_images, draw)
-    explain = _Maps(shown)
-    seen.results["saliency"] = _saliency(shown, test, explain, limit, resamples, seed, draw)
-    seen.results["mistakes"] = _mistakes(shown, test, explain, draw)
-    return seen
+    results["robustness"] = robustness(robustness_test)
+    results["tta"] = augmented(robustness_test)
+    job.draw("robustness", "Scores of corrupted images (test)", robustness_curves(results["robustness"]))
+    if evaluated.predictor.bundle.ood_detector:
+        results["ood"] = _ood(job, ood_images)
+    results["saliency"] = _saliency(job)
+    results["mistakes"] = _errors(job)
+    return job.evidence
 
 
-def _ood(
-    shown: Shown,
-    test: Predictions,
-    limit: int,
-    resamples: int,
-    seed: int,
-    own: GreyImage | None,
-    draw: Callable[[str, str, str, Figure | None], None],
-) -> dict[str, Any]:
-    rows = stratified(test.labels, limit, seed)
-    scans, size = shown.images[rows], shown.predictor.bundle.image_size
-    sets = ood_sets(size, min(limit, _FOREIGN), seed, scans) | ({} if own is None else {"your own": own})
-    scores = {
-        name: shown.predictor.assess(progress(images, f"OOD scores of {name}")).ood_score
-        for name, images in {"scans": scans, **sets}.items()
-    }
-    known = {name: score for name, score in scores.items() if score is not None}
-    of_scans = known.pop("scans")
-    draw(
-        "ood",
-        "How foreign the detector finds scans of the test and other images",
-        "ood",
-        ood_figure(of_scans, known),
-    )
-    groups = np.unique(test.groups[rows], return_inverse=True)[1].astype(np.int64)
-    return evaluate_detector(of_scans, groups, known, resamples=resamples, seed=seed)
+def _ood(job: _Job, ood_images: GreyImage | None) -> dict[str, Any]:
+    rows = stratified(job.test.labels, job.limit, job.seed)
+    predictor, scans = job.evaluated.predictor, job.evaluated.images[rows]
+    sets = ood_sets(predictor.bundle.image_size, min(job.limit, _OOD_IMAGES), job.seed, scans)
+    if ood_images is not None:
+        sets["your own"] = ood_images
+    scores = {}
+    for name, images in {"scans": scans, **sets}.items():
+        score = predictor.assess(progress(images, f"OOD scores of {name}")).ood_score
+        if score is not None:
+            scores[name] = score
+    scan_scores = scores.pop("scans")
+    job.draw("ood", "OOD scores of test scans and of OOD sets", ood_figure(scan_scores, scores))
+    groups = np.unique(job.test.groups[rows], return_inverse=True)[1].astype(np.int64)
+    return evaluate_detector(scan_scores, groups, scores, resamples=job.resamples, seed=job.seed)
 
 
-class _Maps:
-    """Maps of images of the test for their predicted classes."""
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown, self.model = shown, network_of(shown.predictor.bundle)
-
-    def __call__(self, rows: Rows, classes: Rows, network: Any = None) -> SaliencyMaps:
-        images = self._shown.images[rows]
-        return saliency_maps(network or self.model.network, self.model.normalize, images, classes)
-
-
-def _saliency(
-    shown: Shown,
-    test: Predictions,
-    explain: _Maps,
-    limit: int,
-    resamples: int,
-    seed: int,
-    draw: Callable[[str, str, str, Figure | None], None],
-) -> dict[str, Any]:
-    rows = example_rows(test, seed=seed)
-    size = shown.predictor.bundle.image_size
-    places, masks = read_masks(shown.samples.iloc[rows], size)
+def _saliency(job: _Job) -> dict[str, Any]:
+    test, samples, images = job.test, job.evaluated.samples, job.evaluated.images
+    size = job.evaluated.predictor.bundle.image_size
+    rows = example_rows(test, seed=job.seed)
+    with_mask, masks = read_masks(samples.iloc[rows], size)
     outlines = np.zeros((len(rows), size, size), bool)
-    outlines[places] = masks
-    figure = examples_figure(test, rows, shown.images[rows], explain(rows, test.predicted[rows]), outlines)
-    draw("saliency", "Where the evidence for the predicted class lies (test; dashed: mask)", "saliency", figure)
-    checked = stratified(test.labels, _CHECKED, seed)
-    found: dict[str, Any] = {
-        "sanity": weight_randomization_test(
-            explain.model.network, lambda network: explain(checked, test.predicted[checked], network)
-        )
+    outlines[with_mask] = masks
+    figure = examples_figure(test, rows, images[rows], job.maps(rows), outlines)
+    job.draw("saliency", "Saliency maps for the predicted class (test; dashed: mask)", figure)
+    sample = stratified(test.labels, _RANDOMIZATION_IMAGES, job.seed)
+    results: dict[str, Any] = {
+        "sanity": weight_randomization_test(job.model.network, lambda network: job.maps(sample, network))
     }
-    masked = np.intersect1d(
-        correctly_classified_tumours(test), np.flatnonzero(shown.samples["mask_path"].to_numpy() != "")
-    )
-    if len(masked):
-        masked = masked[stratified(test.labels[masked], limit, seed)]
-        _, masks = read_masks(shown.samples.iloc[masked], size)
-        heats = explain(masked, test.predicted[masked])
-        found["pointing"] = evaluate_pointing(
-            heats, masks, shown.images[masked], test.groups[masked], resamples=resamples, seed=seed
+    masked = np.flatnonzero(samples["mask_path"].to_numpy() != "")
+    tumours = np.intersect1d(correctly_classified_tumours(test), masked)
+    if len(tumours):
+        tumours = tumours[stratified(test.labels[tumours], job.limit, job.seed)]
+        _, masks = read_masks(samples.iloc[tumours], size)
+        groups = test.groups[tumours]
+        results["pointing"] = evaluate_pointing(
+            job.maps(tumours), masks, images[tumours], groups, resamples=job.resamples, seed=job.seed
         )
-    return found
+    return results
 
 
-def _mistakes(
-    shown: Shown, test: Predictions, explain: _Maps, draw: Callable[[str, str, str, Figure | None], None]
-) -> list[ErrorRecord]:
-    wrong = error_records(test)
-    if not wrong:
+def _errors(job: _Job) -> list[ErrorRecord]:
+    errors = error_records(job.test)
+    if not errors:
         return []
-    names = test.frame["sample_id"].tolist()
-    rows = np.array([names.index(row["sample_id"]) for row in wrong], np.int64)
-    nearest = None
-    if known := shown.known:
-        training = np.flatnonzero(known.samples["split"] == "train").astype(np.int64)
-        found, alike = neighbours(known.views, training, known.test[rows], _NEAREST)
-        wrong = with_nearest(wrong, known.samples, found, alike)
-        nearest = np.stack([known.images[few] for few in found])
-    figure = errors_figure(wrong, shown.images[rows], explain(rows, test.predicted[rows]), nearest)
-    draw("mistakes", "The surest mistakes (test)", "mistakes", figure)
-    return wrong
+    sample_ids = job.test.frame["sample_id"].tolist()
+    rows = np.array([sample_ids.index(error["sample_id"]) for error in errors], np.int64)
+    nearest_images = None
+    if training := job.evaluated.training:
+        training_rows = np.flatnonzero(training.samples["split"] == "train").astype(np.int64)
+        nearest, similarity = neighbours(training.views, training_rows, training.test_rows[rows], _NEAREST)
+        errors = with_nearest(errors, training.samples, nearest, similarity)
+        nearest_images = np.stack([training.images[nearest_rows] for nearest_rows in nearest])
+    figure = errors_figure(errors, job.evaluated.images[rows], job.maps(rows), nearest_images)
+    job.draw("mistakes", "Most confident errors (test)", figure)
+    return errors

@@ -36,7 +36,7 @@ def training_input(
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
-        chosen=None,
+        decision_rules=None,
         facts={},
         notes=notes,
         attributes=attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test")),

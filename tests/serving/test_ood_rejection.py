@@ -268,7 +268,7 @@ def test_evaluation_covers_ood_sets_and_the_users_images(gated, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)).save(
         tmp_path / "photos" / "a.png"
     )
-    options = [f"model={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20", "limit=8"]
+    options = [f"run={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20", "limit=8"]
 
     found = evaluate(options, tmp_path / "out")["ood"]
 
@@ -283,4 +283,4 @@ def test_an_empty_folder_of_ood_images(gated, tmp_path):
     (tmp_path / "photos").mkdir()
 
     with pytest.raises(DataError, match="photos holds no images"):
-        evaluate([f"model={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20"], tmp_path / "out")
+        evaluate([f"run={gated}", f"ood_images={tmp_path / 'photos'}", "evaluation.resamples=20"], tmp_path / "out")
