@@ -276,7 +276,7 @@ def test_evaluation_covers_ood_sets_and_the_users_images(gated, tmp_path):
     assert {"photos", "noise", "blank", "text", "inverted", "your own", "all sets"} <= set(found["sets"])
     assert found["sets"]["your own"]["missed"]["n"] == 1
     assert (tmp_path / "out" / "figures" / "ood.png").is_file()
-    assert "<h2>OOD images</h2>" in (tmp_path / "out" / "report.html").read_text()
+    assert "<h2>OOD detection</h2>" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_an_empty_folder_of_ood_images(gated, tmp_path):

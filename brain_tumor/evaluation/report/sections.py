@@ -74,7 +74,7 @@ def _metrics(results: Results) -> Section:
         if metric == HEADLINES[0] and "baseline" in results:
             dim.add(len(rows))
             scores = (format_number(results["baseline"][split][metric]) for split in splits)
-            rows.append([f"{metric} of the 1-NN baseline", *scores])
+            rows.append(["1-NN baseline", *scores])
     text = (
         f"{n['test']['images']} test images in {n['test']['groups']} groups (a group is a patient, a head, or "
         "duplicates of an image). 95 % intervals: BCa bootstrap of whole groups; exact (Clopper–Pearson, one trial per "

@@ -12,7 +12,6 @@ from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import compare
 from brain_tumor.evaluation.report.comparison_page import forest_plot, write_change_record, write_comparison_page
 from brain_tumor.evaluation.report.console import criteria_table, ranking_table
-from brain_tumor.evaluation.report.format import format_difference, format_p, format_share, format_signed
 from brain_tumor.evaluation.report.plots import save_figure
 
 LABELS = truth(200)
@@ -130,11 +129,3 @@ def test_what_is_undefined_is_a_dash(tmp_path):
 
     assert "<span>–</span>" in (tmp_path / "c.html").read_text()
     assert "–" in printed(ranking_table(document))
-
-
-def test_numbers_in_words():
-    assert [format_signed(value) for value in (0.0123, -0.0123, -0.0001, 0.0)] == ["+0.012", "−0.012", "0.000", "0.000"]
-    assert [format_p(p) for p in (None, 0.0004, 0.25)] == ["–", "<0.001", "0.250"]
-    assert [format_share(share) for share in (None, 0.625)] == ["–", "62 %"]
-    assert format_difference({"value": -0.5, "ci_low": -0.75, "ci_high": 0.25}) == "−0.500 [−0.750, +0.250]"
-    assert format_difference(None) == "–"

@@ -1,5 +1,6 @@
 import re
 
+import jinja2
 import numpy as np
 import pytest
 from factories import FAST, random_predictions
@@ -10,7 +11,7 @@ from brain_tumor.evaluation.evidence import evidence
 from brain_tumor.evaluation.report.console import results_table
 from brain_tumor.evaluation.report.figures import draw_figures
 from brain_tumor.evaluation.report.format import format_estimate
-from brain_tumor.evaluation.report.page import Section, Table, Tile, write_page
+from brain_tumor.evaluation.report.page import Section, Table, Tile, render, write_page
 from brain_tumor.evaluation.report.sections import sections, tiles
 
 
@@ -99,3 +100,30 @@ def test_table_fits_a_terminal(results):
     assert "1-NN baseline" in shown
     assert f"{results['test']['detection/auroc']['value']:.3f}" in shown
     console.file.close()
+
+
+def test_markdown_is_not_escaped():
+    document = {"n": {"images": 1, "groups": 1}, "level": 0.975, "resamples": 9}
+    change = {"candidate": "a & b", "champion": "<old>", "passed": True, "criteria": [], "metrics": {}}
+    runs = {"a & b": [], "<old>": []}
+
+    text = render("change_record.md.j2", document=document, changes=[change], runs=runs, facts={})
+
+    assert "## a & b: passes" in text
+    assert "Champion: <old>" in text
+    assert "97.5 % intervals" in text
+
+
+def test_a_missing_variable_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="'title' is undefined"):
+        render("run.html.j2")
+
+
+def test_a_page_that_cannot_be_rendered_leaves_the_old_one(tmp_path):
+    page(tmp_path, title="old")
+
+    with pytest.raises(jinja2.UndefinedError):
+        write_page(tmp_path / "report.html", "run.html.j2", title="new")
+
+    assert "old" in (tmp_path / "report.html").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
