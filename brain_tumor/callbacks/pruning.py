@@ -3,7 +3,7 @@
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from brain_tumor.callbacks.trial import OwnTrial
+from brain_tumor.callbacks.optuna_trial import OwnTrial
 from brain_tumor.errors import PrunedError, require
 
 

@@ -94,7 +94,7 @@ def _cache(parsed: argparse.Namespace) -> None:
 
 
 def _is_whole(folder: Path, name: str) -> bool:
-    from brain_tumor.data.public.checking import check
+    from brain_tumor.data.public.compare_with_published import check
 
     try:
         return not check(folder, name).difference
@@ -103,7 +103,7 @@ def _is_whole(folder: Path, name: str) -> bool:
 
 
 def _report(root: Path, name: str | None) -> None:
-    from brain_tumor.data.public.checking import check, check_table
+    from brain_tumor.data.public.compare_with_published import check, check_table
 
     result = check(root, name)
     published, version = result.dataset, result.release.version

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.config.comments import yaml_comments
 from brain_tumor.config.compose import CONF_DIR, group_options
-from brain_tumor.config.keys import TRUE_OR_FALSE, keys
+from brain_tumor.config.key_types import TRUE_OR_FALSE, keys
 from brain_tumor.config.schema import SCHEMAS
 
 WIDTH = 100

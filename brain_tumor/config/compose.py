@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
-from brain_tumor.config.keys import keys
+from brain_tumor.config.key_types import keys
 from brain_tumor.config.renamed import with_new_keys, with_new_names
 from brain_tumor.config.schema import SCHEMAS
 from brain_tumor.errors import ConfigError, require

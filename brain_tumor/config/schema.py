@@ -7,7 +7,7 @@ them, and a comment in their YAML explains them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from brain_tumor.config.keys import Check, is_number, key, number, one_of, whole
+from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
 
 _AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")

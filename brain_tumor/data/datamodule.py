@@ -28,7 +28,7 @@ from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
-from brain_tumor.data.loading import OnError, load
+from brain_tumor.data.loaded_data import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
 from brain_tumor.data.splits import check_split

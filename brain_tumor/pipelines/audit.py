@@ -10,7 +10,7 @@ from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
 from brain_tumor.evaluation.report.audit_page import write_audit_page
 from brain_tumor.run_dir.record import command_line
-from brain_tumor.training.data import build_split, data_name, load_data, split_name
+from brain_tumor.training.data_from_config import build_split, data_name, load_data, split_name
 
 
 def audit(cfg: DictConfig) -> dict[str, Any]:

@@ -10,21 +10,21 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
-from brain_tumor.data.catalog import image_files
+from brain_tumor.data.folder_and_manifest import image_files
 from brain_tumor.data.images import ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require
 from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
-from brain_tumor.pipelines.external import external
+from brain_tumor.pipelines.external_data import external
 from brain_tumor.pipelines.image_evidence import EvaluatedImages, TrainingImages
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import bundle_of
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.training.data import data_name
+from brain_tumor.training.data_from_config import data_name
 
 OVERLAP = ("refuse", "leave_out", "allow")
 

@@ -3,10 +3,10 @@
 from omegaconf import DictConfig
 from rich import get_console
 
-from brain_tumor.data.catalog import manifest
+from brain_tumor.data.folder_and_manifest import manifest
+from brain_tumor.serving.console import export_table
 from brain_tumor.serving.export import Exported, export
 from brain_tumor.serving.packing import bundle_of
-from brain_tumor.serving.summary import export_table
 
 
 def export_bundle(cfg: DictConfig) -> Exported:

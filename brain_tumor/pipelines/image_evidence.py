@@ -24,7 +24,7 @@ from brain_tumor.evaluation.explain.gallery import (
 from brain_tumor.evaluation.explain.pointing_game import correctly_classified_tumours, evaluate_pointing
 from brain_tumor.evaluation.explain.saliency import SaliencyMaps, saliency_maps
 from brain_tumor.evaluation.explain.weight_randomization import weight_randomization_test
-from brain_tumor.evaluation.ood.evaluation import evaluate_detector, ood_figure
+from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import FigureFiles

@@ -10,9 +10,9 @@ from rich import get_console
 from brain_tumor.data.readers.volumes import Slicing
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
+from brain_tumor.serving.console import predictions_summary, rejection_warning
 from brain_tumor.serving.files import find_images, predict_table
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.serving.summary import predictions_summary, rejection_warning
 
 log = logging.getLogger(__name__)
 

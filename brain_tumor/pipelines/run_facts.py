@@ -9,7 +9,7 @@ from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.optim import resolve_lr
-from brain_tumor.training.data import data_name, split_name
+from brain_tumor.training.data_from_config import data_name, split_name
 
 
 def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:

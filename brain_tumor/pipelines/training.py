@@ -23,7 +23,7 @@ from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
 from brain_tumor.training.build import fresh_trainer
-from brain_tumor.training.data import same_data
+from brain_tumor.training.data_from_config import same_data
 from brain_tumor.training.distributed.launch import start_workers
 from brain_tumor.training.distributed.worker import train_as_worker
 from brain_tumor.training.distributed.world import outer_rank, resolve_world

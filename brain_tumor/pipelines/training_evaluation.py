@@ -10,7 +10,7 @@ from brain_tumor.data.attributes import attributes
 from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
-from brain_tumor.evaluation.ood.evaluation import rejected_share
+from brain_tumor.evaluation.ood.detector_metrics import rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
 

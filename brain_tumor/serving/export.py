@@ -13,7 +13,7 @@ import pandas as pd
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import BundleError, DataError, require
 from brain_tumor.evaluation.calibration import softmax
-from brain_tumor.evaluation.metrics.values import metric_values
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brain_tumor.data.catalog import image_files
+from brain_tumor.data.folder_and_manifest import image_files
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.readers.volumes import Slicing, scan_rows

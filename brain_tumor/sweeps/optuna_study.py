@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brain_tumor.callbacks.trial import TRIAL
+from brain_tumor.callbacks.optuna_trial import TRIAL
 from brain_tumor.config.compose import explain
 from brain_tumor.errors import ConfigError
 

@@ -17,8 +17,8 @@ LAUNCHER_PACKAGES = {
 
 def register_plugins() -> None:
     """Make ``hydra.launcher`` and ``hydra.sweeper`` accept the launchers and sweepers of this package."""
-    from brain_tumor.sweeps.fork import ForkedLauncher
-    from brain_tumor.sweeps.grid import GridSweeper
+    from brain_tumor.sweeps.forked_launcher import ForkedLauncher
+    from brain_tumor.sweeps.grid_sweeper import GridSweeper
     from brain_tumor.sweeps.optuna_sweeper import OptunaSweeper
 
     plugins = Plugins.instance()

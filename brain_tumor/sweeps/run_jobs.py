@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict
 
 from brain_tumor.errors import SweepError
 from brain_tumor.run_dir.record import read_record
-from brain_tumor.sweeps.fork import ForkedLauncher
+from brain_tumor.sweeps.forked_launcher import ForkedLauncher
 from brain_tumor.sweeps.jobs import FINAL_STATUSES, Job, Plan, end_record, failure_reason, reset_records
 from brain_tumor.sweeps.summary import Summary
 

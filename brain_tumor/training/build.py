@@ -29,8 +29,8 @@ from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.optim import resolve_lr
 from brain_tumor.models.protocol import channel_statistics
-from brain_tumor.training.checkpoints import RunDirCheckpoints
-from brain_tumor.training.data import build_split, loading_arguments
+from brain_tumor.training.checkpoint_writer import RunDirCheckpoints
+from brain_tumor.training.data_from_config import build_split, loading_arguments
 from brain_tumor.training.distributed.world import local_processes
 from brain_tumor.training.precision import FULL
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from brain_tumor.evaluation.evidence import Settings, evidence
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import intervals
-from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import draw_figures
 

@@ -17,7 +17,7 @@ from typing import Any
 from machine import machine, public_set
 
 from brain_tumor import Predictor
-from brain_tumor.evaluation.ood.evaluation import evaluate_detector
+from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import ood_scores_of, read_predictions
 from brain_tumor.serving.files import read_images

@@ -88,7 +88,7 @@ def ours(root: Path, samples: pd.DataFrame, seed: int) -> list[tuple[float, floa
 
 
 def _as_split(root: Path, samples: pd.DataFrame) -> pd.DataFrame:
-    from brain_tumor.data.catalog import folder
+    from brain_tumor.data.folder_and_manifest import folder
 
     sides = dict(zip(samples["path"], samples["split"], strict=True))
     found = folder(root)

@@ -7,8 +7,8 @@ import optuna
 import pytest
 from sweep_commands import TINY
 
+from brain_tumor.callbacks.optuna_trial import TRIAL
 from brain_tumor.callbacks.pruning import Pruning
-from brain_tumor.callbacks.trial import TRIAL
 from brain_tumor.errors import ConfigError, PrunedError
 from brain_tumor.train import train
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import CONF_DIR, compose
 from brain_tumor.config.instantiate import build
-from brain_tumor.data.catalog import folder
+from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError

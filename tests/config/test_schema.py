@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import compose
-from brain_tumor.config.keys import key, keys, number, one_of, whole
+from brain_tumor.config.key_types import key, keys, number, one_of, whole
 from brain_tumor.config.schema import SCHEMAS
 from brain_tumor.errors import ConfigError
 

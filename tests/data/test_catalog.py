@@ -7,7 +7,7 @@ import pytest
 from conftest import CENTRES, save
 from data.readers.clinical import ORIENTATIONS, ball, rank_of, write_dicom, write_nifti, write_series
 
-from brain_tumor.data.catalog import folder, manifest
+from brain_tumor.data.folder_and_manifest import folder, manifest
 from brain_tumor.data.readers.reading import read_grey, source_file
 from brain_tumor.data.samples import COLUMNS
 from brain_tumor.errors import ConfigError, DataError

@@ -8,9 +8,9 @@ import torch
 from conftest import CENTRES, save
 
 from brain_tumor.data.augmentation import Augmentation
-from brain_tumor.data.catalog import folder
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
+from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.readers.reading import read_grey
 from brain_tumor.data.splits import Holdout

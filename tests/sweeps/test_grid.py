@@ -10,7 +10,8 @@ from conftest import CENTRES, save
 from sweep_commands import TINY, finish, is_alive, kill_job, read_table, start, sweep, wait_for, writing_processes
 
 from brain_tumor.__main__ import main
-from brain_tumor.sweeps import fork, plugins
+from brain_tumor.sweeps import forked_launcher as fork
+from brain_tumor.sweeps import plugins
 from brain_tumor.train import train
 
 SHORT = "trainer.max_epochs=1"

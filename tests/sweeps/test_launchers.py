@@ -10,7 +10,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from sweep_commands import finish, read_table, start, wait_for, writing_processes
 
-from brain_tumor.sweeps.fork import ForkedLauncher, reason_not_to_fork
+from brain_tumor.sweeps.forked_launcher import ForkedLauncher, reason_not_to_fork
 from brain_tumor.sweeps.plugins import register_plugins
 
 

@@ -19,7 +19,7 @@ from brain_tumor.data.baseline import (
 )
 from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
 from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, conflicting, copy_clusters
-from brain_tumor.data.loading import LoadedData
+from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
 from brain_tumor.errors import DataError

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from brain_tumor import CAUTION
-from brain_tumor.data.loading import LoadedData
+from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
 from brain_tumor.run_dir.atomic import published_file

@@ -27,7 +27,7 @@ def public_set(name: str, root: str | Path) -> "pd.DataFrame":
     Raises:
         DataError: There is no such set, or ``root`` does not have its layout.
     """
-    from brain_tumor.data.public.checking import differences
+    from brain_tumor.data.public.compare_with_published import differences
     from brain_tumor.data.public.layouts import existing_folder, read_samples
     from brain_tumor.data.public.registry import find_set
 

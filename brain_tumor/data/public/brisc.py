@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_tumor.data.catalog import folder
+from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.public.folders import subfolders, wrong_layout
 from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.errors import DataError

@@ -4,7 +4,7 @@ A split made here never puts one group into two of train, val and test. An offic
 taken unchanged; leakage is counted and refused elsewhere. An image with an empty ``split`` is left out.
 """
 
-from brain_tumor.data.splits.checks import check_classes, check_split
+from brain_tumor.data.splits.class_checks import check_classes, check_split
 from brain_tumor.data.splits.from_file import FromFile
 from brain_tumor.data.splits.grouped import Grouped, KFold
 from brain_tumor.data.splits.holdout import Holdout

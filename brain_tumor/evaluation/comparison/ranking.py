@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from brain_tumor.evaluation.comparison.pairs import compare_pairs
+from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 
@@ -17,7 +17,8 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         best first: ``rank name runs seeds folds value sd ci_low ci_high``, ``difference`` (to the best: ``value ci_low
         ci_high p p_holm``; None for the best itself), ``best_share`` (share of resamples in which it is best) and
         ``metrics`` (further metrics, each ``value sd ci_low ci_high``); ``pairs`` of
-        `brain_tumor.evaluation.comparison.pairs.compare_pairs`; and ``notes`` for readers. Undefined values are None.
+        `brain_tumor.evaluation.comparison.pairwise_tests.compare_pairs`; and ``notes`` for readers. Undefined
+        values are None.
     """
     table = comparison.candidates[0].tables[0]
     pairs = compare_pairs(comparison)

@@ -9,8 +9,8 @@ import numpy as np
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import require
 from brain_tumor.evaluation.comparison.candidates import Candidate
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
-from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.types import Floats
 
 LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
@@ -179,7 +179,7 @@ def compare(
     Args:
         candidates: Candidates with aligned tables, as `brain_tumor.evaluation.comparison.candidates.make_candidates`
             returns them.
-        metric: Name of the ranking metric, one of `brain_tumor.evaluation.metrics.values.metric_values`.
+        metric: Name of the ranking metric, one of `brain_tumor.evaluation.metrics.all_metrics.metric_values`.
         resamples: Number of bootstrap resamples.
         seed: Seed of the bootstrap.
         level: Coverage of the intervals, in (0, 1).

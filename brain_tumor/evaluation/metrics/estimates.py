@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import Interval, Statistics, intervals
-from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, Rows
 
@@ -20,7 +20,7 @@ Estimate = dict[str, float | None]
 def evaluate(
     predictions: Predictions, *, resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Estimate]:
-    """Estimate all metrics of `brain_tumor.evaluation.metrics.values`; for the arguments see `estimates`."""
+    """Estimate all metrics of `brain_tumor.evaluation.metrics.all_metrics`; for the arguments see `estimates`."""
     statistics = partial(metric_values, predictions)
     shares = denominators(predictions)
     trials = bounding_images(predictions) | shares

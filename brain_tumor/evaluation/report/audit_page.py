@@ -10,7 +10,7 @@ import pandas as pd
 
 from brain_tumor.data.audit.findings import label_conflicts
 from brain_tumor.data.duplicates.pairs import COPIES
-from brain_tumor.data.loading import LoadedData
+from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.types import GreyImage
 

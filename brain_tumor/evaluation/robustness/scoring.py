@@ -9,8 +9,8 @@ import numpy as np
 
 from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
-from brain_tumor.evaluation.metrics.values import metric_values
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Floats, GreyImage, Rows
 

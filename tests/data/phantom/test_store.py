@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from brain_tumor.data.baseline import nearest
-from brain_tumor.data.catalog import manifest
 from brain_tumor.data.fingerprint import fingerprint
+from brain_tumor.data.folder_and_manifest import manifest
 from brain_tumor.data.phantom import phantom, store
 from brain_tumor.data.splits import Holdout
 from brain_tumor.errors import DataError

@@ -7,7 +7,7 @@ from conftest import save
 from data.public.layouts import write, write_mat
 
 from brain_tumor.data.public import public_set
-from brain_tumor.data.public.checking import count
+from brain_tumor.data.public.compare_with_published import count
 from brain_tumor.data.public.layouts import recognise
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.readers.reading import read_grey

@@ -19,7 +19,7 @@ from data.readers.clinical import (
     write_series,
 )
 
-from brain_tumor.data.catalog import folder
+from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.readers import nifti, volumes
 from brain_tumor.data.readers.reading import read_grey, source_file
 from brain_tumor.data.readers.volumes import Slicing, is_mask, patient_from_path, scan_rows, series_rows
@@ -236,7 +236,7 @@ def test_shipped_series_of_pydicom(tmp_path):
 
 def test_parsers_are_loaded_only_for_their_files():
     code = (
-        "import sys, brain_tumor.data.readers.reading, brain_tumor.data.catalog; "
+        "import sys, brain_tumor.data.readers.reading, brain_tumor.data.folder_and_manifest; "
         "sys.exit(bool({'pydicom', 'nibabel', 'gdcm'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

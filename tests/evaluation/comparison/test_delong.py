@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, norm
 from sklearn.metrics import roc_auc_score
 
-from brain_tumor.evaluation.comparison.tests import delong, placements
+from brain_tumor.evaluation.comparison.significance_tests import delong, placements
 
 # Albumin, total protein, Krebs-Goplerud score and outcome of 43 patients with ovarian cancer: the data of DeLong et al.
 # (1988) as the SAS/STAT manual gives them ("Comparing Receiver Operating Characteristic Curves").

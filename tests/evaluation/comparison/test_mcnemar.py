@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from brain_tumor.evaluation.comparison.tests import mcnemar
+from brain_tumor.evaluation.comparison.significance_tests import mcnemar
 
 
 def outcome(both, only_first, only_second, neither):

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brain_tumor.evaluation.comparison.tests import holm
+from brain_tumor.evaluation.comparison.significance_tests import holm
 
 
 def test_by_hand():

@@ -8,7 +8,7 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import compare
-from brain_tumor.evaluation.comparison.tests import holm
+from brain_tumor.evaluation.comparison.significance_tests import holm
 
 LABELS = truth(300)
 

@@ -6,9 +6,9 @@ import pytest
 from factories import predictions
 from scipy.stats import binomtest, bootstrap
 
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import group_weights, intervals, jackknife_weights
 from brain_tumor.evaluation.metrics.estimates import evaluate, results_document
-from brain_tumor.evaluation.metrics.values import metric_values
 
 
 def simulated(n=200, group_size=1, seed=0):

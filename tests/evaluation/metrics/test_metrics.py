@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 from sklearn.linear_model import LogisticRegression
 
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.probability import ECE_BINS, recalibration
-from brain_tumor.evaluation.metrics.values import metric_values
 
 
 @st.composite

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from brain_tumor.evaluation.ood.evaluation import ALL, evaluate_detector, fpr95, ood_figure, rejected_share
+from brain_tumor.evaluation.ood.detector_metrics import ALL, evaluate_detector, fpr95, ood_figure, rejected_share
 from brain_tumor.evaluation.predictions import ood_scores_of, with_ood_scores
 
 scores = st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=40).map(np.array)

@@ -3,7 +3,7 @@ import logging
 import pytest
 from data.public.groups.samples import six, write_groups
 
-from brain_tumor.data.catalog import folder, manifest
+from brain_tumor.data.folder_and_manifest import folder, manifest
 from brain_tumor.data.public.groups.filling import apply_groups
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError

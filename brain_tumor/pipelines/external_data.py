@@ -16,7 +16,7 @@ from brain_tumor.data.duplicates.leakage import (
     same_files,
 )
 from brain_tumor.data.images import ImageRows, Images
-from brain_tumor.data.loading import LoadedData, load
+from brain_tumor.data.loaded_data import LoadedData, load
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import read_table
@@ -25,7 +25,7 @@ from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.class_map import class_mapping, merge_classes
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.training.data import loading_arguments
+from brain_tumor.training.data_from_config import loading_arguments
 from brain_tumor.types import Rows
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.resampling import Comparison, difference
-from brain_tumor.evaluation.comparison.tests import Placements, delong, holm, mcnemar, placements
+from brain_tumor.evaluation.comparison.significance_tests import Placements, delong, holm, mcnemar, placements
 from brain_tumor.evaluation.metrics.curves import ANY_TUMOUR
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, Floats

@@ -9,7 +9,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from brain_tumor.config.instantiate import build, call, plain, target_name
-from brain_tumor.data.loading import LoadedData, load
+from brain_tumor.data.loaded_data import LoadedData, load
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
 
@@ -23,7 +23,7 @@ def load_data(cfg: DictConfig) -> LoadedData:
 
 
 def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
-    """Return the arguments of `brain_tumor.data.loading.load`."""
+    """Return the arguments of `brain_tumor.data.loaded_data.load`."""
     place = cfg.data.get("root") or cfg.data.get("manifest")
     return {
         "adapter": partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
