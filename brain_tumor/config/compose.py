@@ -61,17 +61,19 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         ConfigError: In each case.
     """
     cfg = with_new_keys(cfg, verb, overrides)
+    schema = list(keys(SCHEMAS[verb]))
+    for table in sorted({name.rpartition(".")[0] for name, _ in schema} - {""}):
+        node = OmegaConf.select(cfg, table)
+        require(node is None or OmegaConf.is_dict(node), f"{table}={node}", "a table of keys")
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from error
     if missing:
         raise ConfigError(_not_set(missing[0]))
-    for name, known in keys(SCHEMAS[verb]):
+    for name, known in schema:
         table, _, last = name.rpartition(".")
         node = OmegaConf.select(cfg, table) if table else cfg
-        if node is not None:
-            require(OmegaConf.is_dict(node), f"{table}={node}", "a table of keys")
         if node is not None and last in node and known.check is not None:  # else no key of this choice
             require(known.check.holds(node[last]), f"{name}={node[last]}", known.check.expected)
     if "monitor" in cfg:

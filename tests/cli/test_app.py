@@ -119,14 +119,14 @@ def test_test_class_unseen_in_training(command, tmp_path):
                 save(tmp_path / "scans" / part / label / f"{number}.png", label, number + 10 * (part == "Testing"))
     refused(
         command(*FAST, f"data.root={tmp_path / 'scans'}"),
-        "test part holds classes that training has none of: pituitary",
+        "The test split has classes that are missing in train: pituitary",
     )
 
 
 def test_too_few_of_a_class(command, tmp_path):
     root = scans(tmp_path)
     save(root / "rare" / "1.png", "glioma", 99)
-    refused(command(*FAST, f"data.root={root}"), "Class 'rare' has 1 separate patients or images")
+    refused(command(*FAST, f"data.root={root}"), "Class 'rare' has 1 separate groups (patients or images)")
 
 
 def test_malformed_manifest(command, tmp_path):

@@ -6,12 +6,12 @@ import logging
 import pytest
 import torch
 import wandb
-from brain_tumor.models.validation_scores import ValidationScores
 from lightning.pytorch.utilities import rank_zero_only
 from wandb_files import offline_log, records_of, summary_of
 
 from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
+from brain_tumor.models.classifier import ValidationScores
 from brain_tumor.tracking.log_run import log_start
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
 from brain_tumor.tracking.wandb.logger import METRIC_DIRECTIONS, start_run
