@@ -11,8 +11,7 @@ from omegaconf import OmegaConf
 from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.evaluation.comparison.candidates import Run
 from brain_tumor.evaluation.predictions import read_predictions
-from brain_tumor.run_dir.atomic import read_json
-from brain_tumor.run_dir.record import read_record
+from brain_tumor.run_dir.record import read_record, read_results
 from brain_tumor.sweeps.jobs import REPLICATES, Plan
 from brain_tumor.sweeps.table import assignments
 
@@ -95,7 +94,7 @@ def read_runs(paths: Sequence[Path], split: str) -> dict[Path, Run]:
 def leaked(path: Path) -> int | None:
     """Return the number of leaked images of a run's split, or None if leakage was not counted."""
     try:
-        found = read_json(path / "results.json")["leakage"]
+        found = read_results(path)["leakage"]
         return sum(int(count) for name, count in found.items() if name != "allowed")
     except (OSError, RunDirError, ValueError, KeyError, AttributeError):
         return None

@@ -20,6 +20,7 @@ from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external_data import external
 from brain_tumor.pipelines.image_evidence import EvaluatedImages, TrainingImages
 from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import bundle_of
@@ -137,8 +138,7 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
     bundle = bundle_of(run_dir)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
     facts = read_json(run_dir / "run.json")
-    before = read_json(run_dir / "results.json")
-    before["baseline"] = before.get("baseline") or before.get("floor")  # its name in version 0.1
+    before = read_results(run_dir)
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
         splits=splits,
@@ -146,7 +146,7 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
         facts={name: facts[name] for name in ("data", "model", "training") if name in facts},
         notes=facts.get("notes", []),
         attributes=_subgroup_columns(splits["test"].frame),
-        extra={name: before[name] for name in ("leakage", "baseline") if before.get(name)},
+        extra={name: before[name] for name in ("leakage", "baseline") if name in before},
         images=_own_images(cfg, run_dir, bundle, splits["test"]) if cfg.image_evidence else None,
     )
 

@@ -16,8 +16,7 @@ from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.atomic import read_json
-from brain_tumor.run_dir.record import RunRecord, read_record, refuse_finished
+from brain_tumor.run_dir.record import RunRecord, read_record, read_results, refuse_finished
 from brain_tumor.run_dir.resume import checkpoint_to_resume
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
@@ -140,5 +139,4 @@ def _write_bundle(run_dir: Path) -> None:
 
 def _finished_run(run_dir: Path) -> TrainedRun:
     log.info("The run in %s is finished; there is nothing left to do.", run_dir)
-    results = read_json(run_dir / "results.json")
-    return TrainedRun(run_dir, results, read_record(run_dir)["training"]["best"])
+    return TrainedRun(run_dir, read_results(run_dir), read_record(run_dir)["training"]["best"])

@@ -39,6 +39,8 @@ _OUTPUTS = (
     "tripod_ai.md",
 )
 """Files and folders that a run writes, and that the next run in the same directory removes."""
+_OLD_RESULTS = {"floor": "baseline", "turned_away": "ood_rejection", "foreign": "ood"}
+"""Keys of results.json in version 0.1 → present key."""
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
@@ -47,6 +49,16 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         return read_json(run_dir / "run.json")
     except (OSError, RunDirError):
         return {}
+
+
+def read_results(run_dir: Path) -> dict[str, Any]:
+    """Read ``results.json`` of a run; keys of version 0.1 get their present names.
+
+    Raises:
+        OSError: The file cannot be read.
+        RunDirError: The file holds no JSON object.
+    """
+    return {_OLD_RESULTS.get(key, key): value for key, value in read_json(run_dir / "results.json").items()}
 
 
 def refuse_finished(run_dir: Path, overwrite: bool) -> None:

@@ -17,6 +17,7 @@ from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.evaluation.report.page import render
 from brain_tumor.run_dir.atomic import read_json
+from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.architectures import architecture_of
 from brain_tumor.serving.bundle import (
     CARD,
@@ -60,7 +61,7 @@ def pack(run_dir: Path) -> Bundle:
     """
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
-        record, results = (read_json(run_dir / name) for name in ("run.json", "results.json"))
+        record, results = read_json(run_dir / "run.json"), read_results(run_dir)
     except FileNotFoundError as error:
         raise BundleError(
             f"{run_dir} cannot be packed into a bundle: {Path(error.filename).name} is missing; finish the run first "
