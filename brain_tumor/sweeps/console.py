@@ -42,13 +42,13 @@ def _jobs_table(plan: Plan, rows: pd.DataFrame) -> Table:
     for name in columns:
         table.add_column(titles[name], justify="right")
     for _, row in rows.iterrows():
-        values = [escape(format_value(row[key])) for key in keys]
+        values = [escape(format_setting(row[key])) for key in keys]
         numbers = [format_number(row[name], 1 if name == "seconds" else 3) for name in columns]
         table.add_row(str(row["number"]), row["status"], *values, *numbers, style=STYLES.get(row["status"]))
     return table
 
 
-def format_value(text: str) -> str:
+def format_setting(text: str) -> str:
     """Format a swept value; long numbers, as a search draws them, are rounded to four significant digits."""
     try:
         return f"{float(text):.4g}" if len(text) > 8 else text

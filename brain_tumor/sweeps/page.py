@@ -1,4 +1,4 @@
-"""``sweep.html``: one self-contained page with plots, which needs no network."""
+"""``sweep.html``: one self-contained page with plots, readable without a network."""
 
 from pathlib import Path
 from typing import Any
@@ -8,21 +8,21 @@ import pandas as pd
 
 from brain_tumor import CAUTION
 from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.sweeps.console import format_number, format_value
+from brain_tumor.sweeps.console import format_number, format_setting
 from brain_tumor.sweeps.importance import METHOD, key_importance
 from brain_tumor.sweeps.jobs import Plan
 from brain_tumor.sweeps.table import SCORES, best_job, best_setting, setting_keys, summarise_settings, swept_keys
 
-_MIN_LINES = 2
+_FEWEST_LINES = 2
 
 
-def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
+def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
     """Write the page in one step.
 
     Args:
-        sweep_dir: Directory of the sweep.
+        sweep_dir: Directory of the sweep, which gets the page.
         plan: Plan of the sweep.
-        rows: Table from `brain_tumor.sweeps.table.read_rows`.
+        rows: Jobs, as `brain_tumor.sweeps.table.read_rows` returns them.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("brain_tumor.sweeps", "."),
@@ -30,13 +30,13 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         undefined=jinja2.StrictUndefined,
     )
     settings = summarise_settings(rows, plan)
-    importance = key_importance(rows, plan)
+    found = key_importance(rows, plan)
     page = environment.get_template("page.html.j2").render(
         title=f"Sweep of {len(rows)} jobs: {sweep_dir.name}",
         caution=CAUTION,
         plan=plan,
         number=format_number,
-        value=format_value,
+        value=format_setting,
         counts=rows["status"].value_counts().to_dict(),
         best=best_job(rows, plan),
         best_setting=best_setting(rows, settings, plan),
@@ -45,11 +45,11 @@ def write_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         settings=_records(settings),
         replicated=len(settings) < len(rows),
         keys=swept_keys(plan),
-        rows=[{**row, "page": _report_link(sweep_dir, row["run_dir"])} for row in _records(rows)],
+        rows=[{**row, "page": _report(sweep_dir, row["run_dir"])} for row in _records(rows)],
         lines=_lines(rows, plan),
-        importance=importance,
+        importance=found,
         method=METHOD,
-        bars=_bars(importance.shares),
+        bars=_bars(found.shares),
     )
     with published_file(sweep_dir / "sweep.html") as draft:
         draft.write_text(page, encoding="utf-8")
@@ -59,21 +59,21 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _report_link(sweep_dir: Path, run_dir: str) -> str | None:
-    """Return the link to the report of a job, or None if it has none below the sweep's directory."""
-    exists = not Path(run_dir).is_absolute() and (sweep_dir / run_dir / "report.html").is_file()
-    return f"{run_dir}/report.html" if exists else None
+def _report(sweep_dir: Path, run_dir: str) -> str | None:
+    """Link to a job's own page, which lies beside this one."""
+    beside = not Path(run_dir).is_absolute() and (sweep_dir / run_dir / "report.html").is_file()
+    return f"{run_dir}/report.html" if beside else None
 
 
 def _lines(rows: pd.DataFrame, plan: Plan) -> str | None:
     from brain_tumor.sweeps.figures import parallel_coordinates
 
-    finished = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
-    keys = [key for key in swept_keys(plan) if len(set(finished[key])) > 1]
-    if len(finished) < _MIN_LINES or not keys:
+    done = rows[(rows["status"] == "finished") & rows["monitored"].notna()]
+    keys = [key for key in swept_keys(plan) if len(set(done[key])) > 1]
+    if len(done) < _FEWEST_LINES or not keys:
         return None
     best = best_job(rows, plan)
-    return parallel_coordinates(finished, keys, str(plan.metric), best.row["number"] if best else None)
+    return parallel_coordinates(done, keys, str(plan.metric), best.row["number"] if best else None)
 
 
 def _bars(shares: dict[str, float]) -> str | None:

@@ -46,7 +46,7 @@ class Summary:
 
     def _write(self, *, page: bool) -> None:
         from brain_tumor.data.samples import write_table
-        from brain_tumor.sweeps.page import write_page
+        from brain_tumor.sweeps.page import write_sweep_page
         from brain_tumor.sweeps.table import read_rows
 
         plan = Plan.read(self._sweep_dir)
@@ -54,5 +54,5 @@ class Summary:
         write_table(rows, self._sweep_dir / "sweep.csv")
         if page:
             start = time.monotonic()
-            write_page(self._sweep_dir, plan, rows)
+            write_sweep_page(self._sweep_dir, plan, rows)
             self._next_page = time.monotonic() + (time.monotonic() - start) / _PAGE_TIME_SHARE

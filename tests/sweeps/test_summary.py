@@ -11,7 +11,7 @@ from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.sweeps.__main__ import main
 from brain_tumor.sweeps.importance import key_importance
 from brain_tumor.sweeps.jobs import Job, Plan
-from brain_tumor.sweeps.page import write_page
+from brain_tumor.sweeps.page import write_sweep_page
 from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise_settings, swept_keys
 
 
@@ -155,7 +155,7 @@ class TestImportance:
 class TestPage:
     def test_it_needs_no_network_and_has_the_notice(self, two_models):
         folder, plan, rows = two_models
-        write_page(folder, plan, rows)
+        write_sweep_page(folder, plan, rows)
         page = (folder / "sweep.html").read_text()
         assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
         assert page.count("Research use only; not a medical device.") == 2
@@ -165,7 +165,7 @@ class TestPage:
 
     def test_a_sweep_without_a_finished_job(self, tmp_path):
         plan = write_sweep(tmp_path, [(["a=<b>1</b>"], "failed", "<script>"), (["a=2"], "waiting", "")])
-        write_page(tmp_path, plan, read_rows(tmp_path, plan))
+        write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
         page = (tmp_path / "sweep.html").read_text()
         assert "0 of 2" in page
         assert "<script>" not in page
@@ -173,7 +173,7 @@ class TestPage:
 
     def test_one_job(self, tmp_path):
         plan = write_sweep(tmp_path, [([], 0.5, 0.4)])
-        write_page(tmp_path, plan, read_rows(tmp_path, plan))
+        write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
         assert "1 of 1" in (tmp_path / "sweep.html").read_text()
 
 
