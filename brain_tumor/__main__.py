@@ -17,7 +17,7 @@ VERBS = {
 }
 
 _MODULES = {"data": "brain_tumor.cli.data"}
-"""Verb → module, where it is not ``brain_tumor.<verb>``: that name is a room's."""
+"""Modules of verbs that are not ``brain_tumor.<verb>``, because a package has that name."""
 
 HELP = f"""brain-tumor {__version__}: honest brain tumour detection and classification on MRI slices.
 {CAUTION}

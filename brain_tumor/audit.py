@@ -34,7 +34,7 @@ def audit(overrides: Sequence[str] = (), run_dir: str | Path = "runs/audit") -> 
 
 
 def _run(cfg: DictConfig) -> dict[str, Any]:
-    from brain_tumor.pipelines.audit import audit  # imports torch: only once the config is valid
+    from brain_tumor.pipelines.audit import audit  # imports for seconds: only once the config is valid
 
     return audit(cfg)
 

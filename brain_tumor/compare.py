@@ -31,7 +31,7 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
         Content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
 
     Raises:
-        BrainTumorError: A user's mistake, in one sentence. A criterion that is not met is none: see ``change``.
+        BrainTumorError: A user's mistake, in one sentence. A criterion that is not met raises no error, see ``change``.
     """
     cfg = compose(with_runs(overrides), run_dir, "compare")
 

@@ -47,7 +47,7 @@ class ResumeCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time to, or to stop; all ranks do the same.
+        """Save if the interval is over or a stop was requested; all ranks decide together.
 
         Raises:
             PreemptedError: A stop was requested.

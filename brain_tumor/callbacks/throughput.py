@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Callback
 class Throughput(Callback):
     """Log ``speed/samples_per_second`` (all processes) and ``speed/data_wait`` (share of the steps' time, in [0, 1]).
 
-    Validation and checkpoints do not count. A GPU works on while the next batch is loaded: there the wait of the host
-    is an upper bound.
+    Validation and checkpoints do not count. On a GPU the wait is an upper bound, because the GPU computes
+    while the host waits.
     """
 
     def __init__(self) -> None:

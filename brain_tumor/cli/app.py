@@ -72,7 +72,7 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         sys.exit(1)
     except (BrainTumorError, HydraException, OmegaConfBaseException, OSError) as error:
         _stop(verb, error)
-    except ValueError as error:  # Hydra refuses some overrides so; raised by the task it is a bug
+    except ValueError as error:  # Hydra raises it for some invalid overrides; after the task has started it is a bug
         if started:
             raise
         _stop(verb, error)

@@ -28,7 +28,7 @@ def _comments_of(table: yaml.MappingNode, prefix: str, lines: list[str]) -> dict
 
 
 def _behind(key: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
-    """Behind the value, and below it where that comment goes on, indented; a block's stands behind its key."""
+    """Return the comment on the line of the value and its indented continuation; of a block, that of its key."""
     is_block = isinstance(value, yaml.CollectionNode) and not value.flow_style
     end = key.end_mark if is_block else value.end_mark
     rest = lines[end.line][end.column :].lstrip(": ") if end.line < len(lines) else ""

@@ -58,7 +58,7 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         groups: Config groups that an option was chosen from.
 
     Raises:
-        ConfigError: In each case.
+        ConfigError: The configuration is invalid.
     """
     cfg = with_new_keys(cfg, verb, overrides)
     schema = list(keys(SCHEMAS[verb]))
@@ -87,7 +87,7 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
 
 
 def _is_read(cfg: DictConfig, name: str) -> bool:
-    """Whether an object is built from the key's table and takes or refuses it, or the table may hold any key."""
+    """Return whether something reads the key: an object built from its table, or a table that accepts any key."""
     top, *below = name.split(".")
     parents = [".".join([top, *below[:n]]) for n in range(len(below))]
     nodes = [OmegaConf.select(cfg, parent) for parent in parents]
@@ -104,7 +104,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OverrideParseException):
         if "=" not in str(error.override):
             return f"{error.override} is not understood; expected GROUP=OPTION or KEY=VALUE."
-        return f"{error.override} cannot be read; quote what is special in it: KEY='\"VALUE\"'."
+        return f"{error.override} cannot be read; put values with special characters in quotes: KEY='\"VALUE\"'."
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return _not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):

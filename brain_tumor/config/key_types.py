@@ -51,7 +51,7 @@ def one_of(*choices: str | None) -> Check:
 
 
 def is_number(value: Any, kind: Any = int | float) -> bool:
-    """Whether a value is a number and no truth value, which Python counts among the numbers."""
+    """Return whether a value is a number; True and False do not count."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

@@ -57,9 +57,7 @@ def with_new_keys(cfg: DictConfig, verb: str, overrides: Sequence[str]) -> DictC
         if value is absent:
             continue
         _warn(old, new)
-        if (
-            old == "model.lr" and cfg.optimizer.lr != "auto"
-        ):  # of two rates the optimizer's own was the one that counted
+        if old == "model.lr" and cfg.optimizer.lr != "auto":  # if both were set, optimizer.lr was used
             value = cfg.optimizer.lr
         cfg = cfg.copy()
         with open_dict(cfg):

@@ -246,7 +246,7 @@ class Compare:
     resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))
     level: float = key("confidence level of intervals", number(lambda value: 0 < value < 1, "a number between 0 and 1"))
     seed: int = key("seed of the bootstrap", whole(0))
-    champion: str | None = key("run in use today; writes change_record.md, each other candidate against it")
+    champion: str | None = key("run in use today; change_record.md compares every other candidate with it")
     acceptance: Acceptance
     fail_if_rejected: bool = key("exit with code 1 where a candidate fails a criterion")
     paths: Paths

@@ -40,7 +40,7 @@ class LoadedData:
     entry: Path | None
     """Folder of the cache entry of these images, None if nothing is written."""
     curation: dict[str, Any] | None
-    """Source of curated groups, None without any, see `brain_tumor.data.public.groups.apply_groups`."""
+    """Source of curated groups, None without any, see `brain_tumor.data.public.groups.filling.apply_groups`."""
 
 
 def load(

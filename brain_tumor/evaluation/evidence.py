@@ -85,8 +85,8 @@ def evidence(
 
     Returns:
         ``val`` and ``test`` (metrics of uncalibrated probabilities), ``n``, and where defined ``patients``,
-        ``calibration``, ``operating_points``, ``decision_curve``, ``abstention``, ``conformal`` and ``subgroups``, see
-        "results.json" in the README. All thresholds apply to calibrated probabilities.
+        ``calibration``, ``operating_points``, ``decision_curve``, ``abstention``, ``conformal`` and ``subgroups``.
+        All thresholds apply to calibrated probabilities.
     """
     options = {"resamples": settings.resamples, "seed": seed}
     document = results_document(splits, **options)

@@ -1,7 +1,7 @@
 """The predictions table: one row per image, plain CSV; all of `evaluation` is a function of it.
 
-Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane`` (unknown = empty). A table from
-another framework needs ``sample_id``, ``label`` and the probabilities.
+Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane`` (unknown = empty), and with an OOD
+detector ``rejected, ood_score``. A table of another framework needs ``sample_id``, ``label`` and the probabilities.
 
 Probabilities are as the network gives them (temperature 1); `brain_tumor.evaluation.calibration` calibrates them.
 """
@@ -103,7 +103,11 @@ class Predictions:
         _refuse(frame, bad, "have probabilities that are not numbers from 0 that sum to 1")
         labels = pd.Index(classes).get_indexer(pd.Index(frame["label"]))
         _refuse(frame, labels < 0, f"have a label that is none of the classes {', '.join(classes)}")
-        _refuse(frame, frame["sample_id"].duplicated().to_numpy(), "repeat a sample_id; each image stands once")
+        _refuse(
+            frame,
+            frame["sample_id"].duplicated().to_numpy(),
+            "repeat a sample_id, but each image may have one row only",
+        )
         return cls(classes, labels.astype(np.int64), probabilities, _groups(frame), frame)
 
 

@@ -61,19 +61,19 @@ def compare_job(cfg: DictConfig) -> None:
 def change_document(
     comparison: Comparison, champion: Sequence[Path], runs: Mapping[Path, Run], criteria: DictConfig
 ) -> dict[str, Any]:
-    """``change_record.json``: each other candidate against the champion.
+    """Compare every other candidate with the champion; returns the content of ``change_record.json``.
 
     Args:
-        comparison: With the champion among its candidates.
-        champion: Its runs.
-        runs: All that are compared.
+        comparison: Comparison that has the champion among its candidates.
+        champion: Paths of the champion's runs.
+        runs: Path → run, of all runs that are compared.
         criteria: Fields of `brain_tumor.evaluation.comparison.acceptance.AcceptanceCriteria`.
 
     Returns:
         ``changes`` of `check_acceptance`, and ``runs``: name → facts.
 
     Raises:
-        ConfigError: The champion is several candidates, or the only one.
+        ConfigError: `champion` names runs of several candidates, or there is no other candidate.
     """
     holder = _candidate_of({runs[path].name for path in champion}, comparison.candidates)
     leaks = {candidate.name: _most_leaked(candidate, runs) for candidate in comparison.candidates}
@@ -86,17 +86,19 @@ def change_document(
 def _candidate_of(names: set[str], candidates: Sequence[Candidate]) -> str:
     holders = [candidate.name for candidate in candidates if names & set(candidate.runs)]
     if len(holders) > 1:
-        raise ConfigError(f"champion names {len(holders)} candidates ({', '.join(holders)}); a champion is one.")
+        raise ConfigError(
+            f"Invalid champion: its runs belong to {len(holders)} candidates ({', '.join(holders)}); expected one."
+        )
     if len(candidates) == 1:
         raise ConfigError(
-            f"All runs are one candidate, {holders[0]!r}, as they differ only in seed or fold; there is nobody to "
-            "challenge it: compare each run for itself with pool=false, or name another run."
+            f"All runs are one candidate, {holders[0]!r}, as they differ only in seed or fold: there is no other "
+            "candidate. Compare the runs one by one with pool=false, or give another run."
         )
     return holders[0]
 
 
 def _most_leaked(candidate: Candidate, runs: Mapping[Path, Run]) -> int | None:
-    """Of its runs; None where nothing is known of one."""
+    """Return the largest number of leaked images among a candidate's runs; None if it is unknown for one of them."""
     counts = [leaked(path) for path, run in runs.items() if run.name in candidate.runs]
     known = [count for count in counts if count is not None]
     return max(known) if len(known) == len(counts) else None

@@ -1,4 +1,4 @@
-"""The files a comparison leaves."""
+"""Write the files of a comparison."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any]
 
 
 def ranking_frame(document: dict[str, Any]) -> pd.DataFrame:
-    """One row a candidate, best first; the difference to the best as ``difference_<what>``."""
+    """Make a table with one row per candidate, best first; the difference to the best is ``difference_<value>``."""
     rows = []
     for candidate in document["candidates"]:
         plain = {name: value for name, value in candidate.items() if name not in ("difference", "metrics", "runs")}
@@ -44,7 +44,7 @@ def ranking_frame(document: dict[str, Any]) -> pd.DataFrame:
 
 
 def pairs_frame(document: dict[str, Any]) -> pd.DataFrame:
-    """One row a pair; tests as ``difference_<what>``, ``mcnemar_<what>`` and ``delong_<question>_<what>``."""
+    """Make a table with one row per pair: ``difference_<value>``, ``mcnemar_<value>``, ``delong_<task>_<value>``."""
     rows = [
         {
             "first": pair["first"],
@@ -53,8 +53,8 @@ def pairs_frame(document: dict[str, Any]) -> pd.DataFrame:
             **_prefixed("mcnemar", pair["mcnemar"]),
             **{
                 name: value
-                for question, test in (pair["delong"] or {}).items()
-                for name, value in _prefixed(f"delong_{question}", test).items()
+                for task, test in (pair["delong"] or {}).items()
+                for name, value in _prefixed(f"delong_{task}", test).items()
             },
         }
         for pair in document["pairs"]

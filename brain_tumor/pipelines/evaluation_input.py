@@ -75,7 +75,10 @@ def evaluation_input(cfg: DictConfig) -> EvaluationInput:
             raise ConfigError("predictions=FILE is a complete table; use data=… with run= or bundle=.")
         return _tables(cfg)
     if cfg.val is not None:
-        raise ConfigError("val=FILE goes with predictions=FILE; a model brings what was chosen on its validation.")
+        raise ConfigError(
+            "val=FILE goes with predictions=FILE; a trained model already has its temperature and thresholds."
+            " Leave val= out."
+        )
     if cfg.bundle is not None and not data:
         raise ConfigError(f"bundle={cfg.bundle} needs data=…: a bundle holds no images; run=RUN has its own test.")
     inputs = _external(cfg) if data else _own_test(cfg)
@@ -121,8 +124,8 @@ def _same_classes(val: Predictions, test: Predictions, cfg: DictConfig) -> None:
         )
     if shared := set(val.frame["sample_id"]) & set(test.frame["sample_id"]):
         raise ConfigError(
-            f"{len(shared)} images are in both {cfg.val} and {cfg.predictions}, first {min(shared)!r}; what is "
-            "chosen on an image cannot be evaluated on it."
+            f"{len(shared)} images are in both {cfg.val} and {cfg.predictions}, first {min(shared)!r}; thresholds "
+            "must not be tested on images that they were chosen on."
         )
 
 

@@ -55,8 +55,8 @@ def published_folder(folder: Path) -> Iterator[Path]:
                 raise
     except OSError as error:
         raise DataError(
-            f"The cache {folder.parent} could not be filled ({error}); set paths.cache_dir to a writable folder on a "
-            "disk with free space."
+            f"The folder {folder.parent} cannot be written ({error}); choose a writable folder on a disk with free "
+            "space, for the cache with paths.cache_dir."
         ) from error
     finally:
         if draft:

@@ -39,7 +39,9 @@ def find_images(place: str, slicing: Slicing) -> pd.DataFrame:
     else:
         raise DataError(f"{place} does not exist; give an image, a scan, or a folder of them.")
     if not samples:
-        raise DataError(f"{place} holds no images, or of its scans no slice is taken; give an image or a folder.")
+        raise DataError(
+            f"{place} holds no images, or data.slices selects no slice of its scans; give an image or a folder."
+        )
     return samples_table(samples)
 
 

@@ -56,7 +56,7 @@ def test_the_folder_of_the_faster_process_stays(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(DataError, match=r"could not be filled .*; set paths\.cache_dir"):
+    with pytest.raises(DataError, match=r"cannot be written .*; choose a writable folder .* paths\.cache_dir"):
         fill(published_folder, tmp_path / "file" / "x")
 
 

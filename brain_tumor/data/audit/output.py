@@ -71,7 +71,6 @@ def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, spli
         document: Content of ``audit.json``.
         data: Data that were audited.
         split: Samples of the data with ``split`` filled.
-        command: Command line of the audit, for the page.
 
     Raises:
         ConfigError: The folder cannot be written.

@@ -156,7 +156,7 @@ def assign_groups(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def conflicting(pairs: pd.DataFrame, values: "pd.Series[str]") -> Flags:
-    """Whether the two images of each pair have different values of a column; an empty value differs from none.
+    """Whether the two images of each pair have different values of a column; an empty value never differs.
 
     Args:
         pairs: Columns ``left, right`` with rows of ``values``.

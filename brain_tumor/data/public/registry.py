@@ -62,7 +62,7 @@ class PublicSet:
         return tuple(sorted(set(self.class_folders.values())))
 
 
-_FOUR = {"glioma": "glioma", "meningioma": "meningioma", "pituitary": "pituitary"}
+_TUMOURS = {"glioma": "glioma", "meningioma": "meningioma", "pituitary": "pituitary"}
 _TRAINING_TESTING = {"training": "train", "testing": "test"}
 _YES_NO = {"yes": "tumor", "no": "no_tumor"}
 _ORIGIN = "Compiled from cheng, bhuvaji and br35h: never train on one of these and test on another."
@@ -81,7 +81,7 @@ _SETS = (
         licence="CC0 1.0 according to third parties, for version 1; images from cheng are CC BY 4.0",
         citation="Nickparvar M. Brain Tumor MRI Dataset. Kaggle, 2021. doi:10.34740/KAGGLE/DSV/2645886",
         layout="Training/ and Testing/, each with glioma, meningioma, notumor, pituitary",
-        class_folders={**_FOUR, "notumor": "no_tumor"},
+        class_folders={**_TUMOURS, "notumor": "no_tumor"},
         split_folders=_TRAINING_TESTING,
         releases=(
             Release("1", {"train": _four(1321, 1339, 1595, 1457), "test": _four(300, 306, 405, 300)}),
@@ -105,7 +105,7 @@ _SETS = (
         citation="Bhuvaji S, Kadam A, Bhumkar P, Dedge S, Kanchan S. Brain Tumor Classification (MRI). "
         "Kaggle, 2020. doi:10.34740/KAGGLE/DSV/1183165",
         layout="Training/ and Testing/, each with glioma_tumor, meningioma_tumor, no_tumor, pituitary_tumor",
-        class_folders={**{f"{name}_tumor": label for name, label in _FOUR.items()}, "no_tumor": "no_tumor"},
+        class_folders={**{f"{name}_tumor": label for name, label in _TUMOURS.items()}, "no_tumor": "no_tumor"},
         split_folders=_TRAINING_TESTING,
         releases=(Release("", {"train": _four(826, 822, 395, 827), "test": _four(100, 115, 105, 74)}),),
         remarks=(
@@ -123,7 +123,7 @@ _SETS = (
         citation="Cheng J. brain tumor dataset. figshare. doi:10.6084/m9.figshare.1512427; Cheng J et al. PLoS ONE "
         "2015, doi:10.1371/journal.pone.0140381, and 2016, doi:10.1371/journal.pone.0157112",
         layout="1.mat … 3064.mat at any depth, or metadata.csv with the images it names",
-        class_folders=_FOUR,
+        class_folders=_TUMOURS,
         releases=(Release("", {"": {"glioma": 1426, "meningioma": 708, "pituitary": 930}}),),
         remarks=(
             "Has patient ids: 233, some with a trailing letter (MR040240, MR040240B, MR040240C), which are treated as "
@@ -192,7 +192,7 @@ _SETS = (
         citation="Fateh A, Rezvani Y, Moayedi S, et al. BRISC: Annotated Dataset for Brain Tumor Segmentation and "
         "Classification. Scientific Data 13, 361 (2026). doi:10.1038/s41597-026-06753-y",
         layout="classification_task/ with train/ and test/, and segmentation_task/ with the masks",
-        class_folders={**_FOUR, "no_tumor": "no_tumor"},
+        class_folders={**_TUMOURS, "no_tumor": "no_tumor"},
         split_folders={"train": "train", "test": "test"},
         releases=(Release("", {"train": _four(1147, 1329, 1067, 1457), "test": _four(254, 306, 140, 300)}),),
         remarks=(
@@ -212,7 +212,7 @@ _SETS = (
         citation="Mannan PMS, Chowdhury M, Rahman R, Tamim AU, Rahman MM. PMRAM: Bangladeshi Brain Cancer - MRI "
         "Dataset. Mendeley Data, V1, 2024. doi:10.17632/m7w55sw88b.1",
         layout="Raw/ with 512Glioma, 512Meningioma, 512Normal, 512Pituitary",
-        class_folders={**{f"512{name}": label for name, label in _FOUR.items()}, "512normal": "no_tumor"},
+        class_folders={**{f"512{name}": label for name, label in _TUMOURS.items()}, "512normal": "no_tumor"},
         releases=(Release("1", {"": _four(373, 363, 396, 373)}),),
         remarks=(
             "Only Raw/ is used; Augmented/ contains altered copies of it, which would leak in any split.",

@@ -89,8 +89,8 @@ def assign_by_group(
 
     - less than the largest group of the class, if every split's share of the class is at least as large as that group;
     - otherwise, above the share, by less than the largest group plus 1;
-    - where groups contain several classes, all splits with all classes and the first bound plus 1 are the aim of up to
-      `_DRAWS` random orders. Such a split may not exist; then the closest one is taken and a warning is logged.
+    - where groups contain several classes, up to `_DRAWS` random orders are tried until every split has every class and
+      the deviation is below the first bound plus 1. If none is found, the closest is used and a warning is logged.
 
     Args:
         samples: Samples table with ``group`` and ``label`` filled, in any order.

@@ -37,7 +37,7 @@ def estimates(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Estimate]:
-    """Compute statistics with bootstrap intervals by group; where a 0 or 1 cannot move in a resample, exact ones.
+    """Compute statistics with bootstrap intervals by group; exact ones if a 0 or 1 is the same in every resample.
 
     Args:
         statistics: Statistics of N weighted images.
@@ -94,7 +94,7 @@ def _binary_denominators(positive: Flags, detected: Flags, prefix: str, suffix: 
 
 
 def bounding_images(predictions: Predictions) -> dict[str, Flags]:
-    """Return the images that decide whether a metric that is no proportion reaches 0 or 1, bool [N].
+    """Return the images that the exact interval of a metric counts, for metrics that are not proportions, bool [N].
 
     Returns:
         Images of ``f1``, ``auroc`` (those of the rarer outcome) and ``auprc``, per class and of detection, and of the

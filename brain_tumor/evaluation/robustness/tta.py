@@ -17,7 +17,7 @@ VIEWS = {
     "shifted right and down by 3 %": (False, 0.0, 0.03, 0.03),
     "shifted left and up by 3 %": (False, 0.0, -0.03, -0.03),
 }
-"""Name → (mirrored, degrees, shift right and down as shares of the side). None is upside down: no head is."""
+"""Name → (mirrored, degrees, shift right and down as shares of the side). No view is upside down, as no scan is."""
 
 
 def view(name: str, image: GreyImage, _: int = 0) -> GreyImage:

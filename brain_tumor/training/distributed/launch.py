@@ -107,8 +107,7 @@ def start_workers(world: World, run_dir: Path, on_death: Callable[[str], None]) 
     Args:
         world: Processes of the training.
         run_dir: Directory for the logs of the workers.
-        on_death: Callback that gets the reason before this process is ended, which happens when it hangs in a
-            collective operation that a dead worker will never join.
+        on_death: Callback that gets the reason before this process is killed because it waits for a dead worker.
 
     Raises:
         RankError: A worker died or did not answer; raised instead of the error that this caused here.
