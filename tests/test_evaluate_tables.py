@@ -45,7 +45,7 @@ class TestTables:
 
         before = written(trained)
         assert results["calibration"]["temperature"] == pytest.approx(before["calibration"]["temperature"])
-        assert results["conformal"]["asked"] == 0.9
+        assert results["conformal"]["target"] == 0.9
 
     @pytest.mark.parametrize(
         ("spoil", "words"),

@@ -146,7 +146,7 @@ def _decisions(
 
 
 def _conformal(val: Predictions, test: Predictions, coverage: float, options: dict[str, int]) -> dict[str, Any]:
-    section: dict[str, Any] = {"asked": coverage}
+    section: dict[str, Any] = {"target": coverage}
     for name, by_class in {"marginal": False, "by_class": True}.items():
         limits = conformal.thresholds(val, coverage, by_class)
         members = conformal.prediction_sets(test, limits)

@@ -1,4 +1,4 @@
-"""Compare runs on the same images, and judge candidates against a champion."""
+"""Compare runs on the same images, and check candidates against a champion."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

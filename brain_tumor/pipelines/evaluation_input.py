@@ -1,4 +1,4 @@
-"""What `brain-tumor evaluate` judges: tables of any framework, a run on its own test, or a model on other data."""
+"""Collect the input of `brain-tumor evaluate`: tables, a run on its own test, or a model on other data."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path

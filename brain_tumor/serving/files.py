@@ -105,7 +105,7 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
                 yield image
 
     probabilities, ood_score = predictor.assess(readable(), batch_size)
-    order = np.argsort(positions)  # files are read together, wherever their slices stand in the samples
+    order = np.argsort(positions)  # files are read together, in whatever order the samples list their slices
     read = samples.iloc[sorted(positions)]
     table = predictions_frame(read, predictor.bundle.classes, probabilities[order])
     return with_ood_scores(table, None if ood_score is None else ood_score[order]), errors

@@ -64,7 +64,7 @@ def _split(reference: str) -> tuple[str, str]:
 
 
 def is_scan(path: Path) -> bool:
-    """Return whether a file can be read, judged by its name or, without a known suffix, by its first bytes."""
+    """Return whether a file can be read, judging by its name or, without a known suffix, by its first bytes."""
     return format_of(path) is not None
 
 

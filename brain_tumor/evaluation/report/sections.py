@@ -172,7 +172,7 @@ def _conformal(results: Results) -> Section | None:
     ]
     text = (
         "Sets of classes, calibrated on validation to contain the true class for "
-        f"{format_share(conformal['asked'])} of the images; metrics are of the test split."
+        f"{format_share(conformal['target'])} of the images; metrics are of the test split."
     )
     return Section("Conformal prediction sets", text, [Table(["metric", *kinds.values()], rows)])
 

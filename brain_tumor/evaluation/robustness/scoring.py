@@ -102,7 +102,7 @@ def difference(
 ) -> dict[str, dict[str, float | None]]:
     """Estimate `METRICS` of ``after`` minus those of ``before``, with 95 % percentile intervals.
 
-    Both are of the same images and stand in each bootstrap resample together (paired), drawn by whole groups.
+    Both use the same images in each bootstrap resample (paired), drawn by whole groups.
 
     Returns:
         Metric → ``{"value", "ci_low", "ci_high"}``; None where undefined.
