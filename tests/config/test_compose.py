@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import CONF_DIR, compose
-from brain_tumor.config.instantiate import build
+from brain_tumor.config.instantiate import build, target_name
 from brain_tumor.data.catalog import folder
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.samples import write_table
@@ -16,6 +16,7 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.models.validation_scores import ValidationScores
 from brain_tumor.tracking.loggers import open_loggers
 from brain_tumor.training import build as assemble
+from brain_tumor.training.data import split_name
 from brain_tumor.training.distributed.world import resolve_world
 from brain_tumor.training.precision import resolve_precision
 
@@ -179,6 +180,31 @@ def test_every_validation_metric_can_be_monitored(tmp_path):
     for name in (f"val/{score}" for score in scores.compute()):
         mode = "min" if name == "val/loss" else "max"
         assert compose([f"monitor.metric={name}", f"monitor.mode={mode}"], tmp_path).monitor.metric == name
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "split"])
+def test_a_split_is_called_by_its_option(option, tmp_path):
+    cfg = compose([f"split={option}", *(["split.path=a.csv"] if option == "file" else [])], tmp_path)
+
+    assert split_name(cfg, ()) == ("grouped" if option == "auto" else option)
+    assert split_name(cfg, ("train", "test")) == ("official" if option == "auto" else option)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("brain_tumor.models.small_cnn.SmallCNN", "small_cnn"),
+        ("brain_tumor.models.reference_cnn.ReferenceCNN", "reference_cnn"),
+        ("torch.nn.Linear", "Linear"),
+    ],
+)
+def test_targets_have_short_names(target, name):
+    assert target_name({"_target_": target}, "model") == name
+
+
+def test_a_target_that_is_not_allowed_is_not_imported_for_its_name():
+    with pytest.raises(ConfigError, match=r"split: _target_ antigravity\.fly is not allowed"):
+        target_name({"_target_": "antigravity.fly"}, "split")
 
 
 class TestBuild:
