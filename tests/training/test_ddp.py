@@ -99,7 +99,7 @@ def job(tmp_path):
 
 
 def children(pid):
-    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "runtime.rank"], capture_output=True, text=True, check=False)  # noqa: S607
+    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "distributed.worker"], capture_output=True, text=True, check=False)  # noqa: S607
     return [int(line) for line in found.stdout.split()]
 
 
