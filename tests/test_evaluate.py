@@ -67,7 +67,7 @@ class TestRun:
         samples = pd.read_csv(run_copy / "samples.csv")
         samples.assign(path="/gone/" + samples["sample_id"]).to_csv(run_copy / "samples.csv", index=False)
 
-        sentence = r"48 of the 48 images .* no longer there, first /gone/.* image_evidence=false"
+        sentence = r"48 of the 48 images .* no longer exist, first /gone/.* image_evidence=false"
         with pytest.raises(DataError, match=sentence):
             evaluate([f"run={run_copy}", "evaluation.resamples=20"], tmp_path)
 
@@ -198,12 +198,12 @@ class TestElsewhere:
     def test_a_bundle_alone_knows_its_files(self, trained, flat_folder, elsewhere, tmp_path):
         bundle = shutil.copytree(trained / "bundle", tmp_path / "model")
 
-        with pytest.raises(DataError, match="trained or chosen on"):
+        with pytest.raises(DataError, match="trained or selected on"):
             evaluate([f"bundle={bundle}", "data=folder", f"data.root={flat_folder}", *FAST], tmp_path / "out")
         results = evaluate([f"bundle={bundle}", "data=folder", f"data.root={elsewhere}", *FAST], tmp_path / "other")
 
         assert results["overlap"]["looked_for"] == "files"
-        assert "no near copies" in (tmp_path / "other" / "report.html").read_text()
+        assert "only byte-identical files" in (tmp_path / "other" / "report.html").read_text()
 
     def test_tumour_or_not(self, trained, elsewhere, tmp_path):
         root = tmp_path / "binary"

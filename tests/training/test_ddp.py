@@ -99,8 +99,9 @@ def job(tmp_path):
 
 
 def children(pid):
-    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "distributed.worker"], capture_output=True, text=True, check=False)  # noqa: S607
-    return [int(line) for line in found.stdout.split()]
+    command = ["pgrep", "-P", str(pid), "-f", "distributed.worker"]
+    workers = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [int(line) for line in workers.stdout.split()]
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from brain_tumor.training import fit as memory
+from brain_tumor.training import memory
 
 STEPS = """
 import resource, sys

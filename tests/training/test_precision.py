@@ -104,7 +104,7 @@ def test_gpus_by_their_generation(capability, chosen, cfg, classifier, monkeypat
 
 
 def test_measuring_changes_nothing(classifier, monkeypatch):
-    monkeypatch.setattr(precision, "_LEAST", 0.0)
+    monkeypatch.setattr(precision, "_MIN_STEP_SECONDS", 0.0)
     network, state = classifier.network, torch.get_rng_state()
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
