@@ -93,7 +93,7 @@ def test_no_runs_named(tmp_path):
 
 
 def test_a_champion_is_one_candidate(runs, tmp_path):
-    with pytest.raises(ConfigError, match="champion names 2 candidates"):
+    with pytest.raises(ConfigError, match="its runs belong to 2 candidates"):
         compare([str(runs / "other.csv"), f"champion={runs}", FEW], tmp_path / "out")
 
 

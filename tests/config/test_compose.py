@@ -118,7 +118,7 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("optimizer.speed=1", "no key optimizer.speed"),
         ("+optimisation.lr=1", "Nothing reads the key optimisation.lr"),
         ("+optimizer=nothing", "optimizer"),
-        ("optimizer.lr=[", r"^optimizer.lr=\[ cannot be read; quote"),
+        ("optimizer.lr=[", r"^optimizer.lr=\[ cannot be read; put values"),
         ("fast", "fast is not understood; expected GROUP=OPTION or KEY=VALUE"),
         ("data=folder", "data.root is not set; give it on the command line: data.root="),
         ("model=timm", "model.name is not set"),

@@ -230,7 +230,7 @@ def test_same_pixels_in_another_format_have_the_same_digest(tmp_path):
 def test_an_unwritable_cache_gives_one_sentence(files, tmp_path):
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(DataError, match=r"set paths\.cache_dir"):
+    with pytest.raises(DataError, match=r"with paths\.cache_dir"):
         cached_images(files, 48, tmp_path / "file")
 
 
