@@ -1,4 +1,3 @@
-import time
 from functools import partial
 
 import numpy as np
@@ -128,14 +127,3 @@ def test_document_counts_images_groups_and_classes():
     assert document["n"]["test"]["groups"] == 10
     assert sum(document["n"]["val"]["per_class"].values()) == 20
     assert document["val"]["accuracy"]["ci_low"] <= document["val"]["accuracy"]["value"]
-
-
-@pytest.mark.slow  # a time holds only on a machine that does nothing else
-def test_two_thousand_resamples_of_two_thousand_images_take_seconds():
-    rng = np.random.default_rng(0)
-    table = predictions(rng.integers(0, 4, 2000), rng.dirichlet(np.ones(4), 2000))
-
-    start = time.perf_counter()
-    spans(table, resamples=2000)
-
-    assert time.perf_counter() - start < 15  # 2 s alone; tests share the machine
