@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from brain_tumor.cli.arguments import expand
 from brain_tumor.cli.help import print_help
 from brain_tumor.config.compose import CONF_DIR, check, explain
+from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
@@ -53,7 +54,10 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
             _stop(verb, error)
 
     try:
-        sys.argv[1:] = with_new_names(expand(sys.argv[1:]), verb)
+        arguments, started_in = expand(sys.argv[1:])
+        sys.argv[1:] = with_custom_options(with_new_names(arguments, verb))
+        if started_in:
+            os.chdir(started_in)  # its relative paths, and plug-ins that lie there
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)

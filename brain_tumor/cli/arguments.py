@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.types import Quote, QuotedString
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.errors import ConfigError
 from brain_tumor.run_dir.record import read_record
@@ -41,8 +41,8 @@ def _is_override(argument: str) -> bool:
     return argument.startswith(("+", "~")) or ("=" in argument and not Path(argument).exists())
 
 
-def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> list[str]:
-    """Replace ``resume=RUN`` or ``resume=latest`` by the command line of that run, with ``resume=auto``.
+def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[str], Path | None]:
+    """Replace ``resume=RUN`` or ``resume=latest`` by the command line of that run or sweep, with ``resume=auto``.
 
     Other arguments come after the overrides of the run, and win.
 
@@ -50,19 +50,47 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> list[str]:
         arguments: Command line.
         runs: Directory that ``resume=latest`` searches.
 
+    Returns:
+        The command line, and the folder in which that run was started, from which its relative paths are read; None
+        without such an argument, or if the folder no longer exists.
+
     Raises:
         ConfigError: There is no such run, or none is unfinished.
     """
     given = [argument.removeprefix(_KEY) for argument in arguments if argument.startswith(_KEY)]
     if not given or given[-1] in ("auto", "null", ""):
-        return list(arguments)
+        return list(arguments), None
     run_dir = _latest(runs) if given[-1] == "latest" else Path(given[-1].strip("'\"")).expanduser().absolute()
-    saved = run_dir / ".hydra" / "overrides.yaml"
-    if not saved.is_file():
-        raise ConfigError(f"{run_dir} holds no run to continue (no .hydra/overrides.yaml); name another: resume=RUN.")
-    saved_overrides = [str(text) for text in OmegaConf.load(saved) if not str(text).startswith(_KEY)]
     more = [argument for argument in arguments if not argument.startswith(_KEY)]
-    return [*saved_overrides, *more, f"hydra.run.dir='{run_dir}'", "resume=auto"]
+    if (run_dir / "sweep.json").is_file() and (run_dir / "multirun.yaml").is_file():
+        hydra = OmegaConf.load(run_dir / "multirun.yaml").hydra
+        own = [text for text in hydra.overrides.hydra if not text.startswith(("hydra.mode=", "hydra.sweep.dir="))]
+        command, place = ["--multirun", *hydra.overrides.task, *own], f"hydra.sweep.dir='{run_dir}'"
+    elif (run_dir / ".hydra" / "overrides.yaml").is_file():
+        file = run_dir / ".hydra" / "hydra.yaml"  # a run that was started from Python has none
+        hydra = OmegaConf.load(file).hydra if file.is_file() else OmegaConf.create()
+        command, place = list(OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")), f"hydra.run.dir='{run_dir}'"
+    else:
+        raise ConfigError(
+            f"{run_dir} holds no run to continue (no .hydra/overrides.yaml) and no sweep (no multirun.yaml); name "
+            "another: resume=RUN."
+        )
+    command = [str(text) for text in command if not str(text).startswith(_KEY)]
+    started_in = _existing(OmegaConf.select(hydra, "runtime.cwd"))
+    return [*_config_dir(hydra, more), *command, *more, place, "resume=auto"], started_in
+
+
+def _config_dir(hydra: DictConfig, arguments: Sequence[str]) -> list[str]:
+    """Return ``--config-dir`` of a run that had one, unless the command line gives another."""
+    if {"--config-dir", "-cd"} & set(arguments):
+        return []
+    sources = OmegaConf.select(hydra, "runtime.config_sources", default=[])
+    folders = [str(source.path) for source in sources if source.provider == "command-line"]
+    return ["--config-dir", folders[0]] if folders else []
+
+
+def _existing(folder: str | None) -> Path | None:
+    return Path(folder) if folder and Path(folder).is_dir() else None
 
 
 def _latest(runs: Path) -> Path:

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
 from brain_tumor.config.key_types import keys
+from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
 from brain_tumor.config.schema import SCHEMAS
 from brain_tumor.errors import ConfigError, require
@@ -34,7 +35,7 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     Raises:
         ConfigError: An override names nothing, or is malformed.
     """
-    overrides = with_new_names(overrides, verb)
+    overrides = with_custom_options(with_new_names(overrides, verb))
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -49,7 +50,9 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
 
 
 def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collection[str]) -> DictConfig:
-    """Refuse a configuration with values left out or out of range, or with appended keys that nothing reads.
+    """Refuse values left out or out of range, targets of unknown packages, and appended keys that nothing reads.
+
+    The packages in ``plugins`` are imported.
 
     Args:
         cfg: Composed configuration, without Hydra's own part.
@@ -83,6 +86,12 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         name = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and name not in groups and not _is_read(cfg, name):
             raise ConfigError(f"Nothing reads the key {name}; `--cfg job` shows those that are read.")
+    plugins = list(cfg.get("plugins", []))
+    try:
+        require_allowed_targets(OmegaConf.to_container(cfg, resolve=True), plugins)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error)) from error
+    load_plugins(plugins)
     return cfg
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import hydra
@@ -10,11 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.config.compose import explain
+from brain_tumor.config.plugins import PACKAGES, targets
 from brain_tumor.errors import BrainTumorError, ConfigError, require
 
 T = TypeVar("T")
-ALLOWED_TARGETS = ("brain_tumor.", "lightning.", "torch.", "torchmetrics.", "torchvision.", "timm.")
-"""Packages that a ``_target_`` may come from, so that a configuration file cannot call any function."""
 
 
 def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
@@ -25,25 +25,103 @@ def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
 
 
 def build(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Any:
-    """Instantiate a node's ``_target_``, or return it with its arguments bound where the node is marked ``_partial_``.
+    """Call a node's ``_target_``, or return it with its arguments bound where the node is marked ``_partial_``.
 
     Args:
-        node: Configuration node with a ``_target_`` out of `ALLOWED_TARGETS`, at any depth.
+        node: Configuration node with a ``_target_``; its package was checked when the configuration was composed.
         what: Key of the node, for messages.
         arguments: Further arguments.
 
     Raises:
-        ConfigError: A target that is not allowed or not found, or arguments that it does not take.
+        ConfigError: A target that is not found, or arguments that it does not take.
+    """
+    factory = bind(node, what)
+    return factory if plain(node).get("_partial_", False) else call(factory, what, **arguments)
+
+
+def bind(node: DictConfig | dict[str, Any], what: str) -> "partial[Any]":
+    """Return a node's ``_target_`` with its arguments bound, to be called later, whether marked ``_partial_`` or not.
+
+    Args:
+        node: Configuration node with a ``_target_``, as in `build`.
+        what: Key of the node, for messages.
+
+    Raises:
+        ConfigError: As `build`.
     """
     recipe = plain(node)
-    _refuse_targets(recipe, what)
-    unfinished = recipe.pop("_partial_", False)
+    recipe.pop("_partial_", None)
+    require("_target_" in recipe, f"{what} without a class", f"{what}._target_=PACKAGE.CLASS")
+    for key, target in targets(recipe, what):
+        find_target(target, key)
     try:
-        factory = hydra.utils.instantiate(recipe, _partial_=True, _convert_="all")
+        factory: partial[Any] = hydra.utils.instantiate(recipe, _partial_=True, _convert_="all")
     except (InstantiationException, OmegaConfBaseException) as error:
         raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
-    _check_names(factory, what)
-    return factory if unfinished else call(factory, what, **arguments)
+    unknown = [name for name in factory.keywords if not accepts(factory.func, name)]
+    if unknown:
+        known = ", ".join(parameters(factory.func)) or "no arguments"
+        raise ConfigError(f"{what} takes no {', '.join(sorted(unknown))}; it takes {known}.")
+    return factory
+
+
+def build_function(node: DictConfig | dict[str, Any], what: str, **arguments: Any) -> Callable[..., Any]:
+    """Return what computes: an instance of a node's class, or its function itself with the node's arguments bound.
+
+    Args:
+        node: Configuration node with a ``_target_``, as in `build`.
+        what: Key of the node, for messages.
+        arguments: Further arguments.
+
+    Raises:
+        ConfigError: As `build`, or the instance cannot be called.
+    """
+    factory = bind(node, what)
+    if not inspect.isclass(factory.func):
+        return partial(factory, **arguments)
+    instance = call(factory, what, **arguments)
+    require(callable(instance), f"{what}._target_={plain(node)['_target_']}", "a function, or a class with __call__")
+    return instance  # type: ignore[no-any-return]
+
+
+def find_target(target: str, key: str) -> Any:
+    """Import what a ``_target_`` names.
+
+    Args:
+        target: Dotted path of a class or function.
+        key: Its key, for messages.
+
+    Raises:
+        ConfigError: There is no such object, or it belongs to another package than the path says.
+    """
+    try:
+        found = hydra.utils.get_object(target)
+    except Exception as error:  # the import of a user's module can raise anything
+        cause = error.__cause__ or error
+        raise ConfigError(f"{key}={target} is not found: {' '.join(str(cause).split()).rstrip('.')}.") from error
+    require(callable(found), f"{key}={target}", "a class or a function")
+    package, home = (str(name).partition(".")[0] for name in (target, getattr(found, "__module__", None) or target))
+    if package in PACKAGES and home not in PACKAGES:  # torch.os.system
+        raise ConfigError(f"{key}={target} is not allowed: it is part of {home}, not of {package}.")
+    return found
+
+
+def parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a function or constructor by name; empty if it does not tell them."""
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some functions in C
+        return {}
+
+
+def accepts(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function or constructor takes a keyword argument, as far as it tells."""
+    try:
+        found = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return True
+    by_name = name in found and found[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+    return by_name or any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found.values())
 
 
 def target_name(node: DictConfig | dict[str, Any], what: str) -> str:
@@ -54,25 +132,11 @@ def target_name(node: DictConfig | dict[str, Any], what: str) -> str:
         what: Key of the node, for messages.
 
     Raises:
-        ConfigError: The target is not allowed.
+        ConfigError: There is no such target.
     """
-    _refuse_targets(plain(node), what)
     target = str(node["_target_"])
-    return str(getattr(hydra.utils.get_object(target), "name", target.rpartition(".")[2]))
-
-
-def _refuse_targets(recipe: dict[str, Any], what: str) -> None:
-    for target in _targets(recipe):
-        if not target.startswith(ALLOWED_TARGETS):
-            raise ConfigError(f"{what}: _target_ {target} is not allowed; allowed are {', '.join(ALLOWED_TARGETS)}…")
-
-
-def _check_names(factory: Callable[..., Any], what: str) -> None:
-    """Refuse arguments that a factory does not know, even if it is called much later."""
-    parameters = inspect.signature(factory.func).parameters  # type: ignore[attr-defined]
-    unknown = set(factory.keywords) - set(parameters)  # type: ignore[attr-defined]
-    if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        raise ConfigError(f"{what} takes no {', '.join(sorted(unknown))}; it takes {', '.join(parameters)}.")
+    name = getattr(find_target(target, f"{what}._target_"), "name", None)
+    return name if isinstance(name, str) else target.rpartition(".")[2]
 
 
 def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -> T:
@@ -97,7 +161,7 @@ def _refuse_words(factory: Callable[..., Any], what: str) -> None:
         ConfigError: There is one.
     """
     for name, value in getattr(factory, "keywords", {}).items():
-        parameter = inspect.signature(factory.func).parameters.get(name)  # type: ignore[attr-defined]
+        parameter = parameters(factory.func).get(name)  # type: ignore[attr-defined]
         if isinstance(value, str) and parameter and parameter.annotation in (int, float):
             raise ConfigError(f"Invalid {what}.{name}={value}: expected a number.")
 
@@ -107,12 +171,3 @@ def _own(error: BaseException | None) -> BrainTumorError | None:
     while error is not None and not isinstance(error, BrainTumorError):
         error = error.__cause__
     return error
-
-
-def _targets(node: Any) -> list[str]:
-    if isinstance(node, list):
-        return [target for child in node for target in _targets(child)]
-    if not isinstance(node, dict):
-        return []
-    own = [str(node["_target_"])] if "_target_" in node else []
-    return own + [target for child in node.values() for target in _targets(child)]

@@ -7,12 +7,34 @@ them, and a comment in their YAML explains them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from omegaconf import OmegaConf
+
 from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
 
 _AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
+_NAMES = Check(
+    lambda value: OmegaConf.is_list(value) and all(isinstance(name, str) for name in value), "a list of names: [mylab]"
+)
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
+
+
+@dataclass(kw_only=True)
+class Verb:
+    """Keys of every verb that builds objects."""
+
+    plugins: Sequence[str] = key("packages of your own that may be named in a _target_", _NAMES)
+
+
+@dataclass(kw_only=True)
+class Inference(Verb):
+    """How a trained model is run."""
+
+    engine: str = key("auto, torch, onnxruntime or openvino; auto: the first that was exported, else torch")
+    precision: str = key("fp32, or int8 or bf16 after brain-tumor export")
+    threads: int | None = key("threads per prediction; null: one per physical core")
+    batch_size: int = key("images per prediction", whole(1))
 
 
 @dataclass(kw_only=True)
@@ -129,7 +151,7 @@ class Paths:
 
 
 @dataclass(kw_only=True)
-class Train:
+class Train(Verb):
     """Keys of ``brain-tumor train``."""
 
     seed: int = key("seed of split, initial weights, order of the images and augmentation", whole(0))
@@ -140,7 +162,9 @@ class Train:
     lr_scaling: str = key(
         "scale optimizer.lr with the number of processes times accumulated batches", one_of("none", "linear", "sqrt")
     )
-    resume: str | None = key("continue an interrupted run: RUN, latest, or auto (whatever hydra.run.dir holds)")
+    resume: str | None = key(
+        "continue an interrupted run or sweep: its directory, latest, or auto (whatever hydra.run.dir holds)"
+    )
     overwrite: bool = key("replace a finished run in the run directory")
     monitor: Monitor
     ood: OOD
@@ -153,7 +177,7 @@ class Train:
 
 
 @dataclass(kw_only=True)
-class Audit:
+class Audit(Verb):
     """Keys of ``brain-tumor audit``."""
 
     seed: int = key("seed of folds, of a random split and of random classes", whole(0))
@@ -163,7 +187,7 @@ class Audit:
 
 
 @dataclass(kw_only=True)
-class Evaluate:
+class Evaluate(Inference):
     """Keys of ``brain-tumor evaluate``."""
 
     run: str | None = key("run directory of brain-tumor train; alone: on its own test, with data=: on other images")
@@ -178,10 +202,6 @@ class Evaluate:
     image_evidence: bool = key("evaluate robustness, OOD rejection, saliency and the most confident mistakes, too")
     ood_images: str | None = key("folder of images that the OOD detector should reject, beside the built-in sets")
     limit: int = key("test images used for image_evidence, drawn by class; each is classified 62 times", whole(1))
-    engine: str = key("auto, torch, onnxruntime or openvino; auto: the first that was exported, else torch")
-    precision: str = key("fp32, or int8 or bf16 after brain-tumor export")
-    threads: int | None = key("threads per prediction; null: one per physical core")
-    batch_size: int = key("images per prediction", whole(1))
     seed: int = key("seed of the resamples behind intervals", whole(0))
     overwrite: bool = key("replace a finished evaluation in hydra.run.dir")
     data: Reading
@@ -198,22 +218,18 @@ class Slices:
 
 
 @dataclass(kw_only=True)
-class Predict:
+class Predict(Inference):
     """Keys of ``brain-tumor predict``."""
 
     bundle: str = key("model: run directory of brain-tumor train, or bundle")
     input: str = key("image, scan, one slice of it (scan.nii.gz#axial:57), or folder of these at any depth")
     output: str | None = key("table of predictions (CSV); null: predictions.csv in hydra.run.dir")
-    engine: str = key("auto, torch, onnxruntime or openvino; auto: the first that was exported, else torch")
-    precision: str = key("fp32, or int8 or bf16 after brain-tumor export")
-    threads: int | None = key("threads per prediction; null: one per physical core")
-    batch_size: int = key("images per prediction", whole(1))
     data: Slices
     paths: Paths
 
 
 @dataclass(kw_only=True)
-class Export:
+class Export(Verb):
     """Keys of ``brain-tumor export``."""
 
     bundle: str = key("model: run directory of brain-tumor train, or bundle")

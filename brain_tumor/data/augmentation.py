@@ -1,10 +1,11 @@
 """Augmentation of grey uint8 images; the only module that imports albumentations."""
 
+import inspect
 import math
 import os
 import random
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import albumentations as A
@@ -23,17 +24,20 @@ class Augmentation:
     An augmented image depends only on (image, seed), not on the worker, the rank or the order in which it is computed.
 
     Args:
-        steps: Names of albumentations transforms with their arguments, in the order in which they are applied.
+        steps: Steps by name, in the order in which they are applied. Each is a table of arguments of the albumentations
+            transform of that name, or a transform of a user's own.
 
     Raises:
         ConfigError: A transform does not exist, has an invalid argument, or does not keep the type and size of a grey
             uint8 image.
     """
 
-    def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
-        for name, arguments in steps.items():
-            _check_step(name, arguments or {})
-        self._steps = [_build(name, arguments or {}) for name, arguments in steps.items()]
+    def __init__(self, steps: Mapping[str, Mapping[str, Any] | A.BasicTransform | None]) -> None:
+        self._steps = [
+            step if isinstance(step, A.BasicTransform) else _build(name, step or {}) for name, step in steps.items()
+        ]
+        for name, step in zip(steps, self._steps, strict=True):
+            _check_step(name, step)
         self._random, self._bit_generator = random.Random(), np.random.Philox(key=0)
         self._initial_state = self._bit_generator.state
         for step in self._steps:
@@ -67,14 +71,53 @@ class Augmentation:
         self._random.random()  # Compose draws this number to decide whether to apply any step
 
 
-def _check_step(name: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse a transform that does not accept a grey uint8 image, or changes its type or size."""
+def own_step(name: str, factory: Callable[..., Any], p: float = 0.5) -> A.BasicTransform:
+    """Make a step of a user's class or function.
+
+    Args:
+        name: Name of the step, for messages.
+        factory: A class of albumentations transforms, or a function (image uint8 [H, W], ``numpy.random.Generator``) →
+            uint8 [H, W] that leaves its input as it is; its further arguments are bound.
+        p: Probability with which the step is applied.
+
+    Raises:
+        ConfigError: The class makes no transform.
+    """
+    if not inspect.isclass(getattr(factory, "func", factory)):
+        return _FunctionStep(factory, p)
+    step = factory(p=p)
+    if not isinstance(step, A.BasicTransform):
+        raise ConfigError(
+            f"augmentation.steps.{name} makes a {type(step).__name__}: expected an albumentations transform, or a "
+            "function (image, generator) → image."
+        )
+    return step
+
+
+class _FunctionStep(A.ImageOnlyTransform):  # type: ignore[misc]
+    """A function (image, generator) → image as a transform."""
+
+    def __init__(self, function: Callable[..., Any], p: float) -> None:
+        super().__init__(p=p)
+        self._function = function
+
+    def apply(self, img: npt.NDArray[np.uint8], **params: Any) -> npt.NDArray[np.uint8]:
+        """Call the function; the generator is that of the image's seed."""
+        result: npt.NDArray[np.uint8] = self._function(img, self.random_generator)
+        return result
+
+
+def _check_step(name: str, step: A.BasicTransform) -> None:
+    """Refuse a transform that does not accept a grey uint8 image, changes it in place, or changes its type or size."""
     image = np.zeros((64, 64), np.uint8)
-    step = _build(name, {**arguments, "p": 1.0})
+    image.setflags(write=False)
+    probability, step.p = step.p, 1.0
     try:
-        result = step(image=image)["image"]
-    except Exception as error:
+        result = np.asarray(step(image=image)["image"])
+    except Exception as error:  # whatever a transform raises
         raise ConfigError(f"augmentation.steps.{name} does not accept grey images: {error}") from error
+    finally:
+        step.p = probability
     if result.shape != image.shape or result.dtype != image.dtype:
         raise ConfigError(
             f"augmentation.steps.{name} returns {result.dtype} {list(result.shape)} for a grey uint8 [64, 64] image; "

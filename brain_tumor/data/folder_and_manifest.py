@@ -84,16 +84,34 @@ def manifest(
         ConfigError: Invalid ``slices`` or ``plane``.
     """
     slicing = Slicing.parse(slices, plane, cache_dir)
-    table = read_table(manifest)
+    home = Path(manifest).resolve().parent
+    samples = complete_samples(read_table(manifest), str(manifest), home)
+    return _expand_volumes(samples, home, slicing)
+
+
+def complete_samples(table: pd.DataFrame, source: str, home: Path) -> pd.DataFrame:
+    """Check a table of somebody else and make it a samples table.
+
+    Args:
+        table: One row per image, with ``path`` and ``label`` and any other column of the samples table.
+        source: Where the table comes from, for messages.
+        home: Folder that relative paths start at.
+
+    Raises:
+        DataError: The table is empty, lacks a column or a label, has a split other than train, val and test, or names
+            files that do not exist.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"{source} is a {type(table).__name__}: expected a pandas DataFrame with one row per image.")
     missing = [column for column in ("path", "label") if column not in table.columns]
     if missing:
         raise DataError(
-            f"{manifest} has no column {' and no column '.join(missing)}; it has {', '.join(table.columns)}. "
+            f"{source} has no column {' and no column '.join(missing)}; it has {', '.join(map(str, table.columns))}. "
             "Expected: path, label and, where known, patient_id, source, plane, mask_path, split, group, fold."
         )
     if table.empty:
-        raise DataError(f"{manifest} has no rows; expected one row per image.")
-    home = Path(manifest).resolve().parent
+        raise DataError(f"{source} has no rows; expected one row per image.")
+    table = table.astype(object).fillna("").astype(str)
     if "sample_id" not in table.columns:
         table["sample_id"] = table["path"]
     table["path"] = [str(home / path) for path in table["path"]]
@@ -103,22 +121,22 @@ def manifest(
     _require_all(
         samples,
         samples["label"].str.strip() != "",
-        f"{manifest}: {{n}} rows have no label, first {{first}}; give each row its class.",
+        f"{source}: {{n}} rows have no label, first {{first}}; give each row its class.",
     )
     samples["label"] = samples["label"].map(normalise_label)
     samples["split"] = samples["split"].str.strip().str.lower().replace(_SPLIT_NAMES)
     _require_all(
         samples,
         samples["split"].isin(("", *SPLITS)),
-        f"{manifest}: {{n}} rows have an invalid split, first {{first}}; expected train, val, test or nothing.",
+        f"{source}: {{n}} rows have an invalid split, first {{first}}; expected train, val, test or nothing.",
     )
     _require_all(
         samples,
         samples["path"].map(lambda path: source_file(path).is_file() or Path(path).is_dir()),
-        f"{manifest}: {{n}} of {len(samples)} files do not exist, first {{first}}; expected paths relative to the "
-        "folder of the CSV.",
+        f"{source}: {{n}} of {len(samples)} files do not exist, first {{first}}; expected absolute paths, or paths "
+        f"relative to {home}.",
     )
-    return _expand_volumes(samples, home, slicing)
+    return samples
 
 
 def _require_all(samples: pd.DataFrame, valid: "pd.Series[bool]", message: str) -> None:

@@ -15,8 +15,8 @@ from torchmetrics import MeanMetric, Metric
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_auroc, multiclass_f1_score
 from torchmetrics.utilities import dim_zero_cat
 
-from brain_tumor.errors import BrainTumorError
-from brain_tumor.models.protocol import features_and_logits
+from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.models.features import features_and_logits
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images float [B, C, H, W], labels int64 [B], row numbers in the samples table int64 [B]."""
@@ -30,10 +30,9 @@ class Classifier(L.LightningModule):
         classes: Class names, in the order of the logits.
         loss: Function (logits [B, C], target int64 [B] or float [B, C]) → scalar.
         optimizer: Function network → optimizer.
-        scheduler: Function like those in `brain_tumor.models.schedules`.
+        scheduler: Function (optimizer, number of steps) → ``lr_scheduler`` of Lightning's ``configure_optimizers``.
         mixing: Function (images, labels) → (images, targets), applied to training batches.
         monitor: Metric that schedules and checkpoints watch.
-        mode: "max" or "min": direction in which ``monitor`` improves.
         compile_mode: Mode of ``torch.compile`` for training and validation steps; None compiles nothing. `forward` and
             `predict_step` are never compiled: they run on other image sizes, and saliency maps need their layers.
         recipe: Plain Python values (no tensors, no config objects) that describe how ``network`` was built. They are
@@ -46,10 +45,9 @@ class Classifier(L.LightningModule):
         classes: Sequence[str],
         loss: Callable[[Tensor, Tensor], Tensor],
         optimizer: Callable[[nn.Module], Optimizer],
-        scheduler: Callable[..., dict[str, Any]],
+        scheduler: Callable[[Optimizer, int], dict[str, Any]],
         mixing: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         monitor: str = "val/f1_macro",
-        mode: str = "max",
         compile_mode: str | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> None:
@@ -59,14 +57,23 @@ class Classifier(L.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
-        self.monitor, self._mode = monitor, mode
+        self.monitor = monitor
         self._step_forward = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
         self.train_loss = MeanMetric(nan_strategy="disable")  # the other strategies ignore NaN
         self.val_scores = ValidationScores(len(classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute logits float [B, classes] of normalised images float [B, C, H, W]."""
-        logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
+        """Compute logits float [B, classes] of normalised images float [B, C, H, W].
+
+        Raises:
+            ConfigError: The network returns something else.
+        """
+        logits: Any = self.network(images.contiguous(memory_format=torch.channels_last))
+        if not isinstance(logits, Tensor):
+            raise ConfigError(
+                f"{type(self.network).__name__} returns {type(logits).__name__} in training: expected logits float "
+                "[B, classes] alone; switch its further outputs off."
+            )
         return logits
 
     def training_step(self, batch: Batch) -> Tensor:
@@ -136,8 +143,7 @@ class Classifier(L.LightningModule):
         """Build the optimizer, and the schedule for the length of this training."""
         optimizer = self._optimizer(self.network)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = self._scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self._mode)
-        return {"optimizer": optimizer, "lr_scheduler": schedule}  # type: ignore[return-value]
+        return {"optimizer": optimizer, "lr_scheduler": self._scheduler(optimizer, steps)}  # type: ignore[return-value]
 
 
 class ValidationScores(Metric):

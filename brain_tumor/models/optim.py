@@ -1,17 +1,13 @@
-"""Optimizers with one parameter group per learning rate and weight decay.
+"""Parameter groups, one per learning rate and weight decay, for any optimizer; and timm's optimizers."""
 
-``fused`` updates all parameters in one kernel, on CPUs too. It cannot be combined with a gradient scaler
-(``trainer.precision=16-mixed``), since gradients would then be clipped before they are unscaled.
-"""
+import difflib
+from collections.abc import Iterable
+from typing import Any, Literal
 
-from collections.abc import Sequence
-from typing import Literal
-
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from brain_tumor.errors import require
+from brain_tumor.errors import ConfigError, require
 from brain_tumor.models.protocol import steps_below_head
 
 DEFAULT_LR = 1e-3
@@ -29,7 +25,11 @@ def resolve_lr(lr: float | Literal["auto"], network: nn.Module) -> tuple[float, 
 
 
 def parameter_groups(
-    network: nn.Module, lr: float, weight_decay: float, head_lr: float | None = None, layer_decay: float | None = None
+    network: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    head_lr: float | None = None,
+    layer_decay: float | None = None,
 ) -> list[dict[str, object]]:
     """Group trainable parameters by learning rate and weight decay.
 
@@ -67,29 +67,27 @@ def parameter_groups(
     return list(groups.values())
 
 
-def adamw(
-    network: nn.Module,
-    lr: float,
-    weight_decay: float,
-    betas: Sequence[float] = (0.9, 0.999),
-    head_lr: float | None = None,
-    layer_decay: float | None = None,
-    fused: bool = True,
-) -> Optimizer:
-    """Build AdamW (Loshchilov 2019) over `parameter_groups`."""
-    groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
-    return torch.optim.AdamW(groups, betas=(betas[0], betas[1]), fused=fused)
+def timm_optimizer(params: Iterable[Any], name: str, lr: float, weight_decay: float = 0.0, **options: Any) -> Optimizer:
+    """Build an optimizer of timm by its name, such as lion, muon, adabelief or lookahead_radam.
 
+    Args:
+        params: Parameters, or groups of them such as `parameter_groups` makes.
+        name: Name, one of ``timm.optim.list_optimizers()``, also with ``lookahead_`` before it.
+        lr: Learning rate of groups without one.
+        weight_decay: Weight decay of groups without one.
+        options: Further arguments of the optimizer, such as ``betas``.
 
-def sgd(
-    network: nn.Module,
-    lr: float,
-    weight_decay: float,
-    momentum: float = 0.9,
-    head_lr: float | None = None,
-    layer_decay: float | None = None,
-    fused: bool = True,
-) -> Optimizer:
-    """Build SGD with Nesterov momentum over `parameter_groups`."""
-    groups = parameter_groups(network, lr, weight_decay, head_lr, layer_decay)
-    return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=fused)
+    Raises:
+        ConfigError: There is no such optimizer, or it needs a package that is not installed.
+    """
+    from timm.optim import create_optimizer_v2, list_optimizers  # timm imports for a second
+
+    known = list_optimizers()
+    if name.removeprefix("lookahead_") not in known:
+        similar = difflib.get_close_matches(name, known, n=3) or ["lion", "muon", "adabelief"]
+        raise ConfigError(f"Invalid optimizer.name={name}: expected one of timm's, for example {', '.join(similar)}.")
+    try:
+        optimizer: Optimizer = create_optimizer_v2(params, opt=name, lr=lr, weight_decay=weight_decay, **options)
+    except AssertionError as error:  # timm's check for the package that an optimizer needs
+        raise ConfigError(f"optimizer.name={name} cannot be built: {error}.") from error
+    return optimizer

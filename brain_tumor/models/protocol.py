@@ -1,28 +1,40 @@
-"""The interface that training and evaluation expect of a network, and helpers that work with any such network."""
+"""The interface that training and evaluation expect of a network: its channels, its head and its stages."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
-MAX_FEATURE_STAGES = 5
-"""Largest number of stages whose feature maps are pooled into features."""
+from brain_tumor.errors import ConfigError
+
+IMAGENET_STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""Mean and standard deviation per channel of ImageNet, of images scaled to [0, 1]."""
+GREY_STATISTICS = {"mean": (0.18,), "std": (0.2,)}
+"""Rounded mean and standard deviation of MR slices on black background, scaled to [0, 1]."""
 
 
-@runtime_checkable
 class Network(Protocol):
-    """An image classifier with timm's interface: the small CNN, the reference CNN, or any timm model.
+    """An image classifier: any ``nn.Module`` that computes logits float [B, classes] of images float [B, C, H, W].
 
-    It may have an attribute ``suggested_lr``: the learning rate for ``optimizer.lr=auto``.
+    Everything else is optional; `TimmNetwork` has all of it but the first:
+
+    - ``suggested_lr``: learning rate for ``optimizer.lr=auto``.
+    - ``pretrained_cfg``: mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]. Without it the
+      first convolution tells the number of channels: three get the statistics of ImageNet, one those of MR slices.
+    - timm's methods, for features of all stages (OOD detection), layer-wise learning rates and freezing. Without them
+      the features are the input of the last linear layer, and the direct children are the stages.
     """
-
-    pretrained_cfg: Any
-    """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute logits float [B, classes] of images float [B, C, H, W]."""
+
+
+@runtime_checkable
+class TimmNetwork(Network, Protocol):
+    """A network with timm's interface: the small CNN, the reference CNN, or nearly any timm model."""
+
+    pretrained_cfg: Any
+    """Mapping with ``mean`` and ``std`` per channel, of images scaled to [0, 1]."""
 
     def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Compute the input of the head, and the feature maps float [B, c, h, w] of all stages, first stage first."""
@@ -40,27 +52,35 @@ class Network(Protocol):
         """Return regular expressions that assign parameters to stages, in the format of timm's ``group_parameters``."""
 
 
-def channel_statistics(network: Network) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the mean and standard deviation per channel that the network expects, of images scaled to [0, 1]."""
-    return tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"])
+def channel_statistics(network: nn.Module) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the mean and standard deviation per channel that the network expects, of images scaled to [0, 1].
 
-
-def features_and_logits(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute features float [B, D] and logits float [B, classes] in one pass.
-
-    Features are the mean of each channel over the last feature map of each stage. Of networks with more than
-    `MAX_FEATURE_STAGES` feature maps (deep stacks of equal blocks) an evenly spaced subset is used. Early stages
-    describe textures and late stages shapes; OOD detection needs both. In evaluation mode the logits equal
-    ``network(images)``.
-
-    Args:
-        network: Network that follows `Network`.
-        images: Normalised images float [B, C, H, W].
+    Raises:
+        ConfigError: Nothing tells them for this number of channels.
     """
-    last, maps = network.forward_intermediates(images)  # type: ignore[operator]
-    selected: list[Tensor] = maps[:: -math.ceil(len(maps) / MAX_FEATURE_STAGES)]
-    logits: Tensor = network.forward_head(last)  # type: ignore[operator]
-    return torch.cat([feature_map.mean((2, 3)) for feature_map in selected], dim=1), logits
+    known: Any = getattr(network, "pretrained_cfg", None)
+    if known is None:
+        channels = next((layer.in_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), 1)
+        known = {1: GREY_STATISTICS, 3: IMAGENET_STATISTICS}.get(channels)
+        if known is None:
+            raise ConfigError(
+                f"The network takes {channels} channels, and nothing tells their mean and standard deviation; give it "
+                'an attribute pretrained_cfg = {"mean": […], "std": […]} with one value per channel.'
+            )
+    return tuple(known["mean"]), tuple(known["std"])
+
+
+def heads(network: nn.Module) -> list[nn.Module]:
+    """Return the layers that compute logits: timm's classifiers (distilled ones have two), else the last linear layer.
+
+    Empty for a network without any linear layer.
+    """
+    if hasattr(network, "get_classifier"):
+        found = network.get_classifier()  # type: ignore[operator]
+        layers: Iterable[Any] = [found] if isinstance(found, nn.Module) else found or []
+        return [layer for layer in layers if isinstance(layer, nn.Module) and any(True for _ in layer.parameters())]
+    linear: list[nn.Module] = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    return linear[-1:]
 
 
 def steps_below_head(network: nn.Module) -> dict[str, int]:
@@ -72,11 +92,23 @@ def steps_below_head(network: nn.Module) -> dict[str, int]:
     Returns:
         Parameter name → number of stages.
     """
-    from timm.models import group_parameters  # imports wandb where that is installed: not for serving
-
-    head = {id(parameter) for parameter in network.get_classifier().parameters()}  # type: ignore[operator]
-    depths: dict[str, int] = group_parameters(network, network.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]
-    deepest = max(depth for name, depth in depths.items() if id(network.get_parameter(name)) not in head)
+    depths = _depths(network)
+    head = {id(parameter) for layer in heads(network) for parameter in layer.parameters()}
+    deepest = max((depth for name, depth in depths.items() if id(network.get_parameter(name)) not in head), default=0)
     return {
         name: 0 if id(network.get_parameter(name)) in head else deepest - depth + 1 for name, depth in depths.items()
+    }
+
+
+def _depths(network: nn.Module) -> dict[str, int]:
+    """Number of each parameter's stage, counted from the input: by timm's groups, else by the network's children."""
+    if hasattr(network, "group_matcher"):
+        from timm.models import group_parameters  # imports wandb where that is installed: not for serving
+
+        depths: dict[str, int] = group_parameters(network, network.group_matcher(coarse=False), reverse=True)  # type: ignore[operator]
+        return depths
+    with_parameters = [name for name, child in network.named_children() if any(True for _ in child.parameters())]
+    return {
+        name: with_parameters.index(name.partition(".")[0]) + 1 if "." in name else 0
+        for name, _ in network.named_parameters()
     }

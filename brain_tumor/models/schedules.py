@@ -1,34 +1,28 @@
-"""Learning-rate schedules, each in the form that Lightning's ``configure_optimizers`` expects.
+"""Learning-rate schedules beside those of ``torch.optim.lr_scheduler``, which can all be used as well.
 
-All take ``total_steps``, ``monitor`` and ``mode``, so that they are interchangeable; each uses what it needs.
+``scheduler.interval`` says whether a schedule advances per step or per epoch; ``total_steps`` is its length in these.
 """
 
 import math
-from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from brain_tumor.errors import require
 
 
-def warmup_cosine(
-    optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str, warmup: float = 0.05, floor: float = 0.01
-) -> dict[str, Any]:
-    """Build a linear warm-up followed by half a cosine, per optimizer step (Loshchilov 2017).
+def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05, floor: float = 0.01) -> LRScheduler:
+    """Build a linear warm-up followed by half a cosine (Loshchilov 2017).
 
     Args:
         optimizer: Optimizer whose groups are all scaled by the same factor.
-        total_steps: Number of optimizer steps of the training.
-        monitor: Ignored.
-        mode: Ignored.
+        total_steps: Number of steps of the training.
         warmup: Fraction of the steps in which the rate rises from near 0 to its maximum, in [0, 1].
         floor: Fraction of the rate that remains at the end, in [0, 1].
 
     Raises:
         ConfigError: ``warmup`` or ``floor`` is outside [0, 1].
     """
-    del monitor, mode
     require(0 <= warmup <= 1, f"scheduler.warmup={warmup}", "a number from 0 to 1")
     require(0 <= floor <= 1, f"scheduler.floor={floor}", "a number from 0 to 1")
     warmup_steps = max(1, round(warmup * total_steps))
@@ -39,44 +33,28 @@ def warmup_cosine(
         progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
         return floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
 
-    return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+    return LambdaLR(optimizer, factor)
 
 
-def one_cycle(
-    optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str, warmup: float = 0.3, start: float = 0.04
-) -> dict[str, Any]:
-    """Build a cycle up to the full rate and down to almost 0, per step, with opposite momentum (Smith 2018).
+def one_cycle(optimizer: Optimizer, total_steps: int, warmup: float = 0.3, start: float = 0.04) -> LRScheduler:
+    """Build a cycle up to the full rate and down to almost 0, with opposite momentum (Smith 2018).
 
     Args:
         optimizer: Optimizer whose groups are all scaled by the same factor.
-        total_steps: Number of optimizer steps of the training.
-        monitor: Ignored.
-        mode: Ignored.
+        total_steps: Number of steps of the training.
         warmup: Fraction of the steps in which the rate rises, in (0, 1).
         start: Fraction of the rate at the first step, in (0, 1].
 
     Raises:
         ConfigError: ``warmup`` or ``start`` is out of range.
     """
-    del monitor, mode
     require(0 < warmup < 1, f"scheduler.warmup={warmup}", "a number between 0 and 1")
     require(0 < start <= 1, f"scheduler.start={start}", "a number above 0, up to 1")
     rates = [group["lr"] for group in optimizer.param_groups]
     # one step more, since Lightning also steps the schedule after the last training step
-    schedule = OneCycleLR(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
-    return {"scheduler": schedule, "interval": "step"}
+    return OneCycleLR(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
 
 
-def plateau(
-    optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str, factor: float = 0.3, patience: int = 3
-) -> dict[str, Any]:
-    """Multiply the rate by ``factor`` when ``monitor`` has not improved for more than ``patience`` epochs."""
-    del total_steps
-    scheduler = ReduceLROnPlateau(optimizer, mode=mode, factor=factor, patience=patience)  # type: ignore[arg-type]
-    return {"scheduler": scheduler, "interval": "epoch", "monitor": monitor}
-
-
-def constant(optimizer: Optimizer, *, total_steps: int, monitor: str, mode: str) -> dict[str, Any]:
+def constant(optimizer: Optimizer) -> LRScheduler:
     """Keep the learning rate constant."""
-    del total_steps, monitor, mode
-    return {"scheduler": LambdaLR(optimizer, lambda _: 1.0), "interval": "epoch"}
+    return LambdaLR(optimizer, lambda _: 1.0)

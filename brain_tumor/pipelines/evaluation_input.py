@@ -138,7 +138,7 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
         )
     for key in ("class_map", "published_split"):
         require(cfg[key] is None, f"{key}={cfg[key]} without data=…", "data=… (for a run's own test both are fixed)")
-    bundle = bundle_of(run_dir)
+    bundle = bundle_of(run_dir, cfg.plugins)
     splits = {split: read_predictions(run_dir / "predictions" / f"{split}.csv") for split in ("val", "test")}
     facts = read_json(run_dir / "run.json")
     before = read_results(run_dir)
@@ -169,7 +169,7 @@ def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Prediction
     rows = pd.Index(samples["sample_id"]).get_indexer(pd.Index(test.frame["sample_id"])).astype(np.int64)
     training = TrainingImages(samples, decoded.images, decoded.views, rows)
     return EvaluatedImages(
-        predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads),
+        predictor=Predictor.load(bundle.folder, cfg.engine, cfg.precision, cfg.threads, cfg.plugins),
         samples=samples.iloc[rows].reset_index(drop=True),
         images=ImageRows(decoded.images, rows),
         training=training,
@@ -177,7 +177,8 @@ def _own_images(cfg: DictConfig, run_dir: Path, bundle: Bundle, test: Prediction
 
 
 def _external(cfg: DictConfig) -> EvaluationInput:
-    predictor = Predictor.load(bundle_of(cfg.run or cfg.bundle).folder, cfg.engine, cfg.precision, cfg.threads)
+    folder = bundle_of(cfg.run or cfg.bundle).folder
+    predictor = Predictor.load(folder, cfg.engine, cfg.precision, cfg.threads, cfg.plugins)
     bundle, data = predictor.bundle, external(cfg, predictor)
     test = Predictions.from_frame(data.table)
     if cfg.class_map is None:

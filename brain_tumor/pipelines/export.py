@@ -15,7 +15,7 @@ def export_bundle(cfg: DictConfig) -> Exported:
     Raises:
         BrainTumorError: A user's mistake, or a check that failed, in one sentence.
     """
-    bundle = bundle_of(cfg.bundle)
+    bundle = bundle_of(cfg.bundle, cfg.plugins)
     exported = export(
         bundle,
         manifest(cfg.samples or bundle.folder.parent / "samples.csv"),

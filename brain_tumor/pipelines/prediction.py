@@ -23,7 +23,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     Raises:
         DataError: None of the images can be read.
     """
-    predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads)
+    predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins)
     samples = find_images(cfg.input, Slicing.parse(cfg.data.slices, cfg.data.plane, cfg.paths.cache_dir))
     table, faults = predict_table(predictor, samples, cfg.batch_size)
     for fault in faults:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.callbacks.stop import PreemptedError
 from brain_tumor.data.samples import write_table
-from brain_tumor.errors import BundleError, ConfigError
+from brain_tumor.errors import ConfigError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
@@ -122,19 +122,11 @@ def train_run(cfg: DictConfig) -> TrainedRun:
             inputs = training_input(tables, datamodule, record.facts, notes, cfg)
             evidence = compute_evidence(inputs, record, cfg)
         with record.stage("bundle"):
-            _write_bundle(run_dir)
+            pack(run_dir)
         with record.stage("report"):
             write_report(inputs, evidence, record)
             log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
-
-
-def _write_bundle(run_dir: Path) -> None:
-    """Write ``bundle/``; a run whose network no bundle can hold has none."""
-    try:
-        pack(run_dir)
-    except BundleError as error:
-        log.warning("No bundle is written: %s", error)
 
 
 def _finished_run(run_dir: Path) -> TrainedRun:

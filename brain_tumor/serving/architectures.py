@@ -1,11 +1,16 @@
-"""The networks that a bundle may name; all others are refused, so that loading a bundle runs no code from it."""
+"""The networks that a bundle may name: ours, and those of packages that the caller trusts.
+
+All others are refused, so that loading a bundle runs no code that the caller has not named.
+"""
 
 import importlib
+import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from brain_tumor.config.plugins import load_plugins
 from brain_tumor.errors import BrainTumorError, BundleError
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ _VERSION_0_1_TARGETS = {
 
 _INITIALIZATION = ("pretrained", "weights", "suggested_lr")
 """Arguments that only training needs; a bundle has its own weights."""
+_NO_WEIGHTS = {"pretrained": False, "weights": None}
+"""Arguments of users' networks and of torchvision's that would load weights → value without them."""
 
 
 def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -38,44 +45,67 @@ def architecture_of(recipe: dict[str, Any]) -> dict[str, Any]:
         recipe: Model configuration in a checkpoint: ``_target_`` and its arguments.
 
     Returns:
-        ``name``, a key of `ARCHITECTURES`, and ``arguments``.
-
-    Raises:
-        BundleError: The network is not one of `ARCHITECTURES`.
+        ``name``, a key of `ARCHITECTURES` or the dotted path of a user's network, and ``arguments``.
     """
     names = {target: name for name, target in ARCHITECTURES.items()} | _VERSION_0_1_TARGETS
     target = recipe["_target_"]
-    if target not in names:
-        raise BundleError(f"A bundle cannot hold {target}: expected one of {', '.join(ARCHITECTURES.values())}.")
-    arguments = {key: value for key, value in recipe.items() if key not in ("_target_", *_INITIALIZATION)}
-    return {"name": names[target], "arguments": arguments}
+    arguments = {key: value for key, value in recipe.items() if not key.startswith("_")}
+    if target in names:
+        return {"name": names[target], "arguments": _without_initialization(arguments)}
+    return {"name": target, "arguments": arguments | {key: _NO_WEIGHTS[key] for key in _NO_WEIGHTS if key in arguments}}
 
 
-def build_network(name: str, arguments: dict[str, Any], num_classes: int) -> "nn.Module":
+def _without_initialization(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key not in _INITIALIZATION}
+
+
+def package_of(architecture: str) -> str | None:
+    """Return the package that a user's network comes from; None for a network of `ARCHITECTURES`."""
+    package, dot, _ = architecture.partition(".")
+    return package if dot and package not in sys.stdlib_module_names else None
+
+
+def build_network(name: str, arguments: dict[str, Any], num_classes: int, plugins: Sequence[str] = ()) -> "nn.Module":
     """Build a network with random weights.
 
     Args:
-        name: Key of `ARCHITECTURES`, or its name in bundles of format 1.
+        name: Key of `ARCHITECTURES`, or its name in bundles of format 1, or the dotted path of a user's network.
         arguments: Keyword arguments of the network.
         num_classes: Number of classes.
+        plugins: Packages that users' networks may come from; they are imported.
 
     Raises:
         BundleError: There is no such architecture, or it does not accept the arguments.
+        ConfigError: A package in ``plugins`` cannot be imported.
     """
-    name = _FORMAT_1_NAMES.get(name, name)
-    if name not in ARCHITECTURES:
-        raise BundleError(f"the architecture {name!r} is none of {', '.join(ARCHITECTURES)}")
-    if forbidden := [key for key in _INITIALIZATION if key in arguments]:
-        raise BundleError(f"the architecture has the arguments {', '.join(forbidden)}, which only training may set")
-    module, _, factory = ARCHITECTURES[name].rpartition(".")
-    untrained = {"pretrained": False} if name == "timm" else {}
-    with hide_package("wandb"):  # timm imports it where it is installed, which takes more than half a second
-        build = getattr(importlib.import_module(module), factory)
+    package, untrained = package_of(name), {}
+    if package is None:
+        name = _FORMAT_1_NAMES.get(name, name)
+        if name not in ARCHITECTURES:
+            raise BundleError(f"the architecture {name!r} is none of {', '.join(ARCHITECTURES)}")
+        if forbidden := [key for key in _INITIALIZATION if key in arguments]:
+            raise BundleError(f"the architecture has the arguments {', '.join(forbidden)}, which only training may set")
+        if name == "timm" and ":" in str(arguments.get("name")):  # it would be downloaded
+            raise BundleError(f"the architecture 'timm' cannot be built: {arguments['name']} lies outside the bundle")
+        untrained = {"pretrained": False} if name == "timm" else {}
+    elif package not in plugins:
+        raise BundleError(
+            f'its network {name} is code of the package {package}; if you trust it, add it (plugins=["{package}"] in '
+            f"Python, plugins=[{package}] on the command line), or export the bundle: an exported model needs no code"
+        )
+    else:
+        load_plugins([package])
     try:
-        network: nn.Module = build(num_classes=num_classes, **arguments, **untrained)
-    except (BrainTumorError, TypeError, ValueError, RuntimeError) as error:
+        with hide_package("wandb"):  # timm imports it where it is installed, which takes more than half a second
+            network: nn.Module = _factory(name)(num_classes=num_classes, **arguments, **untrained)
+    except (BrainTumorError, ImportError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(f"the architecture {name!r} cannot be built: {str(error).rstrip('.')}") from error
     return network
+
+
+def _factory(name: str) -> Any:
+    module, _, attribute = ARCHITECTURES.get(name, "").rpartition(".")
+    return getattr(importlib.import_module(module), attribute) if module else pkgutil.resolve_name(name)
 
 
 @contextmanager

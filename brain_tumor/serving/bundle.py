@@ -8,12 +8,14 @@
 - ``README.md``: model card;
 - ``model.onnx``, ``model-int8.onnx``: exports, if there are any.
 
-Reading a bundle runs no code from it and does not import torch.
+Reading a bundle runs no code from it and does not import torch. A bundle of a user's own network tells its package, and
+whoever loads it must name that package, too; an exported model needs no such code.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ class Bundle:
     version: str
     """Model version: version of the package that trained it, and the first digits of the weights' SHA-256."""
     architecture: str
-    """Key of `brain_tumor.serving.architectures.ARCHITECTURES`."""
+    """Key of `brain_tumor.serving.architectures.ARCHITECTURES`, or dotted path of a user's network."""
     arguments: dict[str, Any]
     """Keyword arguments of the architecture."""
     classes: tuple[str, ...]
@@ -86,6 +88,8 @@ class Bundle:
     """Engine → precision → export."""
     ood_detector: OODDetectorInfo | None = None
     """None: the model has no OOD detector and rejects no image."""
+    plugins: tuple[str, ...] = ()
+    """Packages that a user's network may come from. Not stored: whoever loads the bundle names those they trust."""
 
     @property
     def training_digests(self) -> frozenset[str]:
@@ -135,8 +139,12 @@ def find_bundle(path: str | Path) -> Path:
     )
 
 
-def read_bundle(path: str | Path) -> Bundle:
+def read_bundle(path: str | Path, plugins: Sequence[str] = ()) -> Bundle:
     """Read and check ``config.json`` of a bundle, or of the bundle in a run directory.
+
+    Args:
+        path: Folder of the bundle, or run directory.
+        plugins: Packages that a user's network may come from.
 
     Raises:
         BundleError: There is no bundle, or it is damaged, of another program, or of a newer format.
@@ -156,7 +164,7 @@ def read_bundle(path: str | Path) -> Bundle:
             f"{config} has bundle format {version:g}, and this brain-tumor reads formats up to {FORMAT_VERSION}; "
             "install a newer version."
         )
-    return _bundle(folder, fields)
+    return replace(_bundle(folder, fields), plugins=tuple(plugins))
 
 
 def _upgrade(document: Any) -> Any:
@@ -175,7 +183,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
     mean, std = preprocessing.numbers("mean"), preprocessing.numbers("std", above=0)
     healthy = fields.text("healthy_class") if fields.has("healthy_class") else None
     fields.require(healthy is None or healthy in classes, "healthy_class", "one of the classes")
-    preprocessing.require(len(mean) == len(std) and len(mean) in (1, 3), "mean", "as long as std, 1 or 3")
+    preprocessing.require(len(mean) == len(std) > 0, "mean", "as long as std, one per channel")
     files, exports, points = fields.inner("files"), fields.inner("exports"), fields.inner("operating_points")
     return Bundle(
         folder=folder,

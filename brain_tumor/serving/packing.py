@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.evaluation.report.page import render
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_results
-from brain_tumor.serving.architectures import architecture_of
+from brain_tumor.serving.architectures import architecture_of, package_of
 from brain_tumor.serving.bundle import (
     CARD,
     OOD_DETECTOR,
@@ -42,22 +43,28 @@ _HUB_METRICS = (
 """Metric type on the Hugging Face hub, metric in ``results.json``, displayed name."""
 
 
-def bundle_of(path: str | Path) -> Bundle:
+def bundle_of(path: str | Path, plugins: Sequence[str] = ()) -> Bundle:
     """Read the bundle at a path or in a run directory; a finished run without a bundle is packed first.
+
+    Args:
+        path: Folder of a bundle, or run directory.
+        plugins: Packages that a user's network may come from.
 
     Raises:
         BundleError: There is neither a bundle nor a finished run, or the bundle is damaged.
     """
     run_dir = Path(path).expanduser()
     unpacked = (run_dir / "checkpoints" / "best.ckpt").is_file() and not (run_dir / "bundle").exists()
-    return pack(run_dir) if unpacked else read_bundle(path)
+    if unpacked:
+        pack(run_dir)
+    return read_bundle(path, plugins)
 
 
 def pack(run_dir: Path) -> Bundle:
     """Write ``RUN/bundle`` from the run's best checkpoint, results and OOD detector, replacing an older bundle.
 
     Raises:
-        BundleError: The run is not finished, or a bundle cannot hold its network.
+        BundleError: The run is not finished.
     """
     try:
         checkpoint = torch.load(run_dir / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
@@ -144,6 +151,7 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         "card.md.j2",
         title=f"{record['model']['name']} on {data['name']}",
         bundle=bundle,
+        package=package_of(bundle.architecture),
         classes=bundle.classes,
         healthy=bundle.healthy_class,
         model=record["model"],

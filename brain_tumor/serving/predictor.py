@@ -8,7 +8,7 @@
 Research use only; not a medical device.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,14 @@ class Predictor:
         self.bundle, self._engine, self._detector = bundle, engine, open_detector(bundle)
 
     @classmethod
-    def load(cls, model: str | Path, engine: str = AUTO, precision: str = "fp32", threads: int | None = None) -> Self:
+    def load(
+        cls,
+        model: str | Path,
+        engine: str = AUTO,
+        precision: str = "fp32",
+        threads: int | None = None,
+        plugins: Sequence[str] = (),
+    ) -> Self:
         """Load a model.
 
         Args:
@@ -78,11 +85,13 @@ class Predictor:
             precision: ``fp32``, or ``bf16`` or ``int8`` after ``brain-tumor export``.
             threads: Number of threads per call; None takes one for each physical core that this process may use. (With
                 torch they are set for the whole process, and None leaves them unchanged.)
+            plugins: Packages that a user's own network may come from, such as ``["mylab"]``: their code is run.
+                Exported models need none.
 
         Raises:
             BrainTumorError: The bundle does not exist or is damaged, or the engine cannot run it.
         """
-        bundle = read_bundle(model)
+        bundle = read_bundle(model, plugins)
         return cls(bundle, open_engine(bundle, engine, precision, threads))
 
     def __call__(self, image: ImageLike) -> Answer:

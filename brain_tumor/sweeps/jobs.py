@@ -44,6 +44,8 @@ class Plan:
     swept: list[str]
     """Keys that the sweep varies."""
     jobs: list[Job] = field(default_factory=list)
+    config_dir: str | None = None
+    """The user's own ``--config-dir``."""
     status: str = "running"
     """``running``, ``finished`` (all jobs have run), ``failed`` (some of them failed) or ``stopped`` (interrupted)."""
     command: str = field(default_factory=command_line)
@@ -67,11 +69,13 @@ class Plan:
             raise ConfigError(
                 f"The sweep directory {folder} cannot be created ({error}); set hydra.sweep.dir."
             ) from error
+        sources = OmegaConf.select(config, "hydra.runtime.config_sources", default=[])
         return cls(
             verb=config.hydra.job.config_name,
             metric=OmegaConf.select(config, "monitor.metric"),
             mode=OmegaConf.select(config, "monitor.mode"),
             swept=list(dict.fromkeys(key.lstrip("+~") for key in swept)),
+            config_dir=next((each.path for each in sources if each.provider == "command-line"), None),
         )
 
     @classmethod

@@ -176,10 +176,12 @@ def best_setting(rows: pd.DataFrame, settings: pd.DataFrame, plan: Plan) -> Best
 
 def _command(plan: Plan, arguments: list[str]) -> str:
     """Return a command line for one run or, with ``--multirun``, for a plain grid, even if the sweep was a search."""
+    arguments = [argument for argument in arguments if not argument.startswith("resume=")]
     searched = any(argument.startswith("hparams_search=") for argument in arguments)
     if "--multirun" in arguments:
         arguments = [*arguments, "hydra/sweeper=grid"] if searched else arguments
     else:
         arguments = [argument for argument in arguments if not argument.startswith("launcher=")]
         arguments = [*arguments, "hydra.mode=RUN"] if searched else arguments
-    return shlex.join(["brain-tumor", plan.verb, *arguments])
+    own = ["--config-dir", plan.config_dir] if plan.config_dir else []
+    return shlex.join(["brain-tumor", plan.verb, *own, *arguments])

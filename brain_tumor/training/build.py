@@ -1,7 +1,5 @@
-"""Build the objects of one run from the composed configuration."""
+"""Build the data module, the callbacks and the trainer of a run from its configuration."""
 
-import logging
-import math
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -14,30 +12,20 @@ from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from omegaconf import DictConfig
-from torch import nn
 
 from brain_tumor.callbacks.best_checkpoint import find_best_checkpoint
 from brain_tumor.callbacks.resume_checkpoint import ResumeCheckpoint
 from brain_tumor.callbacks.stop import Stop
 from brain_tumor.config.compose import explain
-from brain_tumor.config.instantiate import build, call, plain
-from brain_tumor.data.augmentation import Augmentation
+from brain_tumor.config.instantiate import bind, build, call, plain
+from brain_tumor.data.augmentation import Augmentation, own_step
 from brain_tumor.data.datamodule import ScanDataModule
-from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import ConfigError
-from brain_tumor.models.classifier import Classifier
-from brain_tumor.models.mixing import Mixing
-from brain_tumor.models.optim import resolve_lr
-from brain_tumor.models.protocol import channel_statistics
 from brain_tumor.training.checkpoint_writer import RunDirCheckpoints
 from brain_tumor.training.data_from_config import build_split, loading_arguments
 from brain_tumor.training.distributed.world import local_processes
 from brain_tumor.training.precision import FULL
 
-log = logging.getLogger(__name__)
-
-LR_SCALING: dict[str, Callable[[int], float]] = {"none": lambda _: 1.0, "linear": float, "sqrt": math.sqrt}
-"""Factor of the learning rate, by the number of batches in a step (Goyal 2017 for linear)."""
 _STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "ddp": partial(DDPStrategy, gradient_as_bucket_view=True),
     "fsdp": FSDPStrategy,
@@ -46,7 +34,7 @@ _STRATEGIES: dict[str, Callable[..., Strategy]] = {
 
 def build_datamodule(cfg: DictConfig) -> ScanDataModule:
     """The data module, before it is loaded."""
-    steps = plain(cfg.augmentation.steps or {})
+    steps = {name: _step(name, node) for name, node in plain(cfg.augmentation.steps or {}).items()}
     return call(
         ScanDataModule,
         "data",
@@ -64,50 +52,13 @@ def build_datamodule(cfg: DictConfig) -> ScanDataModule:
     )
 
 
-def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
-    """The classifier for the classes of a loaded data module, which then normalises for the network."""
-    recipe = plain(cfg.model)
-    network = build(recipe, "model", num_classes=len(datamodule.classes))
-    datamodule.normalize = Normalize(*channel_statistics(network))
-    mixing = {"mixup": cfg.augmentation.mixup, "cutmix": cfg.augmentation.cutmix}
-    return Classifier(
-        network,
-        datamodule.classes,
-        loss=build(cfg.loss, "loss", class_weights=datamodule.class_weights),
-        optimizer=partial(call, build(_optimizer_recipe(cfg, network), "optimizer"), "optimizer"),
-        scheduler=partial(call, build(cfg.scheduler, "scheduler"), "scheduler"),
-        mixing=call(Mixing, "augmentation", num_classes=len(datamodule.classes), **mixing),
-        monitor=cfg.monitor.metric,
-        mode=cfg.monitor.mode,
-        compile_mode=cfg.compile,
-        recipe={
-            "model": recipe,
-            "image_size": cfg.data.image_size,
-            "mean": list(datamodule.normalize.mean),
-            "std": list(datamodule.normalize.std),
-        },
-    )
-
-
-def _optimizer_recipe(cfg: DictConfig, network: nn.Module) -> dict[str, Any]:
-    """The optimizer's recipe with the learning rate resolved, and scaled with processes times accumulated batches."""
-    processes = local_processes(cfg.trainer) * cfg.trainer.num_nodes
-    batches = processes * cfg.trainer.accumulate_grad_batches
-    factor = LR_SCALING[cfg.lr_scaling](batches)
-    lr, reason = resolve_lr(cfg.optimizer.lr, network)
-    log.info("optimizer.lr=%g (%s)", lr, reason)
-    if batches > 1:
-        log.info(
-            "effective batch %d = %d per process × %d processes × %d accumulated; lr %g × %g (lr_scaling=%s)",
-            cfg.data.batch_size * batches,
-            cfg.data.batch_size,
-            processes,
-            cfg.trainer.accumulate_grad_batches,
-            lr,
-            factor,
-            cfg.lr_scaling,
-        )
-    return plain(cfg.optimizer) | {"lr": lr * factor, "fused": cfg.trainer.precision != "16-mixed"}
+def _step(name: str, node: Any) -> Any:
+    """A step of the augmentation: its arguments as they are, or the transform of a user's class or function."""
+    if not (isinstance(node, dict) and "_target_" in node):
+        return node
+    what, probability = f"augmentation.steps.{name}", node.get("p", 0.5)
+    factory = bind({key: value for key, value in node.items() if key != "p"}, what)
+    return call(own_step, what, name, factory, probability)
 
 
 def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = None) -> L.Trainer:

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 
-from brain_tumor.config.instantiate import build, call, plain, target_name
+from brain_tumor.config.instantiate import bind, build_function, call, plain, target_name
+from brain_tumor.data.folder_and_manifest import complete_samples
 from brain_tumor.data.loaded_data import LoadedData, load
-from brain_tumor.data.samples import read_table
+from brain_tumor.data.samples import COLUMNS, read_table
 from brain_tumor.errors import DataError
 
 _SAME = ["sample_id", "label", "group", "split", "sha256"]
@@ -26,7 +27,7 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
     """Return the arguments of `brain_tumor.data.loaded_data.load`."""
     place = cfg.data.get("root") or cfg.data.get("manifest")
     return {
-        "adapter": partial(call, build(cfg.data.adapter, "data.adapter"), "data"),
+        "adapter": partial(_list_samples, cfg),
         "cache_dir": Path(cfg.paths.cache_dir).expanduser().absolute(),
         "cache": cfg.data.cache,
         "cache_limit_gb": cfg.paths.cache_limit_gb,
@@ -36,16 +37,24 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
+def _list_samples(cfg: DictConfig) -> pd.DataFrame:
+    """Call the function that lists the samples, and complete the table of a user's own."""
+    table = call(bind(cfg.data.adapter, "data.adapter"), "data")
+    if isinstance(table, pd.DataFrame) and list(table.columns) == list(COLUMNS):
+        return table
+    return complete_samples(table, f"The table of data.adapter._target_={cfg.data.adapter._target_}", Path.cwd())
+
+
 def build_split(cfg: DictConfig) -> Split:
     """Build the function that fills the column ``split`` of a samples table."""
     recipe = plain(cfg.split)
     recipe.pop("allow_leakage")  # an argument of the data module
-    return partial(call, build(recipe, "split"), "split")
+    return partial(call, build_function(recipe, "split"), "split")
 
 
 def data_name(cfg: DictConfig) -> str:
     """Return the name of the data as on the command line."""
-    return str(cfg.data.get("root") or cfg.data.get("manifest") or "phantom")
+    return str(cfg.data.get("root") or cfg.data.get("manifest") or target_name(cfg.data.adapter, "data.adapter"))
 
 
 def split_name(cfg: DictConfig, published: Collection[str]) -> str:

@@ -25,7 +25,7 @@ class Predicted:
     logits: npt.NDArray[np.float32]
     """float32 [N, C]."""
     features: npt.NDArray[np.float32]
-    """float32 [N, D], see `brain_tumor.models.protocol.features_and_logits`."""
+    """float32 [N, D], see `brain_tumor.models.features.features_and_logits`."""
 
 
 def predict(

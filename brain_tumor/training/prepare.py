@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from brain_tumor.callbacks.stop import Stop
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.models.classifier import Classifier
-from brain_tumor.training.build import build_classifier, build_datamodule, build_trainer
+from brain_tumor.training.build import build_datamodule, build_trainer
+from brain_tumor.training.build_classifier import build_classifier
 from brain_tumor.training.distributed.world import World
 from brain_tumor.training.precision import resolve_precision
 

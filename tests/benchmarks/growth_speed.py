@@ -132,6 +132,7 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
 
     from brain_tumor.config.compose import compose
     from brain_tumor.training import build as assemble
+    from brain_tumor.training.build_classifier import build_classifier
     from brain_tumor.training.distributed.world import resolve_world
     from brain_tumor.training.known_warnings import ignore_known_warnings
 
@@ -147,7 +148,7 @@ def training(folder: Path, number: int) -> tuple[Work, Work]:
     def fit() -> None:
         with ignore_known_warnings():
             seed_everything(0, verbose=False)
-            assemble.build_trainer(cfg, []).fit(assemble.build_classifier(cfg, datamodule), datamodule)
+            assemble.build_trainer(cfg, []).fit(build_classifier(cfg, datamodule), datamodule)
 
     return datamodule.load, fit
 

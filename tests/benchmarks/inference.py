@@ -23,7 +23,7 @@ from charts import Bar, bars
 from machine import machine
 
 from brain_tumor import Predictor
-from brain_tumor.models.protocol import features_and_logits
+from brain_tumor.models.features import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of

@@ -32,6 +32,7 @@ from torch.optim import Optimizer
 
 from brain_tumor.config.compose import compose
 from brain_tumor.training import build as assemble
+from brain_tumor.training.build_classifier import build_classifier
 from brain_tumor.training.distributed.world import World
 from brain_tumor.training.fit import fit
 from brain_tumor.training.known_warnings import ignore_known_warnings
@@ -97,7 +98,7 @@ class Ours:
         started = time.perf_counter()
         self._data.load()
         self.loaded_s = time.perf_counter() - started
-        self._classifier = assemble.build_classifier(self._cfg, self._data)
+        self._classifier = build_classifier(self._cfg, self._data)
         self.precision = resolve_precision(self._cfg, self._classifier, World(1, 0, 1, "own"))
 
     def train(self, images: int) -> tuple[list[float], list[float]]:
@@ -105,7 +106,7 @@ class Ours:
         data = assemble.build_datamodule(self._cfg)
         data.load()
         classifier, floor, watch = (
-            assemble.build_classifier(self._cfg, data),
+            build_classifier(self._cfg, data),
             self._baseline(images // BATCH),
             Stopwatch(),
         )
@@ -118,13 +119,13 @@ class Ours:
     def _baseline(self, steps: int) -> "Floor":
         batch = torch.from_numpy(self._data.images[self._data.rows("train")[:BATCH]])[:, None]
         images = self._data.normalize(batch).contiguous(memory_format=torch.channels_last)
-        classifier = assemble.build_classifier(self._cfg, self._data)
+        classifier = build_classifier(self._cfg, self._data)
         optimizer = classifier._optimizer(classifier.network)
         return Floor(classifier.network, optimizer, images, steps, half=self._cfg.trainer.precision == HALF)
 
     def network(self, *, grey: bool) -> nn.Module:
         """The same network for a peer; grey ones get the first of its three channels."""
-        network = assemble.build_classifier(self._cfg, self._data).network.to(memory_format=torch.contiguous_format)
+        network = build_classifier(self._cfg, self._data).network.to(memory_format=torch.contiguous_format)
         return First(network) if grey else network
 
 

@@ -9,6 +9,7 @@ from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
 from brain_tumor.train import train
 from brain_tumor.training import build as assemble
+from brain_tumor.training.build_classifier import build_classifier
 
 
 def test_sides_of_a_training():
@@ -51,7 +52,7 @@ def test_training_sees_them_and_validation_does_not(flat_folder, tmp_path):
     trainer = assemble.build_trainer(cfg, [])
     seen = Seen()
     trainer.callbacks.append(seen)
-    trainer.fit(assemble.build_classifier(cfg, datamodule), datamodule)
+    trainer.fit(build_classifier(cfg, datamodule), datamodule)
 
     assert seen.trained == [(1, 32, 32), (1, 48, 48), (1, 64, 64)]
     assert seen.validated == {(1, 64, 64)}

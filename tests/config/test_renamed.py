@@ -90,7 +90,7 @@ def test_a_run_with_old_names_is_resumed(tmp_path):
     saved = tmp_path / ".hydra" / "overrides.yaml"
     saved.parent.mkdir()
     saved.write_text("- model=seed_cnn\n- model.lr=0.002\n- snapshot_minutes=5\n- gate.turned_away=0.01\n")
-    overrides = [text for text in expand([f"resume={tmp_path}"]) if not text.startswith("hydra.")]
+    overrides = [text for text in expand([f"resume={tmp_path}"])[0] if not text.startswith("hydra.")]
 
     cfg = compose(overrides, tmp_path)
 

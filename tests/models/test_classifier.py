@@ -1,4 +1,3 @@
-from functools import partial
 from types import SimpleNamespace
 
 import lightning as L
@@ -14,21 +13,38 @@ from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.freezing import Freezing
 from brain_tumor.errors import BrainTumorError, ConfigError
 from brain_tumor.models.classifier import Classifier, ValidationScores
+from brain_tumor.models.features import features_and_logits
 from brain_tumor.models.losses import CrossEntropy
 from brain_tumor.models.mixing import Mixing
-from brain_tumor.models.optim import adamw
-from brain_tumor.models.protocol import features_and_logits, steps_below_head
-from brain_tumor.models.schedules import constant, plateau, warmup_cosine
+from brain_tumor.models.optim import parameter_groups
+from brain_tumor.models.protocol import steps_below_head
+from brain_tumor.models.schedules import warmup_cosine
 from brain_tumor.models.small_cnn import SmallCNN
 
 CLASSES = ("a", "b", "c")
 
 
+def constant(optimizer, steps):
+    return {"scheduler": torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0), "interval": "epoch"}
+
+
+def cosine(optimizer, steps):
+    return {"scheduler": warmup_cosine(optimizer, steps), "interval": "step"}
+
+
+def cut_at_once(optimizer, steps):
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.1)
+    return {"scheduler": plateau, "interval": "epoch", "monitor": "val/loss"}
+
+
 def classifier(scheduler=constant, lr=1e-3, **options):
     torch.manual_seed(0)
     options = {"mixing": Mixing(3), "recipe": {"model": {"widths": [8, 8, 8]}}} | options
-    optimizer = partial(adamw, lr=lr, weight_decay=0.1)
-    return Classifier(SmallCNN(3, widths=(8, 8, 8)), CLASSES, CrossEntropy(), optimizer, scheduler, **options)
+
+    def adamw(network):
+        return torch.optim.AdamW(parameter_groups(network, lr, weight_decay=0.1), fused=True)
+
+    return Classifier(SmallCNN(3, widths=(8, 8, 8)), CLASSES, CrossEntropy(), adamw, scheduler, **options)
 
 
 def loader(n=13, seed=0):
@@ -77,7 +93,7 @@ class TestClassifier:
 
     def test_checkpoints_load_with_weights_only(self, tmp_path):
         keep = ModelCheckpoint(tmp_path, filename="best", monitor="val/f1_macro", mode="max", save_last=True)
-        trainer(tmp_path, keep, EMAWeightAveraging(decay=0.5)).fit(classifier(warmup_cosine), loader(), loader(seed=1))
+        trainer(tmp_path, keep, EMAWeightAveraging(decay=0.5)).fit(classifier(cosine), loader(), loader(seed=1))
 
         for name in ("best.ckpt", "last.ckpt"):
             checkpoint = torch.load(tmp_path / name, weights_only=True)
@@ -86,7 +102,7 @@ class TestClassifier:
     def test_same_seed_same_weights(self, tmp_path):
         hashes = set()
         for _ in range(2):
-            model = classifier(warmup_cosine, mixing=Mixing(3, mixup=0.2, cutmix=1.0))
+            model = classifier(cosine, mixing=Mixing(3, mixup=0.2, cutmix=1.0))
             trainer(tmp_path).fit(model, loader(), loader())
             hashes.add(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
 
@@ -102,7 +118,7 @@ class TestClassifier:
 
     def test_plateau_watches_the_monitored_metric(self, tmp_path):
         """The rate is 0, so the loss never improves: each epoch after the first cuts it."""
-        model = classifier(partial(plateau, patience=0, factor=0.1), lr=0.0, monitor="val/loss", mode="min")
+        model = classifier(cut_at_once, lr=0.0, monitor="val/loss")
         run = trainer(tmp_path, epochs=3)
         run.fit(model, loader(), loader())
 
@@ -116,7 +132,7 @@ class TestClassifier:
 
         caplog.set_level("INFO")
         run = trainer(tmp_path, EpochTable(tmp_path / "metrics.csv", announce=True), epochs=3)
-        run.fit(classifier(warmup_cosine), loader(), loader())
+        run.fit(classifier(cosine), loader(), loader())
 
         table = pd.read_csv(tmp_path / "metrics.csv")
         assert table["epoch"].tolist() == [0, 1, 2]
@@ -185,7 +201,7 @@ def test_training_steps_do_not_wait_for_the_device(mixup, reads_per_step, tmp_pa
     for n in (15, 30):
         with Reads() as reads:
             run = trainer(tmp_path, epochs=1, gradient_clip_val=1.0, limit_val_batches=0, log_every_n_steps=100)
-            run.fit(classifier(warmup_cosine, mixing=Mixing(3, mixup=mixup)), loader(n), loader())
+            run.fit(classifier(cosine, mixing=Mixing(3, mixup=mixup)), loader(n), loader())
         counts.append(reads.count)
 
     assert counts[1] - counts[0] == 3 * reads_per_step

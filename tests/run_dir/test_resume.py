@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import CENTRES, save
+from omegaconf import OmegaConf
 
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.cli.arguments import expand
@@ -111,7 +112,7 @@ def test_sigterm_saves_within_the_epoch_and_resume_needs_no_other_argument(data,
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     epochs = len(pd.read_csv(tmp_path / "run" / "metrics.csv"))
 
-    resumed = expand([f"resume={tmp_path / 'run'}", f"trainer.max_epochs={epochs + 1}"])
+    resumed, _ = expand([f"resume={tmp_path / 'run'}", f"trainer.max_epochs={epochs + 1}"])
     run = train([override for override in resumed if not override.startswith("hydra.")], tmp_path / "run")
 
     assert saved["global_step"] > 0
@@ -201,18 +202,53 @@ class TestExpand:
     def test_a_run_is_resumed_with_its_own_command_line(self, tmp_path):
         run = self.make(tmp_path / "a run")
 
-        assert expand(["seed=4", f"resume={run}"]) == [
-            "data=phantom", "seed=3", "seed=4", f"hydra.run.dir='{run}'", "resume=auto"
+        assert expand(["seed=4", f"resume={run}"]) == (
+            ["data=phantom", "seed=3", "seed=4", f"hydra.run.dir='{run}'", "resume=auto"], None
+        )  # fmt: skip
+
+    def test_the_users_config_dir_and_the_folder_of_the_start_belong_to_it(self, tmp_path):
+        run = self.make(tmp_path / "run")
+        sources = [{"path": "ours", "provider": "main"}, {"path": "/lab/conf", "provider": "command-line"}]
+        OmegaConf.save(
+            {"hydra": {"runtime": {"cwd": str(tmp_path), "config_sources": sources}}}, run / ".hydra" / "hydra.yaml"
+        )
+
+        assert expand([f"resume={run}"]) == (
+            ["--config-dir", "/lab/conf", "data=phantom", "seed=3", f"hydra.run.dir='{run}'", "resume=auto"], tmp_path
+        )  # fmt: skip
+        assert expand(["--config-dir", "other", f"resume={run}"])[0][:4] == [
+            "data=phantom", "seed=3", "--config-dir", "other"
         ]  # fmt: skip
+
+    def test_a_sweep_is_resumed_as_a_whole(self, tmp_path):
+        (tmp_path / "sweep.json").write_text("{}")
+        overrides = {
+            "task": ["model=mine,other", "seed=0,1"],
+            "hydra": ["hydra.sweep.dir=x", "hydra.mode=MULTIRUN", "hydra.launcher.n_jobs=2"],
+        }
+        hydra = {"overrides": overrides, "runtime": {"cwd": str(tmp_path / "gone"), "config_sources": []}}
+        OmegaConf.save({"hydra": hydra}, tmp_path / "multirun.yaml")
+
+        assert expand([f"resume={tmp_path}"]) == (
+            [
+                "--multirun",
+                "model=mine,other",
+                "seed=0,1",
+                "hydra.launcher.n_jobs=2",
+                f"hydra.sweep.dir='{tmp_path}'",
+                "resume=auto",
+            ],
+            None,
+        )
 
     def test_latest_is_the_newest_unfinished(self, tmp_path):
         for age, (name, status) in enumerate({"old": "failed", "sweep/0": "preempted", "new": "finished"}.items()):
             os.utime(self.make(tmp_path / name, status) / "run.json", (age, age))
 
-        assert f"hydra.run.dir='{tmp_path / 'sweep/0'}'" in expand(["resume=latest"], tmp_path)
+        assert f"hydra.run.dir='{tmp_path / 'sweep/0'}'" in expand(["resume=latest"], tmp_path)[0]
 
     def test_other_arguments_are_kept(self):
-        assert expand(["seed=1", "resume=auto"]) == ["seed=1", "resume=auto"]
+        assert expand(["seed=1", "resume=auto"]) == (["seed=1", "resume=auto"], None)
 
     @pytest.mark.parametrize("word", ["latest", "nowhere"])
     def test_nothing_to_go_on_with(self, word, tmp_path):

@@ -6,17 +6,14 @@ from contextlib import suppress
 
 import pytest
 import torch
-from factories import SHORT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError
-from brain_tumor.serving.architectures import ARCHITECTURES
 from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.packing import bundle_of, pack
-from brain_tumor.train import train
 
 
 def config_of(folder):
@@ -97,14 +94,6 @@ class TestPacking:
         with pytest.raises(BundleError, match=r"results\.json is missing"):
             pack(run_copy)
 
-    def test_a_network_that_no_bundle_can_hold_is_trained_without_one(self, flat_folder, tmp_path, monkeypatch, caplog):
-        monkeypatch.delitem(ARCHITECTURES, "small_cnn")
-
-        run = train(["data=folder", f"data.root={flat_folder}", *SHORT, "trainer.max_epochs=1"], tmp_path)
-
-        assert not (run.run_dir / "bundle").exists()
-        assert "No bundle is written: A bundle cannot hold brain_tumor.models.small_cnn.SmallCNN" in caplog.text
-
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
@@ -139,6 +128,10 @@ def test_an_invalid_configuration_is_reported_in_one_sentence(run_copy, change, 
     ("change", "sentence"),
     [
         (lambda c: c["architecture"].update(name="os.system"), r"'os\.system' is none of "),
+        (
+            lambda c: c["architecture"].update(name="mylab.Net"),
+            r"is code of the package mylab; if you trust it, add it",
+        ),
         (
             lambda c: c["architecture"]["arguments"].update(weights="/etc/passwd"),
             "has the arguments weights, which only training may set",

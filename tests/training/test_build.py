@@ -17,6 +17,7 @@ from brain_tumor.config.compose import compose
 from brain_tumor.errors import ConfigError
 from brain_tumor.train import train
 from brain_tumor.training import build as assemble
+from brain_tumor.training.build_classifier import build_classifier
 
 ESSENTIAL = [
     "StepSeed", "Throughput", "EpochTable", "LearningRate", "GradientNorm", "BestCheckpoint", "ResumeCheckpoint",
@@ -159,7 +160,7 @@ def test_curves_go_to_loggers_and_nowhere_else(logged, data, tmp_path):
     logger = Memory(tmp_path)
 
     trainer = assemble.build_trainer(cfg, [logger] if logged else [])
-    trainer.fit(assemble.build_classifier(cfg, datamodule), datamodule)
+    trainer.fit(build_classifier(cfg, datamodule), datamodule)
 
     curves = {name for name in logger.seen if name.startswith("lr-") or name == "train/grad_norm"}
     assert len(curves) == (3 if logged else 0)  # two groups of parameters: with and without weight decay
@@ -185,7 +186,7 @@ def test_learning_rates(overrides, lr, reason, flat_folder, tmp_path, caplog):
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
     with caplog.at_level(logging.INFO):
-        classifier = assemble.build_classifier(cfg, datamodule)
+        classifier = build_classifier(cfg, datamodule)
 
     assert {group["lr"] for group in classifier._optimizer(classifier.network).param_groups} == {lr}
     assert f"({reason})" in caplog.text

@@ -40,7 +40,7 @@ class OODDetector:
         """Compute OOD scores float64 [B]: higher is less like scans, above 0 is rejected.
 
         Args:
-            features: Features [B, D], see `brain_tumor.models.protocol.features_and_logits`.
+            features: Features [B, D], see `brain_tumor.models.features.features_and_logits`.
             logits: Logits [B, C].
         """
         return combined_score(self.normal.distance(features), energy(logits), self.statistics) - self.limit

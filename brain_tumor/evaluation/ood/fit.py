@@ -36,7 +36,7 @@ def fit_ood_detector(
     distances: each scan is compared with a distribution of other groups (cross-conformal prediction, Vovk 2015).
 
     Args:
-        features: Features [N, D], see `brain_tumor.models.protocol.features_and_logits`.
+        features: Features [N, D], see `brain_tumor.models.features.features_and_logits`.
         logits: Logits [N, C].
         groups: Group numbers int64 [N]; scans of one patient share a group.
         reject_share: Share of scans that may exceed the limit, in (0, 1).

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import BundleError
-from brain_tumor.models.protocol import features_and_logits
-from brain_tumor.serving.architectures import build_network
+from brain_tumor.models.dry_run import dry_run
+from brain_tumor.models.features import features_and_logits
+from brain_tumor.serving.architectures import build_network, package_of
 from brain_tumor.serving.bundle import WEIGHTS, Bundle
 from brain_tumor.serving.engines import Engine, Outputs, Pixels
 
@@ -21,7 +22,7 @@ def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
         threads: Number of threads of the whole process; None leaves it unchanged.
 
     Raises:
-        BundleError: As `network_of`.
+        BundleError, ConfigError: As `network_of`.
     """
     network = network_of(bundle)
     if threads is not None:
@@ -38,11 +39,19 @@ def network_of(bundle: Bundle) -> "UInt8Network":
     """Build a bundle's network, load its weights and set evaluation mode.
 
     Raises:
-        BundleError: The bundle is damaged, or its architecture is not allowed.
+        BundleError: The bundle is damaged, or its network comes from a package that ``bundle.plugins`` does not name.
+        ConfigError: A package that it names cannot be imported, or no longer holds the network that was trained.
     """
     content = bundle.read(WEIGHTS)
     try:
-        network = build_network(bundle.architecture, bundle.arguments, len(bundle.classes))
+        network = build_network(bundle.architecture, bundle.arguments, len(bundle.classes), bundle.plugins)
+        if package_of(bundle.architecture):
+            dry_run(
+                network,
+                channels=len(bundle.mean),
+                image_size=bundle.image_size,
+                num_classes=len(bundle.classes),
+            )
         network.load_state_dict(load(content))
     except BundleError as error:
         raise BundleError(f"{bundle.folder} cannot be used: {error}.") from error
