@@ -6,33 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 import pytest
 import torch
+from factories import CENTRES, SHORT, save
 from hydra.core.global_hydra import GlobalHydra
-from PIL import Image
 
 mpl.use("Agg")
 torch.set_num_threads(1)  # the tests run one process per core
-
-CENTRES = {"glioma": (12, 12), "meningioma": (12, 36), "no_tumor": None, "pituitary": (36, 24)}
-
-
-def draw(label: str, seed: int, size: int = 48) -> np.ndarray:
-    """A noisy grey image uint8 [size, size], different for every seed."""
-    rng = np.random.default_rng([seed, list(CENTRES).index(label)])
-    image = rng.integers(20, 70, (size, size))
-    if centre := CENTRES[label]:
-        y, x = np.mgrid[:size, :size]
-        cy, cx = np.add(centre, rng.integers(-2, 3, 2))
-        image[(y - cy) ** 2 + (x - cx) ** 2 < 36] += 150
-    return image.astype(np.uint8)
-
-
-def save(path: Path, label: str, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw(label, seed)).save(path)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +72,6 @@ def manifest_csv(flat_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(flat_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run directory of a small training. Read only."""
-    from factories import SHORT
-
     from brain_tumor.train import train
 
     return train(["data=folder", f"data.root={flat_folder}", *SHORT], tmp_path_factory.mktemp("trained")).run_dir
@@ -115,8 +93,6 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run directory of a training with enough scans to fit an OOD detector, exported at fp32. Read only."""
-    from factories import SHORT
-
     from brain_tumor.export import export
     from brain_tumor.train import train
 

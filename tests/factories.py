@@ -1,10 +1,33 @@
-"""Tables and settings that tests share."""
+"""Images, tables and settings that tests share; the class of an image is the place of a bright disc."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from brain_tumor.evaluation.evidence import Settings
 from brain_tumor.evaluation.predictions import Predictions
+
+CENTRES = {"glioma": (12, 12), "meningioma": (12, 36), "no_tumor": None, "pituitary": (36, 24)}
+
+
+def draw(label: str, seed: int, size: int = 48) -> np.ndarray:
+    """A noisy grey image uint8 [size, size], different for every seed."""
+    rng = np.random.default_rng([seed, list(CENTRES).index(label)])
+    image = rng.integers(20, 70, (size, size))
+    if centre := CENTRES[label]:
+        y, x = np.mgrid[:size, :size]
+        cy, cx = np.add(centre, rng.integers(-2, 3, 2))
+        image[(y - cy) ** 2 + (x - cx) ** 2 < 36] += 150
+    return image.astype(np.uint8)
+
+
+def save(path: Path, label: str, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw(label, seed)).save(path)
+    return path
+
 
 TINY = [
     "model.widths=[8,16,16,16]",

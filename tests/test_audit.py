@@ -8,8 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import save
-from factories import SHORT
+from factories import SHORT, save
 from PIL import Image
 
 from brain_tumor.audit import audit

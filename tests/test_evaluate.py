@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CENTRES, save
+from factories import CENTRES, save
 
 from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.evaluate import evaluate

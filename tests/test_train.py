@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import CENTRES, save
-from factories import SHORT, TINY
+from factories import CENTRES, SHORT, TINY, save
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from brain_tumor.errors import ConfigError, DataError

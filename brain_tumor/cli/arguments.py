@@ -1,4 +1,4 @@
-"""Rewrite the command line before Hydra reads it: runs given without a key, and ``resume=RUN``."""
+"""Rewrite the command line before Hydra reads it: flags, runs given without a key, and ``resume=RUN``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +39,17 @@ def with_runs(arguments: Sequence[str]) -> list[str]:
 
 def _is_override(argument: str) -> bool:
     return argument.startswith(("+", "~")) or ("=" in argument and not Path(argument).exists())
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Move flags before overrides: Hydra refuses overrides on both sides of a flag."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    before = ""
+    for argument in arguments:
+        (flags if argument.startswith("-") or before in _WITH_VALUE else overrides).append(argument)
+        before = argument
+    return [*flags, *overrides]
 
 
 def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[str], Path | None]:

@@ -162,6 +162,13 @@ class Train(Verb):
     lr_scaling: str = key(
         "scale optimizer.lr with the number of processes times accumulated batches", one_of("none", "linear", "sqrt")
     )
+    tune: Sequence[str] = key(
+        "settings to find before training, with Lightning's tuner",
+        Check(
+            lambda value: OmegaConf.is_list(value) and set(value) <= {"batch_size", "lr"},
+            "a list of lr and batch_size: [batch_size,lr]",
+        ),
+    )
     resume: str | None = key(
         "continue an interrupted run or sweep: its directory, latest, or auto (whatever hydra.run.dir holds)"
     )

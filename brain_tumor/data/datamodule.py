@@ -76,6 +76,7 @@ class ScanDataModule(L.LightningDataModule):
         counts: Number of images found, readable, distinct, in each split, and in none.
         leakage: Images and patients in several splits, see `brain_tumor.data.duplicates.leakage.leakage`.
         curation: Source of curated groups, None without any.
+        batch_size: Size of training batches per device.
         normalize: Conversion of uint8 images to network input; set it to that of the network.
         image_size: Height and width of the images in pixels.
         train_image_size: Size to which training batches are shrunk on the device, None for full size.
@@ -132,7 +133,7 @@ class ScanDataModule(L.LightningDataModule):
             "root": root,
         }
         self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
-        self._batch_size, self._eval_batch_size = batch_size, eval_batch_size
+        self.batch_size, self._eval_batch_size = batch_size, eval_batch_size
         self._num_workers, self._processes = num_workers, processes
         self._imbalance = imbalance
         self.normalize = Normalize()
@@ -208,9 +209,9 @@ class ScanDataModule(L.LightningDataModule):
             use_one_opencv_thread()
         self._train_loader = TrainLoader(
             self._dataset("train", self._augmentation),
-            batch_size=self._batch_size,
+            batch_size=self.batch_size,
             sampler=sampler,
-            drop_last=len(sampler) > self._batch_size,
+            drop_last=len(sampler) > self.batch_size,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=init_worker,

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.callbacks.stop import PreemptedError
+from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
@@ -25,12 +26,13 @@ from brain_tumor.training.build import fresh_trainer
 from brain_tumor.training.data_from_config import same_data
 from brain_tumor.training.distributed.launch import start_workers
 from brain_tumor.training.distributed.worker import train_as_worker
-from brain_tumor.training.distributed.world import outer_rank, resolve_world
+from brain_tumor.training.distributed.world import World, outer_rank, resolve_world
 from brain_tumor.training.fit import fit
 from brain_tumor.training.known_warnings import ignore_known_warnings
 from brain_tumor.training.predict import predict
 from brain_tumor.training.prepare import load_data, prepare
 from brain_tumor.training.signals import requeue, stop_signals
+from brain_tumor.training.tune import apply, tune
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,9 @@ def train_run(cfg: DictConfig) -> TrainedRun:
                     same_data(datamodule.samples, run_dir)
                 write_table(datamodule.samples, run_dir / "samples.csv")
             record.note(data=data_facts(datamodule, cfg))
+            if cfg.tune:
+                with record.stage("tune"):
+                    record.note(tuning=_tuned(cfg, datamodule, world, record.facts, resumed_precision))
             log_start(loggers, record.facts, datamodule.samples, cfg)
             with record.stage("fit"):
                 prepared = prepare(cfg, datamodule, world, stop, loggers, resumed_precision)
@@ -127,6 +132,17 @@ def train_run(cfg: DictConfig) -> TrainedRun:
             write_report(inputs, evidence, record)
             log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
+
+
+def _tuned(
+    cfg: DictConfig, datamodule: ScanDataModule, world: World, facts: dict[str, Any], precision: str | None
+) -> dict[str, Any]:
+    """Tune, or apply what was found before the run was interrupted."""
+    if "tuning" not in facts:
+        return tune(cfg, datamodule, world, precision)
+    apply(facts["tuning"], cfg, datamodule)
+    found: dict[str, Any] = facts["tuning"]
+    return found
 
 
 def _finished_run(run_dir: Path) -> TrainedRun:

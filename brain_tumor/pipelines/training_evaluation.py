@@ -44,6 +44,7 @@ def training_input(
             "leakage": {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)},
             "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},
             **_ood_rejection(splits, cfg),
+            **{name: facts[name] for name in ("tuning",) if name in facts},
         },
         epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )

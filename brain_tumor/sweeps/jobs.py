@@ -44,12 +44,12 @@ class Plan:
     swept: list[str]
     """Keys that the sweep varies."""
     jobs: list[Job] = field(default_factory=list)
-    config_dir: str | None = None
-    """The user's own ``--config-dir``."""
     status: str = "running"
     """``running``, ``finished`` (all jobs have run), ``failed`` (some of them failed) or ``stopped`` (interrupted)."""
     command: str = field(default_factory=command_line)
     started: str = field(default_factory=utc_now)
+    config_dir: str | None = None
+    """The user's own ``--config-dir``."""
 
     @classmethod
     def create(cls, config: DictConfig, swept: Sequence[str]) -> Self:

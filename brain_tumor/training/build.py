@@ -106,6 +106,13 @@ def fresh_trainer(cfg: DictConfig) -> L.Trainer:
     return _trainer(cfg, [], [], profiler=None, max_time=None, plugins=[LightningEnvironment()], **alone)
 
 
+def tuning_trainer(cfg: DictConfig) -> L.Trainer:
+    """A trainer on one device that tries settings before the training: no callbacks, no loggers, no end by epochs."""
+    alone = {"strategy": "auto", "devices": 1, "num_nodes": 1, "sync_batchnorm": False}
+    unlimited = {"max_epochs": 1000, "max_time": None, "limit_train_batches": 1.0, "overfit_batches": 0.0}
+    return _trainer(cfg, [], [], profiler=None, plugins=[LightningEnvironment()], **alone, **unlimited)
+
+
 def _trainer(cfg: DictConfig, callbacks: list[Callback], loggers: list[Logger], **overrides: Any) -> L.Trainer:
     recipe = plain(cfg.trainer) | overrides
     timeout = timedelta(seconds=recipe.pop("timeout"))

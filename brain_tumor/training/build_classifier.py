@@ -132,7 +132,7 @@ def optimizer_builder(cfg: DictConfig, network: nn.Module) -> Callable[[nn.Modul
     taken = {name: options[name] for name in _OPTIONS if name in options and name in parameters(constructor.func)}
 
     def optimizer_of(module: nn.Module) -> Optimizer:
-        groups = call(parameter_groups, "optimizer", module, **grouping)
+        groups = call(partial(parameter_groups, **grouping), "optimizer", module)
         built: Any = call(partial(constructor, **{**taken, **constructor.keywords}), "optimizer", groups)
         if not isinstance(built, Optimizer):
             raise ConfigError(

@@ -1,5 +1,5 @@
 import pytest
-from conftest import CENTRES
+from factories import CENTRES
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning.pytorch.callbacks import Callback

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CENTRES, save
+from factories import CENTRES, save
 from PIL import Image
 
 from brain_tumor.__main__ import main

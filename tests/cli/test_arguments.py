@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from brain_tumor.cli.arguments import with_runs
+from brain_tumor.cli.arguments import flags_first, with_runs
 
 
 def runs_of(arguments):
@@ -38,3 +38,9 @@ def test_a_folder_that_is_named_like_an_override(tmp_path, monkeypatch):
     (tmp_path / "model=small_cnn").mkdir()
 
     assert with_runs(["model=small_cnn", "model=vit"]) == ["model=vit", 'runs=["model=small_cnn"]']
+
+
+def test_flags_may_stand_anywhere():
+    assert flags_first(["a=1", "--config-dir", "my=conf", "b=-1", "-m", "~c"]) == [
+        "--config-dir", "my=conf", "-m", "a=1", "b=-1", "~c"
+    ]  # fmt: skip

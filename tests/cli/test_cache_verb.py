@@ -2,7 +2,7 @@ import os
 import time
 
 import pytest
-from conftest import save
+from factories import save
 
 from brain_tumor.cli import data as verb
 from brain_tumor.data.cache.store import cached_images

@@ -83,7 +83,7 @@ def test_options_and_keys_of_a_users_own_files(shown, tmp_path):
     )
     text = shown("train", "--config-dir", str(tmp_path / "my conf"), "loss=mine")
 
-    assert "loss: cross_entropy, focal, mine" in text
+    assert "loss: cross_entropy, custom, focal, mine" in text
     assert "loss=mine (torch.nn.CrossEntropyLoss): Our loss." in text
     assert "how smooth" in text
 

@@ -3,7 +3,7 @@ import random
 import albumentations
 import numpy as np
 import pytest
-from conftest import draw
+from factories import draw
 from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import compose

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CENTRES, save
 from data.readers.clinical import ORIENTATIONS, ball, rank_of, write_dicom, write_nifti, write_series
+from factories import CENTRES, save
 
 from brain_tumor.data.folder_and_manifest import folder, manifest
 from brain_tumor.data.readers.reading import read_grey, source_file

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import CENTRES, save
+from factories import CENTRES, save
 
 from brain_tumor.data.augmentation import Augmentation
 from brain_tumor.data.datamodule import ScanDataModule

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import CENTRES, save
+from factories import CENTRES, save
 from omegaconf import OmegaConf
 
 from brain_tumor.callbacks.epoch_table import EpochTable

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from conftest import draw
+from factories import draw
 from PIL import Image
 
 from brain_tumor import Predictor

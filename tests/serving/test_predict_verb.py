@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import draw, save
+from factories import draw, save
 
 from brain_tumor.errors import BrainTumorError, BundleError, DataError
 from brain_tumor.predict import predict

@@ -7,8 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import draw
-from factories import SHORT
+from factories import SHORT, draw
 from PIL import Image
 
 from brain_tumor import Predictor

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import draw
+from factories import draw
 from safetensors.numpy import load, save
 
 from brain_tumor import Predictor

@@ -6,7 +6,7 @@ import signal
 import sys
 
 import pytest
-from conftest import CENTRES, save
+from factories import CENTRES, save
 from sweep_commands import TINY, finish, is_alive, kill_job, read_table, start, sweep, wait_for, writing_processes
 
 from brain_tumor.__main__ import main

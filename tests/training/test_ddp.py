@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import CENTRES, save
+from factories import CENTRES, save
 
 from brain_tumor.errors import RankError
 from brain_tumor.train import train

@@ -41,6 +41,8 @@ def draw_figures(
     }
     if epochs is not None:
         plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}
+    if rates := results.get("tuning", {}).get("lr"):
+        plans["metrics"] |= {"Learning-rate finder": ("learning_rates", lambda: plots.learning_rate_curve(rates))}
     if curve := results.get("decision_curve"):
         plans["decisions"] = {"Decision curve (test)": ("decision_curve", lambda: plots.decision_curve(curve))}
     if scaled and (abstention := results.get("abstention")):

@@ -105,6 +105,25 @@ def reliability(predictions: Predictions, calibrated: Predictions | None = None)
     return figure
 
 
+def learning_rate_curve(found: dict[str, Any]) -> Figure:
+    """Plot the loss over the learning rates that were tried, with the chosen one marked.
+
+    Args:
+        found: ``tuning["lr"]`` of ``results.json``.
+    """
+    figure, axes = canvas("Learning-rate finder")
+    rates, losses = found["curve"]["lr"], found["curve"]["loss"]
+    axes.plot(rates, losses, color=COLOURS[0])
+    if found["value"] is not None:
+        axes.axvline(found["value"], color=COLOURS[1], linestyle="--", label=f"chosen: {found['value']:.2g}")
+        axes.legend(loc="upper left", fontsize=9)
+    axes.set_xscale("log")
+    axes.set_xlabel("Learning rate")
+    axes.set_ylabel("Training loss, smoothed")
+    axes.grid(alpha=0.3)
+    return figure
+
+
 def loss_curves(epochs: pd.DataFrame) -> Figure:
     """Plot losses and validation scores over epochs, with the best epoch by macro-F1 marked.
 

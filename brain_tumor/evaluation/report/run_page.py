@@ -43,10 +43,12 @@ def write_run_page(
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Sort the facts of a run: heading → name → value."""
+    tuned = facts.get("tuning", {})
     shown = {
         "Data": facts.get("data", {}),
         "Model": facts.get("model", {}),
         "Training": facts.get("training", {}),
+        "Found by the tuner": {name: f"{found['value']} ({found['reason']})" for name, found in tuned.items()},
         "Seconds": facts["seconds"],
         "Software": {**facts["versions"], "git": facts["git_sha"] or "unknown", "seed": facts["seed"]},
         "Hardware": facts["hardware"],

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import draw, save
+from factories import draw, save
 from PIL import Image
 
 from brain_tumor.data.cache import decoding

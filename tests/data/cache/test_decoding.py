@@ -1,6 +1,6 @@
 import nibabel as nib
 import numpy as np
-from conftest import draw, save
+from factories import draw, save
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image

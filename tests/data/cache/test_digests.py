@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import save
+from factories import save
 
 from brain_tumor.data.cache import digests as module
 from brain_tumor.data.cache.digests import digests

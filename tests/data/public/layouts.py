@@ -4,7 +4,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from conftest import draw, save
+from factories import draw, save
 
 from brain_tumor.data.public import cheng
 from brain_tumor.data.public.registry import SETS

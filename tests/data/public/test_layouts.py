@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import save
 from data.public.layouts import write, write_mat
+from factories import save
 
 from brain_tumor.data.public import public_set
 from brain_tumor.data.public.compare_with_published import count
