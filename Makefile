@@ -31,19 +31,21 @@ $(READY): pyproject.toml .ci/constraints.txt
 demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train $(ARGS)
 
-test: $(READY) ## Run the tests with branch coverage (slow ones left out)
-	@$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term $(ARGS)
+test: $(READY) ## Run the quick tests (about 6 minutes on 2 cores)
+	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
-test-all: test ## Run all tests, the slow ones after the others and one at a time
-	@$(BIN)/python -m pytest -m slow --no-cov $(ARGS)
+test-all: $(READY) ## Run all tests, the quick ones with branch coverage (about 20 minutes on 2 cores)
+	@$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m slow $(ARGS)
 
 bench: $(READY) ## Measure what the README claims; hours in all, so choose: ARGS="--only training", ARGS=--help
 	@$(BIN)/python tests/benchmarks/bench.py $(ARGS)
 
-lint: $(READY) ## Check style and types
+lint: $(READY) ## Check style, types and spelling
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/codespell
 
 format: $(READY) ## Bring the code into style
 	@$(BIN)/ruff check --fix .

@@ -29,7 +29,7 @@ def start(root: Path, sweep_dir: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen, timeout: float = 300) -> tuple[int, str]:
+def finish(process: subprocess.Popen, timeout: float = 600) -> tuple[int, str]:
     """Wait for the end; return the exit code and everything that was printed."""
     out, _ = process.communicate(timeout=timeout)
     return process.returncode, out
@@ -39,7 +39,7 @@ def sweep(root: Path, sweep_dir: Path, *arguments: str) -> tuple[int, str]:
     return finish(start(root, sweep_dir, *arguments))
 
 
-def wait_for(path: Path, process: subprocess.Popen, timeout: float = 180) -> None:
+def wait_for(path: Path, process: subprocess.Popen, timeout: float = 600) -> None:
     deadline = time.monotonic() + timeout
     while not path.exists():
         assert process.poll() is None, process.communicate()[0]

@@ -102,6 +102,6 @@ for name in {modules!r}:
     importlib.import_module(name)
 print([name for name in ("lightning", "hydra", "omegaconf", "wandb", "matplotlib") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
 
     assert done.stdout.strip() == "[]"

@@ -118,7 +118,7 @@ class TestLeakingSplit:
     def test_training_ends_with_code_2_and_the_alternatives(self, options, tmp_path):
         command = [sys.executable, "-m", "brain_tumor", "train", *options, *SHORT, "data.on_error=skip"]
 
-        done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True, timeout=600)
 
         assert done.returncode == 2
         assert "3 of 19 test images" in done.stderr or "test images show a patient or image of train" in done.stderr
@@ -180,6 +180,7 @@ def test_duplicates_are_one_group_in_training(tmp_path):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_audit_of_a_public_set(shared, tmp_path):
     """Nickparvar's published split, compared with reference counts and with its reference groups, dup99_group."""
     document = audit(["data=folder", f"data.root={shared / 'data' / 'nickparvar'}"], tmp_path)

@@ -2,8 +2,11 @@
 
 import re
 import shlex
+import sys
+from importlib.machinery import ModuleSpec
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -57,6 +60,9 @@ def test_there_are_commands():
 @pytest.mark.parametrize("line", CASES)
 def test_command_composes(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    users_package = ModuleType("mylab")
+    users_package.__spec__ = ModuleSpec("mylab", None)
+    monkeypatch.setitem(sys.modules, "mylab", users_package)
     _, verb, *arguments = shlex.split(line)
     overrides = [argument for argument in arguments if not argument.startswith("-")]
     if verb == "data":

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,31 +13,26 @@ ROOT = Path(__file__).parents[1]
 ALLOWED_AT_TOP = {"pyproject.toml", "conf", "brain_tumor", "tests", "notebooks", "Makefile", "README.md", "LICENSE"}
 
 
-def fastest(*arguments, times=3):
-    """Seconds of the fastest of some runs of Python, and its output: the machine may be busy, but not always."""
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=True)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), done.stdout
+def python(*arguments):
+    """What a run of Python prints."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=600, check=True)
+    return done.stdout
 
 
-@pytest.mark.slow  # a time holds only on a machine that does nothing else
-def test_import_is_instant():
-    code = "import time; start = time.perf_counter(); import brain_tumor; print(time.perf_counter() - start)"
+def test_import_loads_nothing_else():
+    """An import is instant where it loads nothing: the rest is loaded when it is used."""
+    code = """
+import sys
+before = set(sys.modules)
+import brain_tumor
+print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+"""
 
-    assert min(float(fastest("-c", code, times=1)[1]) for _ in range(3)) < 0.3
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", [[], ["train"]])
-def test_help_is_instant(verb):
-    assert fastest("-m", "brain_tumor", *verb, "--help")[0] < 1
+    assert python("-c", code).split() == ["brain_tumor"]
 
 
 def test_help_names_what_there_is():
-    _, text = fastest("-m", "brain_tumor", "--help", times=1)
+    text = python("-m", "brain_tumor", "--help")
 
     assert "brain-tumor train data=folder data.root=DIR" in text
     assert "not a medical device" in text
@@ -66,7 +60,7 @@ try:
 finally:
     print("torch" in sys.modules)
 """
-    _, text = fastest("-c", code, times=1)
+    text = python("-c", code)
 
     assert text.endswith("False\n")
     assert f"brain-tumor {verb} {example}" in text
@@ -76,7 +70,7 @@ finally:
 def test_help_into_a_pipe_that_closes():
     command = f"set -o pipefail; {sys.executable} -m brain_tumor train --help | head -n 1"
 
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)  # noqa: S607
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=600)  # noqa: S607
 
     assert done.stdout.startswith("brain-tumor train")
     assert done.stderr == ""

@@ -80,7 +80,7 @@ def command(*arguments, cwd, path=(), **options):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "brain_tumor", *map(str, arguments)],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options,
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, **options,
     )  # fmt: skip
 
 

@@ -259,6 +259,7 @@ def test_pretrained_weights_from_a_file(shared, data, tmp_path):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_scans(shared, tmp_path):
     options = ["experiment=reference_task", f"data.root={shared / 'data' / 'preetviradiya'}", *TINY]
     run = train([*options, "trainer.max_epochs=1", "augmentation=none"], tmp_path)

@@ -17,6 +17,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from brain_tumor.errors import BrainTumorError, ConfigError
 from brain_tumor.models.features import features_and_logits
+from brain_tumor.models.protocol import memory_format
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images float [B, C, H, W], labels int64 [B], row numbers in the samples table int64 [B]."""
@@ -54,7 +55,8 @@ class Classifier(L.LightningModule):
         super().__init__()
         # not logged here: loggers receive the whole configuration, and this would overwrite parts of it
         self.save_hyperparameters({"classes": list(classes), **(recipe or {})}, logger=False)
-        self.network = network.to(memory_format=torch.channels_last)
+        self._format = memory_format(network)
+        self.network = network.to(memory_format=self._format)
         self.loss = loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self.monitor = monitor
@@ -68,7 +70,7 @@ class Classifier(L.LightningModule):
         Raises:
             ConfigError: The network returns something else.
         """
-        logits: Any = self.network(images.contiguous(memory_format=torch.channels_last))
+        logits: Any = self.network(images.contiguous(memory_format=self._format))
         if not isinstance(logits, Tensor):
             raise ConfigError(
                 f"{type(self.network).__name__} returns {type(logits).__name__} in training: expected logits float "
@@ -123,7 +125,7 @@ class Classifier(L.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Compute row numbers int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
         images, _, rows = batch
-        features, logits = features_and_logits(self.network, images.contiguous(memory_format=torch.channels_last))
+        features, logits = features_and_logits(self.network, images.contiguous(memory_format=self._format))
         return rows, logits.float(), features.float()
 
     def configure_gradient_clipping(

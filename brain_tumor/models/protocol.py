@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from brain_tumor.errors import ConfigError
@@ -68,6 +69,19 @@ def channel_statistics(network: nn.Module) -> tuple[Sequence[float], Sequence[fl
                 'an attribute pretrained_cfg = {"mean": […], "std": […]} with one value per channel.'
             )
     return tuple(known["mean"]), tuple(known["std"])
+
+
+def memory_format(network: nn.Module) -> torch.memory_format:
+    """Return the memory format to compute in: channels last, in which convolutions are faster, where that is safe.
+
+    On CPUs, torch (2.15) writes beyond its memory in the backward pass of a 1 × 1 convolution with a stride and 2 to 4
+    input channels in that format, such as the stem of FastViT; it then crashes or hangs.
+    """
+    convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    unsafe = any(
+        layer.kernel_size == (1, 1) and layer.stride != (1, 1) and 2 <= layer.in_channels < 8 for layer in convolutions
+    )
+    return torch.contiguous_format if unsafe else torch.channels_last
 
 
 def heads(network: nn.Module) -> list[nn.Module]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.protocol import memory_format
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.training.distributed.world import World
 
@@ -114,7 +115,7 @@ def _speed_up(network: nn.Module, channels: int, size: int) -> float:
     """Measure seconds of a training step in full precision over those in half precision, the best of some repeats."""
     network = copy.deepcopy(network).train()
     with torch.random.fork_rng(devices=[]):
-        images = torch.randn(_BATCH, channels, size, size).to(memory_format=torch.channels_last)
+        images = torch.randn(_BATCH, channels, size, size).to(memory_format=memory_format(network))
         _step(network, images, half=False)
         if _step(network, images, half=False) < _MIN_STEP_SECONDS:
             return 0.0

@@ -4,6 +4,7 @@ import ood
 import pytest
 
 
+@pytest.mark.slow
 def test_gate_of_a_run_is_measured_and_told(gated, capsys):
     found = ood.measure_run(gated, images=10)
     ood.tell({"cnn": found})
@@ -15,6 +16,7 @@ def test_gate_of_a_run_is_measured_and_told(gated, capsys):
     assert "FPR95" in shown
 
 
+@pytest.mark.slow
 def test_a_run_without_a_gate_is_told(trained):
     with pytest.raises(RuntimeError, match="has no detector"):
         ood.measure_run(trained)

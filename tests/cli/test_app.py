@@ -150,6 +150,7 @@ def test_monitored_metric_that_does_not_exist(command, flat_folder):
     refused(command(*FAST, f"data.root={flat_folder}", "monitor.metric=val/f2"), "val/f2")
 
 
+@pytest.mark.slow
 def test_a_real_process_prints_no_traceback(tmp_path):
     image = Image.new("L", (8, 8))
     (tmp_path / "scans" / "glioma").mkdir(parents=True)
@@ -157,7 +158,7 @@ def test_a_real_process_prints_no_traceback(tmp_path):
     arguments = ["train", "data=folder", f"data.root={tmp_path / 'scans'}", f"hydra.run.dir={tmp_path / 'run'}"]
 
     done = subprocess.run(
-        [sys.executable, "-m", "brain_tumor", *arguments], capture_output=True, text=True, timeout=120, cwd=tmp_path
+        [sys.executable, "-m", "brain_tumor", *arguments], capture_output=True, text=True, timeout=600, cwd=tmp_path
     )
 
     refused((done.returncode, done.stderr), "only one class")

@@ -27,7 +27,7 @@ assert predictor({image!r}).prediction
 assert len(predictor.batch([{image!r}] * 3)) == 3
 print(*sorted(sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     return set(done.stdout.split())
 
 
@@ -49,7 +49,7 @@ build_network("timm", {"name": "resnet10t", "image_size": 32}, 2)
 print(*sorted(sys.modules))
 import wandb  # can be imported afterwards
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
 
     modules = set(done.stdout.split())
     assert "timm" in modules
@@ -59,7 +59,7 @@ import wandb  # can be imported afterwards
 def test_importing_the_package_imports_nothing():
     code = "import sys, brain_tumor; print('numpy' in sys.modules, brain_tumor.Predictor.__name__)"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
 
     assert done.stdout.split() == ["False", "Predictor"]
 

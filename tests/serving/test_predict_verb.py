@@ -87,7 +87,7 @@ def test_command_line_reports_an_error_in_one_sentence(scans, tmp_path):
     shutil.rmtree(scans / "a")
     command = [sys.executable, "-m", "brain_tumor", "predict", f"bundle={tmp_path}", f"input={scans}"]
 
-    done = subprocess.run([*command, f"hydra.run.dir={tmp_path / 'out'}"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, f"hydra.run.dir={tmp_path / 'out'}"], capture_output=True, text=True, timeout=600)
 
     assert done.returncode == 2
     assert done.stderr.startswith("brain-tumor predict: ")

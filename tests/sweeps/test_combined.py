@@ -55,6 +55,7 @@ def test_a_search_over_trainings_of_two_processes(flat_folder, tmp_path, monkeyp
     assert rates[0] == rates[1]
 
 
+@pytest.mark.slow
 def test_a_repeated_sweep_runs_the_jobs_that_did_not_finish(flat_folder, tmp_path):
     folder = tmp_path / "sweep"
     arguments = ["seed=0,1", "trainer.max_epochs=1"]

@@ -27,6 +27,7 @@ def failing(flat_folder, tmp_path_factory):
     return folder, code, out
 
 
+@pytest.mark.slow
 class TestJobsThatFail:
     def test_the_others_finish(self, failing):
         folder, code, _ = failing
@@ -153,7 +154,7 @@ class TestEnding:
         wait_for(tmp_path / "1" / "metrics.csv", process)
         (job,) = writing_processes(tmp_path / "1" / "train.log")
         os.kill(process.pid, how)
-        code, out = finish(process, timeout=60)
+        code, out = finish(process, timeout=600)
 
         assert code not in (0, 2)
         assert not is_alive(job)
@@ -166,7 +167,7 @@ class TestEnding:
         wait_for(tmp_path / "1" / "metrics.csv", process)
         (job,) = writing_processes(tmp_path / "1" / "train.log")
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)  # returns when no process of the sweep has its output open
+        process.communicate(timeout=600)  # returns when no process of the sweep has its output open
 
         assert not is_alive(job)
         assert read_table(tmp_path)["status"][0] == "finished"  # the summary was written after that job

@@ -50,6 +50,7 @@ def test_wandb_run_is_finished_when_the_job_fails(tmp_path):
     assert sys.modules["wandb"].run is None
 
 
+@pytest.mark.slow
 def test_wandb_without_an_account_suggests_offline(tmp_path, flat_folder):
     """Run in its own process, as wandb keeps its first settings in a process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
@@ -66,7 +67,7 @@ def test_wandb_without_an_account_suggests_offline(tmp_path, flat_folder):
         [sys.executable, "-m", "brain_tumor", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=environment,
     )
 

@@ -242,11 +242,12 @@ class TestFailures:
         assert (logged["exit_code"], logged["state"]) == (1, "failed")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_are_runs_of_one_group(data, tmp_path):
     sweep = ["seed=0,1", f"hydra.sweep.dir={tmp_path / 'lr_study'}", "trainer.max_epochs=1", "logger=wandb"]
     command = [sys.executable, "-m", "brain_tumor", "train", "--multirun", *data, *TINY, *sweep]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
 
     assert done.returncode == 0, done.stderr
     logs = [offline_log(tmp_path / "lr_study" / str(job)) for job in range(2)]

@@ -58,7 +58,7 @@ def test_hydra_accepts_the_agents_command_line(tmp_path):
     _, _, *arguments = agent_command(end(0))
 
     command = [sys.executable, "-m", "brain_tumor", *arguments, "--cfg", "job"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
 
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["model"]["dropout"] == SWEEP["parameters"]["model.dropout"]["min"]

@@ -44,6 +44,6 @@ def sha256(path: Path) -> str:
 
 def _inspect(path: Path, *options: str) -> str:
     command = [sys.executable, "-m", "wandb", "leet", "inspect", *options, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=os.environ)
     assert done.returncode == 0, done.stderr
     return done.stdout

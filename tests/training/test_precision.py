@@ -115,5 +115,9 @@ def test_measuring_changes_nothing(classifier, monkeypatch):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_short_steps_are_not_compared(classifier):
+def test_short_steps_are_not_compared(classifier, monkeypatch):
+    halves = []
+    monkeypatch.setattr(precision, "_step", lambda *_, half: halves.append(half) or 0.9 * precision._MIN_STEP_SECONDS)
+
     assert precision._speed_up(classifier.network, 1, 32) == 0
+    assert halves == [False, False]

@@ -91,7 +91,10 @@ def _class_activation(network: nn.Module, inputs: Tensor, classes: Tensor, metho
     if layer is None:
         return None
     cam = method == "gradcam"
-    gradient = LayerGradientXActivation(network, layer, multiply_by_inputs=not cam).attribute(inputs, classes)
+    try:
+        gradient = LayerGradientXActivation(network, layer, multiply_by_inputs=not cam).attribute(inputs, classes)
+    except AssertionError:  # captum's, for a layer that the network does not call, or calls without a gradient
+        return None
     maps = to_feature_maps(gradient, network)
     if maps is not None and cam:
         features = to_feature_maps(LayerActivation(network, layer).attribute(inputs), network)

@@ -9,6 +9,7 @@ from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import BundleError
 from brain_tumor.models.dry_run import dry_run
 from brain_tumor.models.features import features_and_logits
+from brain_tumor.models.protocol import memory_format
 from brain_tumor.serving.architectures import build_network, package_of
 from brain_tumor.serving.bundle import WEIGHTS, Bundle
 from brain_tumor.serving.engines import Engine, Outputs, Pixels
@@ -73,12 +74,13 @@ class UInt8Network(nn.Module):
 
     def __init__(self, network: nn.Module, normalize: Normalize, *, features: bool) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self._format = memory_format(network)
+        self.network = network.to(memory_format=self._format)
         self.normalize, self.features = normalize, features
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Compute logits float32 [B, classes] and, if enabled, features float32 [B, D] of uint8 [B, 1, H, W]."""
-        images = self.normalize(pixels).contiguous(memory_format=torch.channels_last)
+        images = self.normalize(pixels).contiguous(memory_format=self._format)
         if not self.features:
             return (self.network(images),)
         features, logits = features_and_logits(self.network, images)

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,13 +114,3 @@ class TestScanner:
             return np.mean([image.std() / image.mean() for image in images])
 
         assert spread(0.0) < 0.01 < spread(0.1) < spread(0.3)
-
-
-@pytest.mark.slow  # times need an idle machine
-def test_a_slice_of_128_px_takes_less_than_40_ms_of_one_core():
-    """1,000 slices in 20 s on 2 cores."""
-    patients = draw_patients(16, 0)
-    start = time.process_time()
-    for patient in patients:
-        render(patient, 0, 128)
-    assert (time.process_time() - start) / len(patients) < 0.04
