@@ -27,7 +27,9 @@ RATES = (1e-6, 1.0)
 STEPS = 100
 """Number of learning rates that are tried."""
 _FIRST = 10
-"""Number of rates at the beginning whose losses are left out."""
+"""Number of rates at the beginning that are left out: Lightning's average of the losses is not yet smooth."""
+_WINDOW = 9
+"""Number of rates over which the slope of the loss is averaged."""
 _TRIAL_STEPS = 3
 """Training steps per batch size that is tried."""
 _STEPS_PER_EPOCH = 4
@@ -111,30 +113,30 @@ def _find_lr(cfg: DictConfig, datamodule: ScanDataModule, world: World, precisio
             classifier, datamodule=datamodule, min_lr=RATES[0], max_lr=RATES[1], num_training=STEPS, update_attr=False
         )
     tried = {"lr": [], "loss": []} if finder is None else finder.results
-    rates, losses = np.array(tried["lr"], float), np.array(tried["loss"], float)
+    rates, losses = (np.array(tried[name][_FIRST:], float) for name in ("lr", "loss"))
     finite = np.isfinite(losses)
     curve = {"lr": rates[finite].tolist(), "loss": losses[finite].tolist()}
     value = steepest(rates[finite], losses[finite])
     if value is None:
         return {"value": None, "reason": f"the loss was finite at {finite.sum()} rates only", "curve": curve}
-    reason = f"the training loss fell most steeply there, of {finite.sum()} rates from {RATES[0]:g} on"
+    reason = f"the training loss fell most steeply there, of {finite.sum()} rates from {curve['lr'][0]:.2g} on"
     return {"value": value, "reason": reason, "curve": curve}
 
 
 def steepest(rates: Floats, losses: Floats) -> float | None:
     """Return the rate at which the loss falls most steeply over the logarithm of the rate; None for too few rates.
 
-    Lightning's own suggestion takes the slope over the rate itself, which is steepest at the smallest rates.
+    The slope is averaged over `_WINDOW` rates. Lightning's own suggestion takes the slope over the rate itself, which
+    is steepest at the smallest rates.
 
     Args:
-        rates: Learning rates, rising, float [N].
-        losses: Smoothed losses, float [N].
+        rates: Learning rates, evenly spaced on a logarithmic scale and rising, float [N].
+        losses: Losses, float [N].
     """
-    first, last = _FIRST, len(rates) - 1  # the average of the first losses is not yet smooth
-    if last - first < 2:
+    if len(rates) < 2 * _WINDOW:
         return None
-    slope = np.gradient(losses[first:last], np.log(rates[first:last]))
-    return float(rates[first + int(slope.argmin())])
+    slope = np.convolve(np.gradient(losses, np.log(rates)), np.full(_WINDOW, 1 / _WINDOW), mode="valid")
+    return float(rates[_WINDOW // 2 + int(slope.argmin())])
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def learning_rate_curve(found: dict[str, Any]) -> Figure:
     axes.plot(rates, losses, color=COLOURS[0])
     if found["value"] is not None:
         axes.axvline(found["value"], color=COLOURS[1], linestyle="--", label=f"chosen: {found['value']:.2g}")
-        axes.legend(loc="upper left", fontsize=9)
+        axes.legend(fontsize=9)
     axes.set_xscale("log")
     axes.set_xlabel("Learning rate")
     axes.set_ylabel("Training loss, smoothed")
