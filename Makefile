@@ -32,11 +32,11 @@ demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 
 	@$(BIN)/brain-tumor train $(ARGS)
 
 test: $(READY) ## Run the quick tests (about 6 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 test-all: $(READY) ## Run all tests, the quick ones with branch coverage (about 20 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto -m "not slow" --cov --cov-report=term $(ARGS)
-	@$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
 
 bench: $(READY) ## Measure what the README claims; hours in all, so choose: ARGS="--only training", ARGS=--help
 	@$(BIN)/python tests/benchmarks/bench.py $(ARGS)

@@ -114,6 +114,7 @@ class TestAudit:
         assert document["counts"]["groups"] == 64
 
 
+@pytest.mark.slow
 class TestLeakingSplit:
     def test_training_ends_with_code_2_and_the_alternatives(self, options, tmp_path):
         command = [sys.executable, "-m", "brain_tumor", "train", *options, *SHORT, "data.on_error=skip"]

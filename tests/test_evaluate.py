@@ -72,6 +72,7 @@ class TestRun:
             evaluate([f"run={run_copy}", "evaluation.resamples=20"], tmp_path)
 
 
+@pytest.mark.slow
 class TestPictures:
     def test_a_run_is_asked_about_its_test(self, own):
         results, folder = own

@@ -104,6 +104,7 @@ class TestTraining:
         assert record["model"]["name"] == "Net"
         assert record["data"]["name"] == "scans"
 
+    @pytest.mark.slow
     def test_it_is_resumed(self, lab, importable, run, tmp_path):
         half = train([*own(lab), *SMALL, "trainer.max_epochs=1"], tmp_path)
         record = json.loads((half.run_dir / "run.json").read_text())
@@ -112,6 +113,7 @@ class TestTraining:
 
         assert len(pd.read_csv(resumed.run_dir / "metrics.csv")) == 2
 
+    @pytest.mark.slow
     def test_torchvisions_network_and_torchs_own_parts(self, lab, importable, tmp_path):
         chosen = [
             *own(lab)[-2:], "plugins=[mylab]", "data.imbalance=class_weights",
@@ -128,6 +130,7 @@ class TestTraining:
         assert Predictor.load(trained.run_dir, plugins=["torchvision"])(draw("glioma", 3)).prediction in CENTRES
 
 
+@pytest.mark.slow
 class TestBundle:
     def test_it_names_its_package_and_needs_it_named(self, run, importable):
         with pytest.raises(BundleError, match=r'its network mylab\.nets\.Net is code .*plugins=\["mylab"\] in Python'):

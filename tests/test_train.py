@@ -117,6 +117,7 @@ def test_same_seed_twice_is_identical(data, run, tmp_path):
         assert (again.run_dir / table).read_bytes() == (run.run_dir / table).read_bytes()
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(data, run, tmp_path):
     again = train([*data, *SHORT, "data.num_workers=2"], tmp_path)
 
@@ -124,6 +125,7 @@ def test_workers_change_nothing(data, run, tmp_path):
     assert (again.run_dir / "samples.csv").read_bytes() == (run.run_dir / "samples.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(data, run, tmp_path):
     other = train([*data, *SHORT, "seed=1"], tmp_path)
 
@@ -131,6 +133,7 @@ def test_another_seed_is_another_run(data, run, tmp_path):
     assert (other.run_dir / "samples.csv").read_bytes() != (run.run_dir / "samples.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_phantoms(tmp_path):
     run = train([*SHORT, "data.patients=24", "data.slices=2", "trainer.max_epochs=1"], tmp_path)
 
@@ -139,6 +142,7 @@ def test_phantoms(tmp_path):
     assert "generated phantoms" in (run.run_dir / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_manifest(manifest_csv, tmp_path):
     run = train(["data=manifest", f"data.manifest={manifest_csv}", *SHORT, "trainer.max_epochs=1"], tmp_path)
 
@@ -147,6 +151,7 @@ def test_manifest(manifest_csv, tmp_path):
     assert run.results["n"]["test"]["groups"] < run.results["n"]["test"]["images"]
 
 
+@pytest.mark.slow
 def test_three_pictures_of_each_class_will_do(tmp_path):
     for label in ("glioma", "no_tumor"):
         for number in range(3):
@@ -157,6 +162,7 @@ def test_three_pictures_of_each_class_will_do(tmp_path):
     assert run.results["n"]["test"] == {"images": 2, "groups": 2, "per_class": {"glioma": 1, "no_tumor": 1}}
 
 
+@pytest.mark.slow
 def test_corrupt_images_are_left_out_on_request(flat_folder, tmp_path, caplog):
     import shutil
 
@@ -171,6 +177,7 @@ def test_corrupt_images_are_left_out_on_request(flat_folder, tmp_path, caplog):
     assert "bad.png" in caplog.text
 
 
+@pytest.mark.slow
 def test_extras_go_together(data, tmp_path):
     """EMA, weights per class, mixing, focal loss, plateau and accumulation in one run, validated as it is tested."""
     run = train(
@@ -185,6 +192,7 @@ def test_extras_go_together(data, tmp_path):
     assert run.results["val"]["f1_macro"]["value"] == pytest.approx(run.monitored, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_sampler_unfreezing_folds_and_bf16(data, tmp_path):
     options = ["data.imbalance=sampler", "callbacks=[unfreeze]", "split=kfold", "split.folds=4", "split.fold=2"]
     run = train([*data, *SHORT, *options, "trainer.precision=bf16-mixed"], tmp_path)
@@ -200,6 +208,7 @@ class TestDebug:
         assert len(pd.read_csv(run.run_dir / "predictions" / "test.csv")) == 8
         assert "the figures mean nothing" in (run.run_dir / "report.html").read_text()
 
+    @pytest.mark.slow
     def test_overfit_learns_by_heart(self, data, tmp_path):
         run = train(
             [*data, *TINY, "debug=overfit", "data.batch_size=8", "loss.smoothing=0", "optimizer.lr=5e-3"], tmp_path
@@ -208,11 +217,13 @@ class TestDebug:
         losses = pd.read_csv(run.run_dir / "metrics.csv")["train/loss"]
         assert losses.iloc[-1] < 0.2 * losses.iloc[0]
 
+    @pytest.mark.slow
     def test_profile_leaves_a_table(self, data, tmp_path):
         train([*data, *SHORT, "debug=profile"], tmp_path)
 
         assert "run_training_batch" in (tmp_path / "fit-profile.txt").read_text()
 
+    @pytest.mark.slow
     def test_one_batch_says_so_too(self, data, tmp_path):
         """To Lightning 1 is one batch and 1.0 are all; brackets in a path are no markup."""
         run = train([*data, *SHORT, "trainer.max_epochs=1", "trainer.limit_train_batches=1"], tmp_path / "[/b] it's ü")
@@ -220,6 +231,7 @@ class TestDebug:
         assert "the figures mean nothing" in (run.run_dir / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_epochs_without_validation_have_no_validation_metrics(data, tmp_path):
     train([*data, *SHORT, "trainer.max_epochs=4", "trainer.check_val_every_n_epoch=2"], tmp_path)
 
@@ -251,6 +263,7 @@ class TestMistakes:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_pretrained_weights_from_a_file(shared, data, tmp_path):
     weights = f"model.weights={shared / 'weights' / 'mobilenetv2_100.safetensors'}"
     run = train([*data, *SHORT[1:], "model=mobilenetv2", weights, "trainer.max_epochs=1"], tmp_path)

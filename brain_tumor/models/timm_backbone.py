@@ -18,6 +18,9 @@ from brain_tumor.models.protocol import heads
 SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
 """Beginnings of names of networks that are not built into timm: on the Hugging Face hub, or in a local folder."""
 
+_ARGUMENTS = ("num_classes", "drop_rate", "in_chans", "img_size")
+"""Arguments of timm's models that have a key of their own here."""
+
 
 def timm_backbone(
     name: str,
@@ -69,8 +72,8 @@ def timm_backbone(
     if not timm.is_model(architecture):
         similar = difflib.get_close_matches(architecture, timm.list_models(), n=3) or ["resnet18", "efficientnet_b0"]
         raise ConfigError(f"Invalid model.name={name}: expected a timm model, for example {', '.join(similar)}.")
-    args = {**own_args, **(model_args or {})}
-    options: dict[str, Any] = {"num_classes": num_classes, "drop_rate": dropout, "in_chans": in_chans, **args}
+    args = {name: value for name, value in {**own_args, **(model_args or {})}.items() if name not in _ARGUMENTS}
+    options: dict[str, Any] = {**args, "num_classes": num_classes, "drop_rate": dropout, "in_chans": in_chans}
     if drop_path is not None:
         options["drop_path_rate"] = drop_path
     if timm.get_pretrained_cfg_value(architecture, "fixed_input_size"):

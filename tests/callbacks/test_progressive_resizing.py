@@ -72,6 +72,7 @@ def test_shares_out_of_range(wrong):
         ProgressiveResizing(**wrong)
 
 
+@pytest.mark.slow
 def test_it_ends_like_any_training(flat_folder, tmp_path):
     run = train(["data=folder", f"data.root={flat_folder}", *SMALL, *GROW, "scheduler=one_cycle"], tmp_path)
 

@@ -44,6 +44,7 @@ def test_a_hopeless_run_is_stopped_after_its_warmup(named, study, flat_folder, t
     assert sorted(study.trials[5].intermediate_values) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_outside_of_a_search_nothing_happens(flat_folder, tmp_path):
     options = [*TINY[:-1], f"data.root={flat_folder}", "callbacks=[pruning]", "trainer.max_epochs=1"]
     train([*options, "callbacks.pruning.warmup_epochs=0"], tmp_path / "run")

@@ -43,6 +43,7 @@ def test_every_key_is_explained(verb):
 
 
 @pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.slow
 def test_every_key_of_every_option_is_explained(group):
     for path in sorted((CONF_DIR / group).glob("*.yaml")):
         if path.stem == "ray" and not is_installed("hydra_plugins.hydra_ray_launcher"):  # no extra of ours brings it

@@ -6,10 +6,8 @@ import pytest
 import torch
 from data.public.layouts import write
 from lightning.pytorch.callbacks import Callback
-from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import CONF_DIR, compose
-from brain_tumor.config.instantiate import build, target_name
 from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.samples import write_table
@@ -93,7 +91,18 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
     return [name]
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
+HEAVY = [path.stem for path in sorted((CONF_DIR / "model").glob("*.yaml")) if "timm" in path.read_text()]
+"""Options of ``model`` that build a large network."""
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [
+        pytest.param(*each, marks=[pytest.mark.slow] if each[0] == "model" and each[1] in HEAVY else [])
+        for each in OPTIONS
+    ],
+    ids=[f"{group}={option}" for group, option in OPTIONS],
+)
 def test_every_yaml_composes_and_builds(group, option, parted_folder, manifest_csv, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     if (group, option) == ("launcher", "ray"):
@@ -232,53 +241,6 @@ def test_a_split_is_called_by_its_option(option, tmp_path):
 
     assert split_name(cfg, ()) == ("grouped" if option == "auto" else option)
     assert split_name(cfg, ("train", "test")) == ("official" if option == "auto" else option)
-
-
-@pytest.mark.parametrize(
-    ("target", "name"),
-    [
-        ("brain_tumor.models.small_cnn.SmallCNN", "small_cnn"),
-        ("brain_tumor.models.reference_cnn.ReferenceCNN", "reference_cnn"),
-        ("torch.nn.Linear", "Linear"),
-    ],
-)
-def test_targets_have_short_names(target, name):
-    assert target_name({"_target_": target}, "model") == name
-
-
-class TestBuild:
-    def test_partial_nodes_wait_for_their_arguments(self):
-        node = OmegaConf.create({"_target_": "torch.nn.Linear", "_partial_": True, "out_features": 3})
-
-        assert build(node, "x")(in_features=2).weight.shape == (3, 2)
-
-    def test_arguments_are_handed_over(self):
-        assert build({"_target_": "torch.nn.Linear", "out_features": 3}, "x", in_features=2).weight.shape == (3, 2)
-
-    @pytest.mark.parametrize(
-        ("node", "sentence"),
-        [
-            ({"_target_": "torch.nn.Nothing"}, r"the key\._target_=torch\.nn\.Nothing is not found: .*Nothing"),
-            (
-                {"_target_": "torch.os.system"},
-                r"torch\.os\.system is not allowed: it is part of (posix|nt), not of torch",
-            ),
-            (
-                {"_target_": "torch.nn.Sequential", "inner": [{"_target_": "torch.sys.exit"}]},
-                r"the key\.inner\.0\._target_",
-            ),
-            ({"_target_": "torch.pi"}, "expected a class or a function"),
-            ({"in_features": 1}, r"Invalid the key without a class: expected the key\._target_"),
-            ({"_target_": "torch.nn.Linear", "in_features": 1, "out": 3}, "the key takes no out; it takes in_features"),
-            ({"_target_": "torch.nn.Dropout", "p": 3}, "between 0 and 1"),
-            ({"_target_": "brain_tumor.models.mixing.Mixing", "num_classes": 2, "mixup": -1}, "augmentation.mixup=-1"),
-        ],
-    )
-    def test_wrong_nodes_end_in_one_sentence(self, node, sentence):
-        with pytest.raises(ConfigError, match=sentence) as caught:
-            build(node, "the key")
-
-        assert "\n" not in str(caught.value)
 
 
 def test_a_gpu_that_is_not_there(tmp_path):

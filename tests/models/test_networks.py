@@ -1,8 +1,12 @@
+import json
+
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models import save_for_hf
 
+from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import ConfigError, WeightsError
 from brain_tumor.models.features import features_and_logits
 from brain_tumor.models.protocol import TimmNetwork, channel_statistics, steps_below_head
@@ -77,6 +81,60 @@ def test_weights_from_a_file_are_loaded_and_the_head_is_new(tmp_path):
     for name, value in network.state_dict().items():
         if not name.startswith("fc."):
             torch.testing.assert_close(value, donor.state_dict()[name])
+
+
+class TestNetworksFromElsewhere:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """A network with other widths than its architecture's, in timm's layout."""
+        donor = timm.create_model("resnet10t", num_classes=7, stem_width=16)
+        save_for_hf(donor, tmp_path / "net", model_args={"stem_width": 16}, safe_serialization=True)
+        return tmp_path / "net", donor
+
+    def test_a_local_folder_gives_architecture_arguments_and_weights(self, folder):
+        path, donor = folder
+        network = timm_backbone(f"local-dir:{path}", 3, 64)
+
+        assert network.get_classifier().out_features == 3
+        torch.testing.assert_close(network.conv1[0].weight, donor.conv1[0].weight)
+        assert network.resolved_arguments["name"] == "resnet10t"
+        assert network.resolved_arguments["model_args"]["stem_width"] == 16
+        again = timm_backbone(image_size=64, num_classes=3, pretrained=False, **network.resolved_arguments)
+        again.load_state_dict(network.state_dict())
+
+    def test_the_hub_is_asked_for_the_description_and_the_weights(self, folder, monkeypatch):
+        path, donor = folder
+        asked = []
+        config = json.loads((path / "config.json").read_text())
+        described = (config["pretrained_cfg"] | {"hf_hub_id": "some/one"}, "resnet10t", {"stem_width": 16})
+        for module in ("brain_tumor.models.timm_backbone", "timm.models._factory"):
+            monkeypatch.setattr(
+                f"{module}.load_model_config_from_hf", lambda name, **_: asked.append(name) or described
+            )
+        monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", lambda *_, **__: donor.state_dict())
+
+        network = timm_backbone("hf-hub:some/one", 3, 64)
+
+        assert asked == ["some/one", "some/one"]
+        torch.testing.assert_close(network.conv1[0].weight, donor.conv1[0].weight)
+
+    @pytest.mark.parametrize("name", ["local-dir:/nowhere", "hf-hub:some/one"])
+    def test_one_that_cannot_be_read(self, name, monkeypatch):
+        monkeypatch.setattr("brain_tumor.models.timm_backbone.load_model_config_from_hf", _offline)
+
+        with pytest.raises(WeightsError, match=rf"model\.name={name} cannot be read: .*local-dir|folder with config"):
+            timm_backbone(name, 3, 64)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_any_number_of_input_channels(channels):
+    network = timm_backbone("resnet10t", 3, 64, pretrained=False, in_chans=channels)
+    mean, std = channel_statistics(network)
+
+    assert next(network.parameters()).shape[1] == len(mean) == len(std) == channels
+    assert len(set(mean)) == len(set(std)) == 1
+    images = Normalize(mean, std)(torch.zeros(2, 1, 64, 64, dtype=torch.uint8))
+    assert network.eval()(images).shape == (2, 3)
 
 
 def test_weights_that_cannot_be_loaded(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def test_it_trains_for_a_step(name):
     torch.manual_seed(0)
     size = timm.get_pretrained_cfg_value(name, "input_size")[-1]
     if not timm.get_pretrained_cfg_value(name, "fixed_input_size"):
-        size = min(size, 224)
+        size = min(size, 128)
     network = timm_backbone(name, num_classes=3, image_size=size, pretrained=False)
     dry_run(network, channels=len(channel_statistics(network)[0]), image_size=size, num_classes=3)
     steps = steps_below_head(network)

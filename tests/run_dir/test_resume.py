@@ -156,6 +156,7 @@ def test_a_finished_run_is_not_changed(finished, data):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_a_run_starts_from_the_beginning(data, tmp_path):
     run = train([*data, *SMALL, "trainer.max_epochs=1", "data.num_workers=0", "resume=auto"], tmp_path)
 
@@ -193,6 +194,7 @@ def test_a_full_disk_ends_with_one_sentence_and_leaves_the_last_checkpoint(data,
     assert (run.run_dir / "checkpoints" / "last.ckpt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_epochs_and_two_resumed_ones_equal_four(data, tmp_path):
     arguments = [*data, *SMALL, "data.num_workers=0", "scheduler=constant"]
     whole = train([*arguments, "trainer.max_epochs=4"], tmp_path / "whole")

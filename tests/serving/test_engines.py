@@ -19,6 +19,8 @@ from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.onnx_graph import onnx_model
 
+pytestmark = pytest.mark.slow
+
 EXPORTED = [("onnxruntime", "fp32"), ("openvino", "fp32")]
 
 

@@ -22,6 +22,8 @@ from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import pack
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ["torch", "onnxruntime", "openvino"]
 WHITE = np.full((40, 40), 255, np.uint8)
 

@@ -83,6 +83,7 @@ def test_wrong_settings(trained, scans, tmp_path, override):
         predict([f"bundle={trained}", f"input={scans}", override], tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_command_line_reports_an_error_in_one_sentence(scans, tmp_path):
     shutil.rmtree(scans / "a")
     command = [sys.executable, "-m", "brain_tumor", "predict", f"bundle={tmp_path}", f"input={scans}"]

@@ -197,6 +197,7 @@ def test_hydras_basic_launcher(tmp_path):
     assert "Traceback" not in out
 
 
+@pytest.mark.slow
 def test_without_forking_the_jobs_run_in_this_process(flat_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fork, "reason_not_to_fork", lambda: "Forking is not safe here")
     options = [*TINY, f"data.root={flat_folder}", f"hydra.sweep.dir={tmp_path}", "optimizer.lr=-1,1e-3", "debug=fast"]

@@ -16,6 +16,8 @@ from brain_tumor.errors import BrainTumorError, DataError
 from brain_tumor.serving.bundle import CARD, CONFIG, TRAINING_DIGESTS, WEIGHTS
 from brain_tumor.train import train
 
+pytestmark = pytest.mark.slow
+
 TINY = [
     "model.widths=[8,16,16,16]", "data.image_size=32", "data.num_workers=0", "data.batch_size=8", "callbacks=[]",
     "evaluation.resamples=20", "logger.wandb.offline=true", "trainer.log_every_n_steps=2",

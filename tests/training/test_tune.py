@@ -34,6 +34,7 @@ def found_in(run_dir):
     return json.loads((run_dir / "run.json").read_text())["tuning"]
 
 
+@pytest.mark.slow
 def test_the_batch_size_leaves_four_steps_per_epoch(tuned):
     found = found_in(tuned)["batch_size"]
     record = json.loads((tuned / "run.json").read_text())
@@ -43,6 +44,7 @@ def test_the_batch_size_leaves_four_steps_per_epoch(tuned):
     assert record["training"]["steps"] == record["data"]["train"] // 8
 
 
+@pytest.mark.slow
 def test_the_rate_that_was_found_is_trained_with(tuned):
     found = found_in(tuned)["lr"]
 
@@ -51,6 +53,7 @@ def test_the_rate_that_was_found_is_trained_with(tuned):
     assert found["reason"].startswith("the training loss fell most steeply there, of ")
 
 
+@pytest.mark.slow
 def test_the_report_shows_curve_and_reasons(tuned):
     page = (tuned / "report.html").read_text()
 
@@ -73,6 +76,7 @@ def test_the_same_seed_finds_the_same(data, tmp_path):
     assert len(curves[0]["lr"]) == len(curves[0]["loss"]) >= 20
 
 
+@pytest.mark.slow
 def test_a_training_starts_as_if_nothing_had_been_tried(data, tuned, tmp_path):
     found = found_in(tuned)
     values = [f"data.batch_size={found['batch_size']['value']}", f"optimizer.lr={found['lr']['value']!r}"]
@@ -82,6 +86,7 @@ def test_a_training_starts_as_if_nothing_had_been_tried(data, tuned, tmp_path):
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_what_it_found(data, tmp_path):
     settings = [*data, *SHORT, "tune=[lr]"]
     run_dir = train([*settings, "trainer.max_epochs=1"], tmp_path).run_dir

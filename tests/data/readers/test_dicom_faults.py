@@ -25,6 +25,7 @@ from brain_tumor.errors import DataError
     "name", ["SC_rgb_jpeg_dcmtk.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"]
 )
 @pytest.mark.parametrize("kept", [0.3, 0.9])
+@pytest.mark.slow
 def test_truncated_frames_are_errors(tmp_path, name, kept):
     data = pydicom.dcmread(SHIPPED / name)
     frame = next(generate_frames(data.PixelData, number_of_frames=1))

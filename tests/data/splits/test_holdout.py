@@ -42,6 +42,7 @@ def test_groups_of_one_class_keep_shares_within_one_group(samples, shares, seed)
 
 @settings(many, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(samples=tables(fewest=3, mixed=True), shares=st.sampled_from(SHARES[:4]), seed=st.integers(0, 9))
+@pytest.mark.slow
 def test_groups_of_several_classes_keep_shares_or_a_warning_is_logged(samples, shares, seed, caplog):
     caplog.clear()
 
@@ -67,6 +68,7 @@ def test_groups_of_several_classes_rarely_miss_their_shares(caplog):
 
 @settings(many, max_examples=25)
 @given(samples=tables(fewest=6), seed=st.integers(0, 9))
+@pytest.mark.slow
 def test_every_split_keeps_the_shares_of_what_it_draws(samples, seed):
     tested = np.random.default_rng(seed).random(len(samples)) < 0.1
     full = samples.assign(split=np.where(tested, "test", "train"), source=np.where(tested, "x", "y"))

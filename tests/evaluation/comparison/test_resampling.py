@@ -50,6 +50,7 @@ def test_pairing_makes_the_interval_narrower():
     assert (first["accuracy"].draws - second["accuracy"].draws).std() < 0.6 * apart
 
 
+@pytest.mark.slow
 def test_seeds_alone_give_the_error_of_their_mean():
     """All images in one group: nothing varies but the seeds, by s² / S."""
     tables = [table(LABELS, accuracy, seed, group_size=1) for seed, accuracy in enumerate((0.6, 0.75, 0.9))]

@@ -36,6 +36,7 @@ def reference_distance(features, queries):
     return np.sqrt(squared / features.shape[1])
 
 
+@pytest.mark.slow
 class TestDistance:
     @pytest.mark.parametrize(("count", "width"), [(200, 20), (60, 90), (128, 128), (100, 1000)])
     def test_equals_scikit_learn(self, count, width):
