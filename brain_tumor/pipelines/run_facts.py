@@ -46,7 +46,7 @@ def model_facts(classifier: Classifier, cfg: DictConfig) -> dict[str, Any]:
         "name": cfg.model.get("name") or type(classifier.network).__name__,
         "parameters": sum(parameter.numel() for parameter in classifier.network.parameters()),
         "image_size": cfg.data.image_size,
-        "lr": resolve_lr(cfg.optimizer.lr, classifier.network)[0],
+        "lr": resolve_lr(cfg.optimizer.get("lr", "auto"), classifier.network)[0],
         "weights": cfg.model.get("weights") or ("hub" if cfg.model.get("pretrained") else "none"),
     }
 

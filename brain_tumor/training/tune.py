@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.tuner.tuning import Tuner
 from lightning.pytorch.utilities.seed import isolate_rng
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.errors import ConfigError
@@ -75,7 +75,7 @@ def apply(found: dict[str, Any], cfg: DictConfig, datamodule: ScanDataModule) ->
     if value := found.get("batch_size", {}).get("value"):
         cfg.data.batch_size = datamodule.batch_size = value
     if value := found.get("lr", {}).get("value"):
-        cfg.optimizer.lr = value
+        OmegaConf.update(cfg, "optimizer.lr", value, force_add=True)  # a user's optimizer need not have the key
 
 
 def _key_and_value(name: str, found: dict[str, Any]) -> tuple[str, str]:
