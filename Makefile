@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup demo test test-all bench lint format constraints clean
+.PHONY: help setup demo test test-slow test-all bench lint format constraints clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -31,12 +31,14 @@ $(READY): pyproject.toml .ci/constraints.txt
 demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train $(ARGS)
 
-test: $(READY) ## Run the quick tests (about 6 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+test: $(READY) ## Run the quick tests (6 minutes on 2 cores)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long" $(ARGS)
 
-test-all: $(READY) ## Run all tests, the quick ones with branch coverage (about 20 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term $(ARGS)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
+test-slow: $(READY) ## Run the tests that the quick ones leave out, but for the long ones
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not long" $(ARGS)
+
+test-all: test test-slow ## Run all tests (an hour on 2 cores)
+	@$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
 bench: $(READY) ## Measure what the README claims; hours in all, so choose: ARGS="--only training", ARGS=--help
 	@$(BIN)/python tests/benchmarks/bench.py $(ARGS)

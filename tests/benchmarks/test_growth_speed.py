@@ -54,7 +54,7 @@ def test_growth_is_told_and_drawn(tmp_path, capsys):
     assert (tmp_path / "growth.png").stat().st_size > 5000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_does_not_grow_with_its_data(tmp_path):
     rows = growth_speed.measure((200, 8500))["rows"]  # up to 8,192 would be held in memory
 

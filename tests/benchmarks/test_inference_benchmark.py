@@ -4,7 +4,7 @@ import inference
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_engines_answer_alike_and_are_timed(tmp_path):
     measured = inference.measure({"cnn": ["data.patients=60", "trainer.max_epochs=2"]}, seconds=0.5)
     inference.tell(measured)

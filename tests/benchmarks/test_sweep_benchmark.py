@@ -4,7 +4,7 @@ import pytest
 import sweep_overhead
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_overhead_of_jobs_is_measured():
     measured = sweep_overhead.measure(2)
 

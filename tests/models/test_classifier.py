@@ -207,7 +207,7 @@ def test_training_steps_do_not_wait_for_the_device(mixup, reads_per_step, tmp_pa
     assert counts[1] - counts[0] == 3 * reads_per_step
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compiled_steps_give_the_same_loss(tmp_path):
     losses, names = [], []
     for mode in (None, "default"):

@@ -57,7 +57,7 @@ def test_every_family_is_tried_or_named():
     assert not set(SMALLEST) & set(TOO_LARGE)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALLEST.values())
 def test_it_trains_for_a_step(name):
     if not timm.is_model(name):

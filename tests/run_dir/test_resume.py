@@ -83,7 +83,7 @@ def record(folder):
     return json.loads((folder / "run" / "run.json").read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("moment", range(5))
 def test_killed_at_a_random_moment(moment, data, uninterrupted, tmp_path):
     after = float(np.random.default_rng().uniform(0, 1.5))

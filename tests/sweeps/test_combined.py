@@ -20,7 +20,7 @@ def worker_commands():
 
 
 @pytest.mark.ddp
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_over_trainings_of_two_processes(flat_folder, tmp_path, monkeypatch):
     ddp = ["trainer=ddp_cpu", "trainer.max_epochs=2", "data.batch_size=4"]
     before = len(worker_commands())

@@ -89,7 +89,7 @@ def experiments(tmp_path):
     return folder.parent
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ranges_lists_and_globs(flat_folder, tmp_path, experiments):
     options = ["experiment=glob(own_*)", "seed=range(2)", "scheduler=constant,cosine", SHORT, "debug=fast"]
     code, out = sweep(
@@ -132,7 +132,7 @@ class TestMistakes:
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestEnding:
     def test_runs_of_an_earlier_sweep_are_kept(self, flat_folder, tmp_path):
         assert sweep(flat_folder, tmp_path, SHORT, "seed=0", "debug=fast")[0] == 0
@@ -174,7 +174,7 @@ class TestEnding:
         assert (tmp_path / "sweep.html").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_job_is_the_same_alone_or_in_a_sweep(flat_folder, tmp_path):
     """Forked processes share the state of their parent, which must not change results."""
     sweep(flat_folder, tmp_path / "sweep", "trainer.max_epochs=2", "seed=1,0")
@@ -183,7 +183,7 @@ def test_a_job_is_the_same_alone_or_in_a_sweep(flat_folder, tmp_path):
     assert json.loads((tmp_path / "sweep" / "1" / "results.json").read_text())["test"] == alone.results["test"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hydras_basic_launcher(tmp_path):
     """A failed job does not stop the others in the same process either."""
     for label in CENTRES:

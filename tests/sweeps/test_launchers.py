@@ -14,7 +14,7 @@ from brain_tumor.sweeps.forked_launcher import ForkedLauncher, reason_not_to_for
 from brain_tumor.sweeps.plugins import register_plugins
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("launcher", "reason"),
     [("joblib", None), ("submitit_local", "local job"), ("hydra", "killed by signal 9")],

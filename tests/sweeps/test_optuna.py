@@ -143,7 +143,7 @@ def test_without_optuna(monkeypatch, tmp_path, capsys):
     assert "pip install 'brain-tumor[sweep]'" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_search_is_continued(flat_folder, tmp_path):
     """The sweep is killed in its third trial; started again it runs the remaining ones, the lost settings first."""
     options = [
@@ -178,7 +178,7 @@ def test_a_killed_search_is_continued(flat_folder, tmp_path):
     assert len(load_study(study_name="brain-tumor", storage=f"sqlite:///{tmp_path / 'study.db'}").trials) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_unpromising_trials_are_pruned_and_do_not_count_as_failures(flat_folder, tmp_path):
     """Two trials learn; the third, with learning rate 0, is stopped at the first epoch in which pruning is allowed."""
     options = [

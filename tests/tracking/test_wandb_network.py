@@ -65,7 +65,7 @@ def test_training_without_a_server_is_logged_offline(tmp_path, environment):
     assert "final/test/f1_macro" in logged["summary"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["closed", "silent"])
 def test_the_wait_for_a_server_is_limited(kind, tmp_path, environment):
     with silent() as silent_server:

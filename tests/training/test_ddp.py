@@ -105,7 +105,7 @@ def children(pid):
     return [int(line) for line in workers.stdout.split()]
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 @pytest.mark.slow
 def test_a_dead_or_hung_process_ends_the_job(blow, job):
     process, folder = job
@@ -181,7 +181,7 @@ def free_port():
         return free.getsockname()[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_stop_together_and_go_on(tmp_path):
     """SIGTERM reaches the first process only; together they save, and together they end as if nothing had been."""
     data = [*manifest(tmp_path, 32, 8), "model.widths=[8,8]", "trainer.max_epochs=30", "data.batch_size=2", *TWO]
@@ -213,7 +213,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
     assert tables[0].equals(tables[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torchrun_goes_on_with_all_its_processes(tmp_path):
     """Two epochs, then two more, are four, on every process: one without the checkpoint would pull the others away."""
     data = [*manifest(tmp_path, 16, 8), *PLAIN, "optimizer.lr=0.05", "scheduler=constant", "data.batch_size=4"]

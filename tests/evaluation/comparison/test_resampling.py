@@ -99,7 +99,7 @@ def test_the_share_of_resamples_in_which_each_is_best():
     assert best_shares(contenders, lower_is_better=True) == pytest.approx([0, 0, 1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_intervals_of_differences_hold_what_they_say():
     """400 data sets of grouped images: 95 % intervals cover the true difference in 92 to 98 %."""
     covered, rejected = [], []
