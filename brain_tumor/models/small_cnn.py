@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brain_tumor.errors import require
-
-CHANNEL_STATISTICS = {"mean": (0.18,), "std": (0.2,)}
-"""Rounded mean and standard deviation of MR slices on black background, scaled to [0, 1]."""
+from brain_tumor.models.protocol import GREY_STATISTICS
 
 
 class SmallCNN(nn.Module):
@@ -41,7 +39,7 @@ class SmallCNN(nn.Module):
         super().__init__()
         require(isinstance(widths, Sequence) and min(widths) >= 8, f"model.widths={widths}", "a list of numbers from 8")
         require(depth >= 1, f"model.depth={depth}", "1 or more")
-        self.pretrained_cfg = CHANNEL_STATISTICS
+        self.pretrained_cfg = GREY_STATISTICS
         self.stem = nn.Sequential(
             *_convolution(1, widths[0] // 2, kernel=5, stride=2),
             *_convolution(widths[0] // 2, widths[0], kernel=3, stride=2),

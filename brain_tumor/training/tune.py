@@ -80,7 +80,7 @@ def apply(found: dict[str, Any], cfg: DictConfig, datamodule: ScanDataModule) ->
 
 def _key_and_value(name: str, found: dict[str, Any]) -> tuple[str, str]:
     key = {"batch_size": "data.batch_size", "lr": "optimizer.lr"}[name]
-    return key, "unchanged" if found["value"] is None else f"{found['value']:.3g}"
+    return key, "unchanged" if found["value"] is None else f"{found['value']:g}"
 
 
 def _find_batch_size(

@@ -48,7 +48,9 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "Data": facts.get("data", {}),
         "Model": facts.get("model", {}),
         "Training": facts.get("training", {}),
-        "Found by the tuner": {name: f"{found['value']} ({found['reason']})" for name, found in tuned.items()},
+        "Found by the tuner": {
+            name: f"{format_fact(found['value'])} ({found['reason']})" for name, found in tuned.items()
+        },
         "Seconds": facts["seconds"],
         "Software": {**facts["versions"], "git": facts["git_sha"] or "unknown", "seed": facts["seed"]},
         "Hardware": facts["hardware"],

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.config.plugins import load_plugins
 from brain_tumor.errors import BrainTumorError
 from brain_tumor.training.distributed.world import resolve_world
 
@@ -47,8 +48,10 @@ def main() -> None:
     document = sys.stdin.read()
     if not document:  # rank 0 ended before training started
         return
+    cfg = DictConfig(OmegaConf.create(document))
     try:
-        train_as_worker(DictConfig(OmegaConf.create(document)))
+        load_plugins(cfg.plugins)  # where torchrun or Slurm start a rank, composing has done it
+        train_as_worker(cfg)
     except BrainTumorError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
