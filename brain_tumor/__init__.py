@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from brain_tumor.data.readers.reading import read_image as read_image
     from brain_tumor.serving.predictor import Predictor as Predictor
 
 __version__ = "0.1.0"
@@ -11,9 +12,13 @@ CAUTION = "Research use only; not a medical device."
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Predictor` on first use, so that ``import brain_tumor`` itself stays instant."""
+    """Import what the package offers on first use, so that ``import brain_tumor`` itself stays instant."""
     if name == "Predictor":
         from brain_tumor.serving.predictor import Predictor
 
         return Predictor
+    if name == "read_image":
+        from brain_tumor.data.readers.reading import read_image
+
+        return read_image
     raise AttributeError(f"module 'brain_tumor' has no attribute {name!r}")

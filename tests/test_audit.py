@@ -51,7 +51,7 @@ class TestAudit:
     def test_pairs(self, audited):
         pairs = pd.read_csv(audited[1] / "pairs.csv")
 
-        assert pairs.columns.tolist() == ["path_a", "path_b", "kind", "similarity", "mirrored"]
+        assert pairs.columns.tolist() == ["path_a", "path_b", "kind", "similarity", "mirrored", "turned"]
         found = {frozenset(pair[:2]): (pair[2], pair[4]) for pair in pairs.to_numpy().tolist()}
         assert found == {
             frozenset(("Training/glioma/00.png", "Testing/glioma/copy.png")): ("exact", 0),

@@ -46,7 +46,7 @@ def test_help_names_what_there_is():
         ("audit", "data=folder data.root=DIR", "split: auto, file, grouped"),
         ("evaluate", "run=RUN data=folder data.root=DIR", "overlap=refuse"),
         ("export", "bundle=RUN precision=int8", "precision=fp32"),
-        ("predict", "bundle=RUN input=FOLDER", "data.slices=largest:1"),
+        ("predict", "bundle=RUN input=FOLDER", "data.slices=every:1"),
         ("compare", "RUN champion=RUN", "metric=f1_macro"),
     ],
 )

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.cli.arguments import expand, flags_first
 from brain_tumor.cli.help import print_help
+from brain_tumor.config.as_typed import as_typed
 from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
@@ -55,7 +56,7 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
 
     try:
         arguments, started_in = expand(sys.argv[1:])
-        sys.argv[1:] = flags_first(with_custom_options(with_new_names(arguments, verb)))
+        sys.argv[1:] = flags_first(as_typed(with_custom_options(with_new_names(arguments, verb))))
         if started_in:
             os.chdir(started_in)  # its relative paths, and plug-ins that lie there
     except BrainTumorError as error:

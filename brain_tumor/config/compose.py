@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
+from brain_tumor.config.as_typed import as_typed
 from brain_tumor.config.key_types import keys
 from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
@@ -35,7 +36,7 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
     Raises:
         ConfigError: An override names nothing, or is malformed.
     """
-    overrides = with_custom_options(with_new_names(overrides, verb))
+    overrides = as_typed(with_custom_options(with_new_names(overrides, verb)))
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):

@@ -91,6 +91,9 @@ class TrainingData(SizedReading):
         "processes that load training batches; auto chooses, and the log gives the reason",
         Check(lambda value: value == "auto" or (is_number(value, int) and value >= 0), "auto or a number from 0"),
     )
+    label_conflicts: str = key(
+        "what to do with images that appear under two classes", one_of("stop", "keep", "leave_out")
+    )
     imbalance: str = key(
         "correction for rare classes; sampler draws classes equally often",
         one_of("none", "class_weights", "sampler"),
@@ -221,7 +224,15 @@ class Slices:
     """How volumes are cut into slices."""
 
     slices: str = key("slices of each volume: largest:N (most tissue), every:N, index:I,J or all")
-    plane: str = key("plane in which NIfTI volumes are cut: axial, coronal or sagittal")
+    plane: str | None = key(
+        "plane of all slices: axial, coronal or sagittal; null: NIfTI axial, DICOM as acquired",
+        one_of("axial", "coronal", "sagittal", None),
+    )
+    modalities: Sequence[str] = key("modalities of DICOM files that are taken, or [any]")
+    derived: bool = key("take localizers and computed images (ADC, reformatted, …) in DICOM files, too")
+    patient: str = key(
+        "what tells patients of DICOM files apart: PatientID, study or file", one_of("id", "study", "file")
+    )
 
 
 @dataclass(kw_only=True)

@@ -24,14 +24,16 @@ from brain_tumor.data.dataset import (
     init_worker,
     use_one_opencv_thread,
 )
+from brain_tumor.data.duplicates.conflicts import LabelConflicts, rows_to_leave_out
 from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
+from brain_tumor.data.listing import Listing, file_counts
 from brain_tumor.data.loaded_data import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
-from brain_tumor.data.splits import check_split
+from brain_tumor.data.splits import check_classes, check_split
 from brain_tumor.errors import require
 from brain_tumor.types import Floats, GreyImage, Rows
 
@@ -46,7 +48,7 @@ class ScanDataModule(L.LightningDataModule):
     `load` may be called at any time, for the classes or the table; Lightning calls it through its hooks.
 
     Args:
-        adapter: Function that returns the samples table.
+        adapter: Function that lists the samples, as a table alone or with the files left out.
         split: Function that fills the column ``split`` of a samples table with ``group``.
         augmentation: Function (image, seed) → image for training images, None for no augmentation.
         cache_dir: Folder of the cache of decoded images.
@@ -60,6 +62,7 @@ class ScanDataModule(L.LightningDataModule):
         processes: Number of training processes on this machine, which share its cores.
         imbalance: "class_weights" provides ``class_weights`` for the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images, or "skip" them; the log names them in both cases.
+        label_conflicts: "stop" at images that appear under two classes, "keep" or "leave_out" them.
         allow_leakage: Whether to continue with a split that has a patient or an image in two splits.
         random_labels: Whether each group gets a random class: a control in which nothing can be learnt.
         seed: Seed of order, augmentation and random labels.
@@ -73,6 +76,7 @@ class ScanDataModule(L.LightningDataModule):
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
         facts: How each file stores its image, see `brain_tumor.data.cache.decoding.Decoded`.
         entry: Folder of the cache entry of these images, None if nothing is written.
+        files: Number of files, of those taken and, by reason, of those left out, see `listing.file_counts`.
         counts: Number of images found, readable, distinct, in each split, and in none.
         leakage: Images and patients in several splits, see `brain_tumor.data.duplicates.leakage.leakage`.
         curation: Source of curated groups, None without any.
@@ -90,13 +94,14 @@ class ScanDataModule(L.LightningDataModule):
     views: Images
     facts: pd.DataFrame
     entry: Path | None
+    files: dict[str, Any]
     counts: dict[str, int]
     leakage: list[dict[str, Any]]
     curation: dict[str, Any] | None
 
     def __init__(
         self,
-        adapter: Callable[[], pd.DataFrame],
+        adapter: Callable[[], Listing | pd.DataFrame],
         split: Callable[[pd.DataFrame], pd.DataFrame],
         augmentation: Augment | None = None,
         *,
@@ -111,6 +116,7 @@ class ScanDataModule(L.LightningDataModule):
         processes: int = 1,
         imbalance: Imbalance = "none",
         on_error: OnError = "stop",
+        label_conflicts: LabelConflicts = "stop",
         allow_leakage: bool = False,
         random_labels: bool = False,
         seed: int = 0,
@@ -121,6 +127,7 @@ class ScanDataModule(L.LightningDataModule):
             require(isinstance(value, int) and value > 0, f"data.{name}={value}", "a whole number from 1")
         require(num_workers == "auto" or num_workers >= 0, f"data.num_workers={num_workers}", "auto or a number from 0")
         choices = {"imbalance": (imbalance, Imbalance), "cache": (cache, CacheMode), "on_error": (on_error, OnError)}
+        choices["label_conflicts"] = (label_conflicts, LabelConflicts)
         for name, (choice, options) in choices.items():
             require(choice in get_args(options), f"data.{name}={choice}", "one of " + ", ".join(get_args(options)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
@@ -133,6 +140,7 @@ class ScanDataModule(L.LightningDataModule):
             "root": root,
         }
         self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
+        self._label_conflicts = label_conflicts
         self.batch_size, self._eval_batch_size = batch_size, eval_batch_size
         self._num_workers, self._processes = num_workers, processes
         self._imbalance = imbalance
@@ -151,15 +159,19 @@ class ScanDataModule(L.LightningDataModule):
         if hasattr(self, "samples"):
             return
         data = load(self._adapter, **self._loading)
+        check_classes(data.samples)
+        conflicting = [] if self._random_labels else rows_to_leave_out(data.samples, data.pairs, self._label_conflicts)
         samples = with_random_labels(data.samples, self._seed) if self._random_labels else data.samples
         self.published_splits = frozenset(samples["split"])
         self.samples = self._split(samples)
+        self.samples.loc[conflicting, "split"] = ""
         check_split(self.samples)
         self.leakage = leakage(self.samples, data.pairs)
         if not self._allow_leakage:
             require_no_leakage(self.leakage)
         self.images, self.views, self.facts = data.images, data.views, data.facts
         self.entry, self.curation = data.entry, data.curation
+        self.files = file_counts(data.files)
         self.classes = tuple(sorted(set(self.samples["label"])))
         self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)
         split_counts = self.samples["split"].value_counts()

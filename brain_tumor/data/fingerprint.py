@@ -16,7 +16,9 @@ SIDE = 64
 WHOLE, BOX, HEAD = VIEWS = range(3)
 """Indices of the views: whole image, box of all bright pixels, head."""
 ORIENTATIONS = (0, 1, 2, 3)
-"""Mirrored orientations; bit 0: left–right, bit 1: upside down. Each is its own inverse."""
+"""Upright and mirrored orientations; bit 0: left–right, bit 1: upside down. Each is its own inverse."""
+TURNED = (4, 5, 6, 7)
+"""Orientations of images lying on their side: as the four others, but rows and columns are swapped first (bit 2)."""
 
 _DARK = 10
 """Grey value up to which a pixel is background in every image, however dark."""
@@ -70,13 +72,19 @@ def _shrink(view: GreyImage) -> GreyImage:
     return np.asarray(shrunk.resize((SIDE, SIDE), PILImage.Resampling.LANCZOS, reducing_gap=3))
 
 
+def inverse(orientation: int) -> int:
+    """Return the orientation that undoes another one: of a quarter turn the opposite one, of all others themselves."""
+    return {5: 6, 6: 5}.get(orientation, orientation)
+
+
 def mirror(views: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Mirror images along their last two axes, without a copy.
+    """Mirror or turn images along their last two axes, without a copy.
 
     Args:
         views: Array [..., H, W].
-        orientation: One of `ORIENTATIONS`.
+        orientation: One of `ORIENTATIONS` or `TURNED`.
     """
+    views = views.swapaxes(-1, -2) if orientation & 4 else views
     rows = slice(None, None, -1 if orientation & 2 else 1)
     columns = slice(None, None, -1 if orientation & 1 else 1)
     return views[..., rows, columns]

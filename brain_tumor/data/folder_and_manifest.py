@@ -1,71 +1,97 @@
 """Adapters from files on disk to a samples table: a folder of class folders, or a CSV manifest."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from brain_tumor.data.class_folders import (
+    SPLIT_NAMES,
+    list_class_folders,
+    nothing_taken,
+    require_classes_alone,
+    skip_wrappers,
+    split_of_folder,
+    subfolders,
+)
 from brain_tumor.data.labels import normalise_label
-from brain_tumor.data.readers.reading import FORMATS, format_of, is_scan, source_file
+from brain_tumor.data.listing import Listing
+from brain_tumor.data.readers.patient_names import patient_from_path
+from brain_tumor.data.readers.reading import FORMATS, format_of, source_file
 from brain_tumor.data.readers.volumes import (
     VOLUME_FORMATS,
     Row,
-    Slicing,
-    nifti_rows,
-    patient_from_path,
-    scan_rows,
-    series_rows,
+    ScanRules,
+    Scans,
+    find_scans,
+    nifti_scans,
+    series_scans,
 )
 from brain_tumor.data.samples import SPLITS, read_table, samples_table
 from brain_tumor.errors import DataError
 
-_SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
+_MISSING = ("", "nan", "NaN", "NAN", "None", "NONE", "null", "NULL", "NA", "N/A", "n/a", "na", "<NA>", "?", "-")
+"""Words that stand for no label; ``none`` in lower case names healthy scans."""
 
 
 def folder(
-    root: str | Path, slices: str = "largest:1", plane: str = "axial", cache_dir: str | Path | None = None
-) -> pd.DataFrame:
+    root: str | Path,
+    slices: str = "largest:1",
+    plane: str | None = None,
+    cache_dir: str | Path | None = None,
+    modalities: Sequence[str] = ("MR",),
+    derived: bool = False,
+    patient: str = "id",
+) -> Listing:
     """List the samples of class folders, which are directly in ``root`` or in its split folders.
 
-    Split folders are Training/Testing or train/val/test, in any case. Folders that contain nothing but one folder are
-    skipped; images may lie at any depth below their class. Volumes (NIfTI, DICOM) become slices of one patient each,
-    see `brain_tumor.data.readers.volumes.scan_rows`.
+    Split folders are Training/Testing or train/val/test, in any case, also as training_set or TestImages. Folders that
+    contain nothing but one folder are skipped; images may lie at any depth below their class. Volumes (NIfTI, DICOM)
+    become slices of one patient each, see `brain_tumor.data.readers.volumes.find_scans`.
 
     Args:
         root: Folder of the data set.
         slices: Slices of a volume: largest:N, every:N, index:I,J or all (`slices.parse_slice_policy`).
-        plane: Plane of the slices of NIfTI volumes; DICOM slices keep the plane they were acquired in.
+        plane: Plane of all slices; None: NIfTI volumes are cut axially, DICOM slices are taken as acquired.
         cache_dir: Folder in which the tissue areas of slices are cached, None for no cache.
+        modalities: Modalities of DICOM files that are taken, or ``any``.
+        derived: Whether localizers and computed images in DICOM files are taken, too.
+        patient: What tells the patients of DICOM files apart: id, study or file.
 
     Raises:
-        DataError: The folder is missing or contains no images, or a class folder is empty.
-        ConfigError: Invalid ``slices`` or ``plane``.
+        DataError: The folder is missing or contains no images, a class folder is empty, or its folders cannot be told
+            apart into classes and splits.
+        ConfigError: An invalid argument.
     """
-    slicing = Slicing.parse(slices, plane, cache_dir)
-    top = _skip_wrappers(_existing_folder(root))
-    split_folders = {
-        child: _SPLIT_NAMES[child.name.lower()] for child in _subfolders(top) if child.name.lower() in _SPLIT_NAMES
+    rules = ScanRules.parse(slices, plane, cache_dir, modalities, derived, patient)
+    top = skip_wrappers(_existing_folder(root))
+    split_folders = {child: split for child in subfolders(top) if (split := split_of_folder(child.name))}
+    if not split_folders:
+        require_classes_alone(top)
+    class_folders = {
+        class_folder: split
+        for parent, split in split_folders.items() or [(top, "")]
+        for class_folder in subfolders(skip_wrappers(parent) if split else parent)
     }
-    rows = []
-    for parent, split in split_folders.items() or [(top, "")]:
-        for class_folder in _subfolders(_skip_wrappers(parent) if split else parent):
-            rows += _class_rows(class_folder, top, split, slicing)
-    if not rows:
+    listing = list_class_folders(class_folders, top, rules)
+    if listing.samples.empty:
         raise DataError(
             f"{root} holds no class folders with images; expected {root}/<class>/*.jpg or "
             f"{root}/Training/<class>/*.jpg ({', '.join(sorted(FORMATS))}, or DICOM of any name)."
         )
-    return samples_table(rows)
+    return listing
 
 
 def manifest(
-    manifest: str | Path, slices: str = "largest:1", plane: str = "axial", cache_dir: str | Path | None = None
-) -> pd.DataFrame:
+    manifest: str | Path,
+    slices: str = "largest:1",
+    plane: str | None = None,
+    cache_dir: str | Path | None = None,
+    modalities: Sequence[str] = ("MR",),
+    derived: bool = False,
+    patient: str = "id",
+) -> Listing:
     """List the samples of a CSV with the columns ``path`` and ``label``, and any other of the samples table.
 
     Relative paths (of images and masks) start at the folder of the CSV; ``sample_id`` is the path as written unless
@@ -75,18 +101,21 @@ def manifest(
     Args:
         manifest: Path of the CSV.
         slices: Slices of a volume, as in `folder`.
-        plane: Plane of the slices of NIfTI volumes, as in `folder`.
+        plane: Plane of the slices of volumes, as in `folder`.
         cache_dir: Folder in which the tissue areas of slices are cached, None for no cache.
+        modalities: Modalities of DICOM files, as in `folder`.
+        derived: Localizers and computed images, as in `folder`.
+        patient: Patients of DICOM files, as in `folder`.
 
     Raises:
         DataError: The CSV is missing or empty, lacks a column or a label, has a split other than train, val and test,
             or names files that do not exist.
-        ConfigError: Invalid ``slices`` or ``plane``.
+        ConfigError: An invalid argument.
     """
-    slicing = Slicing.parse(slices, plane, cache_dir)
+    rules = ScanRules.parse(slices, plane, cache_dir, modalities, derived, patient)
     home = Path(manifest).resolve().parent
     samples = complete_samples(read_table(manifest), str(manifest), home)
-    return _expand_volumes(samples, home, slicing)
+    return _expand_volumes(samples, home, rules)
 
 
 def complete_samples(table: pd.DataFrame, source: str, home: Path) -> pd.DataFrame:
@@ -120,11 +149,12 @@ def complete_samples(table: pd.DataFrame, source: str, home: Path) -> pd.DataFra
     samples = samples_table(table)
     _require_all(
         samples,
-        samples["label"].str.strip() != "",
-        f"{source}: {{n}} rows have no label, first {{first}}; give each row its class.",
+        ~samples["label"].str.strip().isin(_MISSING),
+        f"{source}: {{n}} rows have no label (empty, or a word for missing such as NaN or None), first {{first}}; give "
+        "each row its class; that of healthy scans is no_tumor.",
     )
     samples["label"] = samples["label"].map(normalise_label)
-    samples["split"] = samples["split"].str.strip().str.lower().replace(_SPLIT_NAMES)
+    samples["split"] = samples["split"].str.strip().str.lower().replace(SPLIT_NAMES)
     _require_all(
         samples,
         samples["split"].isin(("", *SPLITS)),
@@ -146,7 +176,7 @@ def _require_all(samples: pd.DataFrame, valid: "pd.Series[bool]", message: str) 
         raise DataError(message.format(n=len(invalid), first=invalid.iloc[0]))
 
 
-def _expand_volumes(samples: pd.DataFrame, home: Path, slicing: Slicing) -> pd.DataFrame:
+def _expand_volumes(samples: pd.DataFrame, home: Path, rules: ScanRules) -> Listing:
     """Replace each row of a volume, or of a folder of one DICOM series, by one row per selected slice.
 
     The values of a row (patient, source, plane, split, …) apply to all its slices; empty ones are filled from the
@@ -156,32 +186,36 @@ def _expand_volumes(samples: pd.DataFrame, home: Path, slicing: Slicing) -> pd.D
     Args:
         samples: Samples table with absolute paths.
         home: Folder of the manifest.
-        slicing: Settings for volumes.
+        rules: Which slices are taken.
 
     Raises:
-        DataError: A folder does not contain exactly one DICOM series, or no slice of a volume is selected.
+        DataError: A folder does not contain exactly one DICOM series, or nothing of a volume is taken.
     """
     rows: list[Row] = []
+    left_out: dict[str, str] = {}
     for record in samples.to_dict("records"):
         row = {str(key): str(value) for key, value in record.items()}
-        rows += [_merge(row, slice_row) for slice_row in _slice_rows(row, home, slicing)]
-    return samples_table(rows)
+        scans = _scans_of_row(row, home, rules)
+        left_out |= scans.left_out
+        rows += [_merge(row, slice_row) for slice_row in scans.rows]
+    return Listing(samples_table(rows), left_out)
 
 
-def _slice_rows(row: Row, home: Path, slicing: Slicing) -> list[Row]:
+def _scans_of_row(row: Row, home: Path, rules: ScanRules) -> Scans:
     path = Path(row["path"])
     if path.is_dir():
-        rows = series_rows(path, slicing)
+        scans = series_scans(path, rules)
     elif source_file(row["path"]) != path or format_of(path) not in VOLUME_FORMATS:
-        return [row]
+        return Scans([row], {})
     elif format_of(path) == "nifti":
         relative_folder = Path(os.path.relpath(path.parent, home))
-        rows = nifti_rows(path, (relative_folder / patient_from_path(path, path.parent)).as_posix(), slicing)
+        patient = (relative_folder / patient_from_path(path, path.parent)).as_posix()
+        scans = nifti_scans(path, os.path.relpath(path, home), patient, rules, labels_too=True)
     else:
-        rows = scan_rows([path], path.parent, slicing)
-    if not rows:
-        raise DataError(f"data.slices={slicing.policy} selects no slice of {path}; select others or remove its row.")
-    return rows
+        scans = find_scans([path], path.parent, rules)
+    if not scans.rows:
+        raise DataError(nothing_taken(str(path), scans, rules))
+    return scans
 
 
 def _merge(row: Row, slice_row: Row) -> Row:
@@ -205,41 +239,3 @@ def _existing_folder(root: str | Path) -> Path:
             f"data.root={root} is {'a file' if path.exists() else 'missing'}; expected a folder of class folders."
         )
     return path.resolve()
-
-
-def _subfolders(path: Path) -> list[Path]:
-    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith((".", "__")))
-
-
-def _skip_wrappers(path: Path) -> Path:
-    """Descend through folders that contain nothing but one other folder, as unpacked archives often do."""
-    children = _subfolders(path)
-    while len(children) == 1 and _subfolders(children[0]):
-        path, children = children[0], _subfolders(children[0])
-    return path
-
-
-def _class_rows(class_folder: Path, top: Path, split: str, slicing: Slicing) -> list[Row]:
-    images = list(image_files(class_folder))
-    if not images:
-        raise DataError(f"The class folder {class_folder} holds no images; add some or remove it.")
-    for path in images:
-        if os.fsencode(path) != str(path).encode(errors="replace"):
-            raise DataError(f"The file name {str(path)!r} is not UTF-8 text; rename the file.")
-    rows = scan_rows(images, class_folder, slicing)
-    if not rows:
-        raise DataError(f"data.slices={slicing.policy} selects no slice of the scans in {class_folder}; select others.")
-    common = {"label": normalise_label(class_folder.name), "split": split}
-    return [{**row, **common, "sample_id": Path(row["path"]).relative_to(top).as_posix()} for row in rows]
-
-
-def image_files(folder: Path) -> Iterator[Path]:
-    """Yield the images at any depth below a folder, following links; hidden files and repeated folders are skipped."""
-    visited: set[Path] = set()
-    for parent, children, names in os.walk(folder, followlinks=True):
-        visited.add(Path(parent).resolve())
-        children[:] = [
-            child for child in children if not child.startswith(".") and Path(parent, child).resolve() not in visited
-        ]
-        paths = (Path(parent, name) for name in names if not name.startswith("."))
-        yield from (path for path in paths if is_scan(path) and path.is_file())

@@ -1,6 +1,7 @@
 """Class names in one spelling, and random labels for control experiments."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -33,19 +34,28 @@ _TUMOR_NAMES = frozenset({"brain_tumor", "cancer", "positive", "tumor", "with_tu
 def normalise_label(name: str) -> str:
     """Convert a class name to its canonical spelling.
 
-    Lower case, words joined by underscores, ``tumour`` as ``tumor``; a trailing ``_tumor`` is dropped
-    (``glioma_tumor`` → ``glioma``), and the many names of healthy scans become ``no_tumor``.
+    Lower case, words joined by underscores, accented letters in one form (Unicode NFC), ``tumour`` as ``tumor``; a
+    trailing ``_tumor`` is dropped (``glioma_tumor`` → ``glioma``), and the many names of healthy scans become
+    ``no_tumor``.
 
     Example:
         >>> [normalise_label(name) for name in ("Glioma_Tumor", "notumor", "Healthy", "Brain Tumor")]
         ['glioma', 'no_tumor', 'no_tumor', 'tumor']
     """
-    words = re.sub(r"[\W_]+", "_", name.strip().lower().replace("tumour", "tumor")).strip("_") or name
+    text = unicodedata.normalize("NFC", name).strip().lower().replace("tumour", "tumor")
+    words = (
+        re.sub("_+", "_", "".join(letter if _is_part_of_word(letter) else "_" for letter in text)).strip("_") or name
+    )
     if words in _HEALTHY_NAMES:
         return HEALTHY
     if words in _TUMOR_NAMES:
         return "tumor"
     return words.removesuffix("_tumor")
+
+
+def _is_part_of_word(letter: str) -> bool:
+    """Whether a character is a letter, a number, or a mark that changes the letter before it, in any script."""
+    return unicodedata.category(letter)[0] in "LMN"
 
 
 def random_labels(samples: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_tumor.data.cache.store import CacheMode, cached_images
+from brain_tumor.data.cache.store import CacheMode, ImageCache, cached_images
 from brain_tumor.data.duplicates.pairs import COPIES, assign_groups, image_pairs
+from brain_tumor.data.fingerprint import WHOLE
 from brain_tumor.data.images import ImageRows, Images
+from brain_tumor.data.listing import Listing, account, describe_counts, file_counts
 from brain_tumor.data.public.groups.filling import apply_groups
-from brain_tumor.data.splits import check_classes
 from brain_tumor.errors import DataError
 
 OnError = Literal["stop", "skip"]
+_LEAST_CONTRAST = 8
+"""Difference of grey levels below which an image shows nothing."""
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +40,10 @@ class LoadedData:
     """``left, right, kind, similarity, mirrored``, see `brain_tumor.data.duplicates.pairs.image_pairs`."""
     unreadable: list[str]
     """Error message of each image that was left out."""
+    files: pd.DataFrame
+    """``path, reason`` of every file below the folder of the data, see `brain_tumor.data.listing.account`."""
+    blank: list[str]
+    """``sample_id`` of each image that is blank or nearly so."""
     entry: Path | None
     """Folder of the cache entry of these images, None if nothing is written."""
     curation: dict[str, Any] | None
@@ -44,7 +51,7 @@ class LoadedData:
 
 
 def load(
-    adapter: Callable[[], pd.DataFrame],
+    adapter: Callable[[], Listing | pd.DataFrame],
     *,
     cache_dir: Path,
     image_size: int,
@@ -56,7 +63,7 @@ def load(
     """List the samples, decode the images that are not in the cache, and group images that belong together.
 
     Args:
-        adapter: Function that returns the samples table.
+        adapter: Function that lists the samples, as a table alone or with the files left out.
         cache_dir: Folder of the cache for decoded images, fingerprints and pairs.
         image_size: Height and width of the decoded images in pixels.
         cache: Storage of decoded images, see `brain_tumor.data.cache.store.cached_images`.
@@ -67,7 +74,8 @@ def load(
     Raises:
         DataError: The data cannot be used; the message is one sentence.
     """
-    listed = adapter()
+    found = adapter()
+    listed, left_out = found if isinstance(found, Listing) else (found, {})
     decoded = cached_images(listed["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb)
     readable = (decoded.facts["error"] == "").to_numpy()
     unreadable = decoded.facts["error"][~readable].tolist()
@@ -79,7 +87,16 @@ def load(
     for error in unreadable:
         log.warning("Left out: %s", error)
     samples = listed.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
-    check_classes(samples)
+    place = root.resolve() if root and root.is_dir() else None
+    files = account(place, Listing(listed, left_out), listed["path"][~readable].tolist())
+    counts = file_counts(files)
+    log.info("%s", describe_counts(counts))
+    facts = decoded.facts[readable].reset_index(drop=True)
+    blank = [
+        samples["sample_id"][new] for new, row in enumerate(np.flatnonzero(readable)) if _is_blank(decoded, int(row))
+    ]
+    if blank:
+        log.warning("%d images are blank or nearly so, first %s: check how they were exported.", len(blank), blank[0])
     samples, curation = apply_groups(samples, root)
     pairs = _pairs_of_readable(image_pairs(decoded), readable)
     rows = np.flatnonzero(readable)
@@ -87,12 +104,20 @@ def load(
         samples=assign_groups(samples, pairs),
         images=decoded.images if readable.all() else ImageRows(decoded.images, rows),
         views=decoded.views if readable.all() else ImageRows(decoded.views, rows),
-        facts=decoded.facts[readable].reset_index(drop=True),
+        facts=facts,
         pairs=pairs,
         unreadable=unreadable,
+        files=files,
+        blank=blank,
         entry=decoded.entry,
         curation={**curation, **_separated_copies(samples, pairs)} if curation else None,
     )
+
+
+def _is_blank(decoded: ImageCache, row: int) -> bool:
+    """Whether the grey levels of an image, shrunk, differ by less than 8."""
+    view = decoded.views[row, WHOLE]
+    return int(view.max()) - int(view.min()) < _LEAST_CONTRAST
 
 
 def _pairs_of_readable(pairs: pd.DataFrame, readable: npt.NDArray[np.bool_]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from brain_tumor.data.cache.decoding import fit_square, fitted_size
 from brain_tumor.data.progress import progress
-from brain_tumor.data.readers.reading import read, read_grey
+from brain_tumor.data.readers.reading import read, read_image
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage, Rows
 
@@ -39,7 +39,7 @@ def read_masks(samples: pd.DataFrame, size: int) -> tuple[Rows, Mask]:
     for mask, (path, mask_path) in zip(masks, progress(paths, "Reading masks", len(rows)), strict=True):
         reading = next(read([mask_path]))
         inside = reading.image > (127 if reading.format in _LOSSY_FORMATS else 0)
-        image = read_grey(path)
+        image = read_image(path)
         if np.abs(np.subtract(fitted_size(inside.shape, size), fitted_size(image.shape, size))).max() > 1:
             raise DataError(
                 f"The mask {mask_path} has {_format_size(inside.shape)} pixels and its image "

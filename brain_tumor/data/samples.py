@@ -1,6 +1,11 @@
-"""The samples table: one row per image, plain CSV; all columns are text, and unknown values are empty."""
+"""The samples table: one row per image, plain CSV; all columns are text, and unknown values are empty.
 
+``series`` is the volume that a slice belongs to: the name of a NIfTI file, or a pseudonym of a DICOM series.
+"""
+
+import csv
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,8 +26,10 @@ COLUMNS = (
     "group",
     "fold",
     "sha256",
+    "series",
 )
 SPLITS = ("train", "val", "test")
+_MAX_TRAILING_COMMAS = 16
 
 
 def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFrame:
@@ -46,16 +53,43 @@ def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFr
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a CSV file as text, empty cells as empty strings.
 
+    Commas at the end of rows, which some programs add, are ignored.
+
     Raises:
-        DataError: The file is missing, empty or not a CSV file.
+        DataError: The file is missing, empty or not a CSV file, or a row has more values than there are columns.
     """
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            header = next(csv.reader(file), None)
+        if not header:
+            raise pd.errors.EmptyDataError("it has no columns")
+        names = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise pd.errors.ParserError(f"the column {repeated[0]} occurs twice")
+        more = [f"beyond {number}" for number in range(_MAX_TRAILING_COMMAS)]
+        table = pd.read_csv(
+            path,
+            header=None,
+            names=[*names, *more],
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+        )
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DataError(f"{path} was not found; give the path of a CSV file of samples.") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{path} is not a readable CSV file: {reason}.") from error
+    table = table.iloc[1:].fillna("").reset_index(drop=True)  # the first row is the header
+    beyond = (table[more] != "").any(axis=1)
+    if beyond.any():
+        first = int(beyond.to_numpy().argmax()) + 1
+        raise DataError(
+            f"{path} has {len(names)} columns, but {int(beyond.sum())} rows have more values, first row {first}; put "
+            "values that contain commas in quotes."
+        )
+    return table[names]
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

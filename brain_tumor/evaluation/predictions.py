@@ -1,7 +1,8 @@
 """The predictions table: one row per image, plain CSV; all of `evaluation` is a function of it.
 
-Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane`` (unknown = empty), and with an OOD
-detector ``rejected, ood_score``. A table of another framework needs ``sample_id``, ``label`` and the probabilities.
+Columns: ``sample_id, path, label, prediction, p_<class>…, group, source, plane, patient_id, series`` (unknown = empty),
+and with an OOD detector ``rejected, ood_score``. A table of another framework needs ``sample_id``, ``label`` and the
+probabilities.
 
 Probabilities are as the network gives them (temperature 1); `brain_tumor.evaluation.calibration` calibrates them.
 """
@@ -123,7 +124,8 @@ def predictions_frame(samples: pd.DataFrame, classes: Sequence[str], probabiliti
     table["prediction"] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
     for column, name in enumerate(classes):
         table[_PROBABILITY + name] = probabilities[:, column]
-    return table.join(samples[["group", "source", "plane"]].reset_index(drop=True))
+    given = samples.reindex(columns=["group", "source", "plane", "patient_id", "series"], fill_value="")
+    return table.join(given.reset_index(drop=True))
 
 
 def read_predictions(path: str | Path) -> Predictions:

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from omegaconf import DictConfig
 from rich import get_console
 
 from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
+from brain_tumor.errors import DataError
 from brain_tumor.evaluation.report.audit_page import write_audit_page
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.training.data_from_config import build_split, data_name, load_data, split_name
@@ -16,13 +18,27 @@ from brain_tumor.training.data_from_config import build_split, data_name, load_d
 def audit(cfg: DictConfig) -> dict[str, Any]:
     """Audit the data set that a composed configuration names; returns the content of ``audit.json``."""
     data = load_data(cfg)
-    split = build_split(cfg)(data.samples)
+    split, fault = _split(cfg, data.samples)
     name = split_name(cfg, set(data.samples["split"]))
-    document = audit_document(data, split, name=data_name(cfg), split_name=name, seed=cfg.seed)
+    document = audit_document(data, split, name=data_name(cfg), split_name=name, seed=cfg.seed, split_fault=fault)
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, data, split)
     write_audit_page(run_dir / "audit.html", document, data, split, command_line())
     console = get_console()
     console.print(audit_table(document))
+    if fault:
+        console.print(f"Cannot be trained on as it is: {fault}", style="yellow", highlight=False, markup=False)
     console.print(f"Page: {run_dir / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)
     return document
+
+
+def _split(cfg: DictConfig, samples: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Fill ``split``; data that cannot be split are audited all the same, with the published split.
+
+    Returns:
+        The samples, and why they could not be split, empty if they could.
+    """
+    try:
+        return build_split(cfg)(samples), ""
+    except DataError as error:
+        return samples, str(error)

@@ -10,7 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
-from brain_tumor.data.folder_and_manifest import image_files
+from brain_tumor.data.class_folders import image_files
 from brain_tumor.data.images import ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
@@ -195,6 +195,7 @@ def _external(cfg: DictConfig) -> EvaluationInput:
                 "name": data_name(cfg),
                 "digest": data_digest(data.samples),
                 "images": len(test.labels),
+                "files": data.files,
                 "groups": int(test.groups.max()) + 1,
                 "overlap": data.overlap,
             },

@@ -18,7 +18,7 @@ def export_bundle(cfg: DictConfig) -> Exported:
     bundle = bundle_of(cfg.bundle, cfg.plugins)
     exported = export(
         bundle,
-        manifest(cfg.samples or bundle.folder.parent / "samples.csv"),
+        manifest(cfg.samples or bundle.folder.parent / "samples.csv", modalities=["any"], derived=True).samples,
         engine=cfg.engine,
         precision=cfg.precision,
         threads=cfg.threads,

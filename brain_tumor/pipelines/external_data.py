@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from brain_tumor.data.duplicates.leakage import (
     same_files,
 )
 from brain_tumor.data.images import ImageRows, Images
+from brain_tumor.data.listing import Listing, file_counts
 from brain_tumor.data.loaded_data import LoadedData, load
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
@@ -41,6 +43,8 @@ class External:
     """uint8 [N, S, S]."""
     attributes: pd.DataFrame
     """Attributes of the images, see `brain_tumor.data.attributes.attributes`."""
+    files: dict[str, Any]
+    """Counts of files, see `brain_tumor.data.listing.file_counts`."""
     overlap: dict[str, int | str]
     """Overlap with the model's training images: ``looked_for, files, copies, left_out``."""
 
@@ -74,6 +78,7 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
         samples=samples,
         images=images,
         attributes=attributes(data.samples, data.facts, data.images, kept),
+        files=_own_files(data),
         overlap=overlap,
     )
 
@@ -92,8 +97,19 @@ def _load(cfg: DictConfig, training: pd.DataFrame | None) -> LoadedData:
     arguments = loading_arguments(cfg)
     adapter = arguments["adapter"]
     if training is not None:
-        arguments["adapter"] = lambda: join_training_images(training, adapter())
+        arguments["adapter"] = lambda: _joined(training, adapter())
     return load(**arguments)
+
+
+def _joined(training: pd.DataFrame, listing: Listing) -> Listing:
+    return listing._replace(samples=join_training_images(training, listing.samples))
+
+
+def _own_files(data: LoadedData) -> dict[str, Any]:
+    """Count the files of the external data, without those of the training images."""
+    files = data.samples["path"].map(lambda reference: str(source_file(reference)))
+    of_training = is_training_image(data.samples)
+    return file_counts(data.files[~data.files["path"].isin(set(files[of_training]) - set(files[~of_training]))])
 
 
 def _published(samples: pd.DataFrame, rows: Rows, split: str) -> Rows:

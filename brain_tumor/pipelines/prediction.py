@@ -7,14 +7,18 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich import get_console
 
-from brain_tumor.data.readers.volumes import Slicing
+from brain_tumor.data.listing import account, describe_counts, file_counts
+from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
-from brain_tumor.serving.console import predictions_summary, rejection_warning
+from brain_tumor.evaluation.volumes import by_volume
+from brain_tumor.serving.console import predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_table
 from brain_tumor.serving.predictor import Predictor
 
 log = logging.getLogger(__name__)
+_DIGITS = 6
+"""Decimals of probabilities and OOD scores in the table."""
 
 
 def predict(cfg: DictConfig) -> pd.DataFrame:
@@ -24,18 +28,32 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         DataError: None of the images can be read.
     """
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins)
-    samples = find_images(cfg.input, Slicing.parse(cfg.data.slices, cfg.data.plane, cfg.paths.cache_dir))
+    data = cfg.data
+    rules = ScanRules.parse(
+        data.slices, data.plane, cfg.paths.cache_dir, list(data.modalities), data.derived, data.patient
+    )
+    found = find_images(cfg.input, rules)
+    samples = found.listing.samples
     table, faults = predict_table(predictor, samples, cfg.batch_size)
     for fault in faults:
         log.warning("Left out: %s", fault)
     if table.empty:
         raise DataError(f"None of the {len(samples)} images can be read, first: {faults[0]}")
+    unreadable = sorted(set(samples["path"]) - set(table["path"]))
+    counts = file_counts(account(found.place, found.listing, unreadable))
+    volumes = by_volume(table, predictor.bundle.classes, predictor.bundle.volume_rule)
     output = Path(cfg.output or Path(cfg.paths.run_dir) / "predictions.csv").expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_table(table, output)
+    write_table(table.round(_DIGITS), output)
     console = get_console()
     console.print(predictions_summary(table, predictor.bundle))
+    notes = [describe_counts(counts)]
+    if len(volumes):
+        write_table(volumes.round(_DIGITS), output.with_name(f"{output.stem}_volumes.csv"))
+        notes.append(volumes_summary(volumes, found.slices, predictor.bundle))
     if warning := rejection_warning(table):
-        console.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
+        notes.append(f"Note: {warning}")
+    for note in notes:
+        console.print(note, style="yellow" if note.startswith("Note") else None, highlight=False, markup=False)
     console.print(f"Predictions: {output}", soft_wrap=True, highlight=False, markup=False)
     return table

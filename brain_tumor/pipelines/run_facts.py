@@ -20,6 +20,7 @@ def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
         "digest": datamodule.digest,
         "classes": list(datamodule.classes),
         **datamodule.counts,
+        "files": datamodule.files,
         "groups": datamodule.samples["group"].nunique(),
         "split": split_name(cfg, datamodule.published_splits),
         "leakage": leak_counts(datamodule.leakage),

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.volumes import DEFAULT_RULE, RULES
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.json_fields import Fields
 
@@ -80,6 +81,8 @@ class Bundle:
     """Name → smallest detection score that counts as a tumour, chosen on validation; may be empty."""
     abstain_below: float | None
     """Probability of the predicted class below which the model abstains, chosen on validation; None: never."""
+    volume_rule: str
+    """How slices are joined to a prediction of their volume: one of `brain_tumor.evaluation.volumes.RULES`."""
     data_digest: str
     """Digest of the data that the model was trained and evaluated on."""
     files: dict[str, str]
@@ -184,6 +187,8 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
     healthy = fields.text("healthy_class") if fields.has("healthy_class") else None
     fields.require(healthy is None or healthy in classes, "healthy_class", "one of the classes")
     preprocessing.require(len(mean) == len(std) > 0, "mean", "as long as std, one per channel")
+    rule = fields.text("volume_rule") if fields.has("volume_rule") else DEFAULT_RULE
+    fields.require(rule in RULES, "volume_rule", "one of " + ", ".join(RULES))
     files, exports, points = fields.inner("files"), fields.inner("exports"), fields.inner("operating_points")
     return Bundle(
         folder=folder,
@@ -198,6 +203,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         temperature=fields.number("temperature", above=0),
         operating_points={name: points.number(name) for name in points.mapping},
         abstain_below=fields.number("abstain_below") if fields.has("abstain_below") else None,
+        volume_rule=rule,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
         exports={engine: _exports(exports.inner(engine), files) for engine in exports.mapping},
@@ -240,6 +246,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "temperature": bundle.temperature,
         "operating_points": bundle.operating_points,
         "abstain_below": bundle.abstain_below,
+        "volume_rule": bundle.volume_rule,
         "data": {"digest": bundle.data_digest},
         "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,
         "files": bundle.files,

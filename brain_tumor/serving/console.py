@@ -1,5 +1,7 @@
 """Tables and warnings that ``brain-tumor export`` and ``brain-tumor predict`` print."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from rich.table import Table
 
@@ -38,6 +40,23 @@ def predictions_summary(predictions: pd.DataFrame, bundle: Bundle) -> Table:
     if bundle.ood_detector:
         table.add_row("rejected as out-of-distribution", str(rejected.sum()))
     return table
+
+
+def volumes_summary(volumes: pd.DataFrame, slices: Mapping[str, int], bundle: Bundle) -> str:
+    """Say in one line how many volumes there are, how much of them was looked at, and how they were judged.
+
+    Args:
+        volumes: Table of `brain_tumor.evaluation.volumes.by_volume`.
+        slices: ``series`` → number of slices of the volume.
+        bundle: Model.
+    """
+    total = sum(slices.get(series, 0) for series in volumes["series"])
+    counts = volumes["prediction"].replace("", "all slices rejected").value_counts()
+    found = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return (
+        f"{len(volumes)} volumes, {volumes['slices'].sum()} of {total} slices looked at "
+        f"(rule {bundle.volume_rule}): {found}; their key slices are in the table of volumes."
+    )
 
 
 def rejection_warning(predictions: pd.DataFrame) -> str | None:

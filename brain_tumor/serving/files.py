@@ -1,15 +1,19 @@
 """From files and folders to a predictions table, however many there are."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from brain_tumor.data.folder_and_manifest import image_files
+from brain_tumor.data.class_folders import image_files
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
-from brain_tumor.data.readers.volumes import Slicing, scan_rows
+from brain_tumor.data.readers.volumes import ScanRules, Scans, find_scans
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
@@ -18,31 +22,53 @@ from brain_tumor.serving.predictor import Predictor
 from brain_tumor.types import GreyImage
 
 
-def find_images(place: str, slicing: Slicing) -> pd.DataFrame:
+@dataclass(frozen=True)
+class FoundImages:
+    """The images to predict, and what became of all other files."""
+
+    listing: Listing
+    """Samples without labels, in natural order, and the files left out."""
+    slices: dict[str, int]
+    """``series`` of each volume → number of its slices, taken or not."""
+    place: Path
+    """File or folder that was searched."""
+
+
+def find_images(place: str, rules: ScanRules) -> FoundImages:
     """List samples without labels: a file, one slice of a file (``FILE#SLICE``), or all images below a folder.
 
     Args:
         place: Path of the file, slice or folder.
-        slicing: Which slices of volumes to take, as in training.
+        rules: Which files and slices of volumes are taken.
 
     Raises:
-        DataError: The path does not exist, or there are no images.
+        DataError: The path does not exist, or no image is taken.
     """
     path = Path(place).expanduser()
     if path.is_dir():
-        rows = scan_rows(sorted(image_files(path)), path, slicing)
-        samples = [{**row, "sample_id": Path(row["path"]).relative_to(path).as_posix()} for row in rows]
+        scans = find_scans(image_files(path), path, rules)
+        names = [Path(row["path"]).relative_to(path).as_posix() for row in scans.rows]
     elif source_file(str(path)).is_file():
         whole = source_file(str(path)) == path
-        rows = scan_rows([path], path.parent, slicing) if whole else [{"path": str(path)}]
-        samples = [{**row, "sample_id": Path(row["path"]).name} for row in rows]
+        scans = find_scans([path], path.parent, rules) if whole else Scans([{"path": str(path)}], {})
+        names = [Path(row["path"]).name for row in scans.rows]
     else:
         raise DataError(f"{place} does not exist; give an image, a scan, or a folder of them.")
-    if not samples:
+    if not scans.rows:
+        why = ", ".join(f"{count} × {reason}" for reason, count in Counter(scans.left_out.values()).most_common())
         raise DataError(
-            f"{place} holds no images, or data.slices selects no slice of its scans; give an image or a folder."
+            f"{place} holds no images to predict ({why or 'no file of a known format'}); give others, or "
+            "change data.slices, data.modalities and their neighbours."
         )
-    return samples_table(samples)
+    rows = [{**row, "sample_id": name} for row, name in zip(scans.rows, names, strict=True)]
+    samples = samples_table(rows)
+    order = sorted(range(len(samples)), key=lambda row: natural_key(samples["sample_id"][row]))
+    return FoundImages(Listing(samples.iloc[order].reset_index(drop=True), scans.left_out), scans.slices, path)
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts numbers in names by their value: ``scan2`` before ``scan10``."""
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, GreyImage | DataError]]:
@@ -107,5 +133,7 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
     probabilities, ood_score = predictor.assess(readable(), batch_size)
     order = np.argsort(positions)  # files are read together, in whatever order the samples list their slices
     read = samples.iloc[sorted(positions)]
-    table = predictions_frame(read, predictor.bundle.classes, probabilities[order])
+    own = read["patient_id"].where(read["patient_id"] != "", read["series"])  # without either an image is on its own
+    groups = read["group"].where(read["group"] != "", own)
+    table = predictions_frame(read.assign(group=groups), predictor.bundle.classes, probabilities[order])
     return with_ood_scores(table, None if ood_score is None else ood_score[order]), errors

@@ -11,7 +11,7 @@ from PIL import Image
 
 from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.readers.raster import DECODE_ERRORS, grey_image
-from brain_tumor.data.readers.reading import read, read_grey
+from brain_tumor.data.readers.reading import read, read_image
 from brain_tumor.errors import DataError
 from brain_tumor.serving.engines import cores
 from brain_tumor.types import GreyImage
@@ -29,7 +29,7 @@ def prepare_image(image: ImageLike, size: int) -> GreyImage:
         DataError: The image cannot be read, or is no image.
     """
     if isinstance(image, str | Path):
-        return fit_square(read_grey(image), size)
+        return fit_square(read_image(image), size)
     if isinstance(image, Image.Image):
         return fit_square(_grey(image), size)
     return fit_square(_grey_array(image), size)

@@ -13,10 +13,13 @@ from safetensors.torch import save
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import BundleError
+from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
+from brain_tumor.evaluation.predictions import read_predictions
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.evaluation.report.page import render
+from brain_tumor.evaluation.volumes import DEFAULT_RULE, choose_rule
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.architectures import architecture_of, package_of
@@ -81,7 +84,7 @@ def pack(run_dir: Path) -> Bundle:
     for name in (_OOD_DETECTOR_0_1, OOD_DETECTOR):
         if (run_dir / name).is_file():
             contents[OOD_DETECTOR] = (run_dir / name).read_bytes()
-    bundle = _bundle(run_dir / "bundle", checkpoint["hyper_parameters"], record, results, contents)
+    bundle = _bundle(run_dir, checkpoint["hyper_parameters"], record, results, contents)
     draft = run_dir / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
@@ -110,12 +113,12 @@ def _training_digests(run_dir: Path) -> bytes:
 
 
 def _bundle(
-    folder: Path, recipe: dict[str, Any], record: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
+    run_dir: Path, recipe: dict[str, Any], record: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
 ) -> Bundle:
     architecture, rules = architecture_of(recipe["model"]), decision_rules_in(results)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return Bundle(
-        folder=folder,
+        folder=run_dir / "bundle",
         version=f"{record['versions']['brain-tumor']}+{digests[WEIGHTS][:8]}",
         architecture=architecture["name"],
         arguments=architecture["arguments"],
@@ -127,10 +130,21 @@ def _bundle(
         temperature=rules.temperature,
         operating_points=rules.operating_points,
         abstain_below=rules.abstain_below,
+        volume_rule=_volume_rule(run_dir, rules.temperature),
         data_digest=record["data"]["digest"],
         files=digests,
         ood_detector=_ood_detector(contents[OOD_DETECTOR]) if OOD_DETECTOR in contents else None,
     )
+
+
+def _volume_rule(run_dir: Path, temperature: float) -> str:
+    """Choose the rule for volumes on validation, where its predictions are there."""
+    table = run_dir / "predictions" / "val.csv"
+    if not table.is_file():
+        return DEFAULT_RULE
+    predictions = read_predictions(table)
+    calibrated = predictions.with_probabilities(softmax(predictions.logits, temperature))
+    return choose_rule(calibrated)[0]
 
 
 def _ood_detector(content: bytes) -> OODDetectorInfo:

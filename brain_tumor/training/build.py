@@ -46,6 +46,7 @@ def build_datamodule(cfg: DictConfig) -> ScanDataModule:
         num_workers=cfg.data.num_workers,
         processes=local_processes(cfg.trainer),
         imbalance=cfg.data.imbalance,
+        label_conflicts=cfg.data.label_conflicts,
         allow_leakage=cfg.split.allow_leakage,
         random_labels=cfg.data.random_labels,
         seed=cfg.seed,

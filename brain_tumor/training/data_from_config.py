@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.config.instantiate import bind, build_function, call, plain, target_name
 from brain_tumor.data.folder_and_manifest import complete_samples
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.loaded_data import LoadedData, load
 from brain_tumor.data.samples import COLUMNS, read_table
 from brain_tumor.errors import DataError
@@ -37,12 +38,15 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def _list_samples(cfg: DictConfig) -> pd.DataFrame:
+def _list_samples(cfg: DictConfig) -> Listing:
     """Call the function that lists the samples, and complete the table of a user's own."""
-    table = call(bind(cfg.data.adapter, "data.adapter"), "data")
-    if isinstance(table, pd.DataFrame) and list(table.columns) == list(COLUMNS):
-        return table
-    return complete_samples(table, f"The table of data.adapter._target_={cfg.data.adapter._target_}", Path.cwd())
+    listed = call(bind(cfg.data.adapter, "data.adapter"), "data")
+    if isinstance(listed, Listing):
+        return listed
+    source = f"The table of data.adapter._target_={cfg.data.adapter._target_}"
+    if not isinstance(listed, pd.DataFrame) or list(listed.columns) != list(COLUMNS):
+        listed = complete_samples(listed, source, Path.cwd())
+    return Listing(listed, {})
 
 
 def build_split(cfg: DictConfig) -> Split:

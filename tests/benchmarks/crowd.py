@@ -14,7 +14,7 @@ from planting import TRANSFORMS, planted
 from brain_tumor.data.duplicates.hashing import GRID
 from brain_tumor.data.fingerprint import VIEWS, fingerprint
 from brain_tumor.data.phantom import draw_patients, render
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 
 GreyImage = npt.NDArray[np.uint8]
 Grids = npt.NDArray[np.float32]
@@ -46,7 +46,7 @@ def real_seeds(roots: list[Path], count: int, seed: int = 0) -> Grids:
         paths += [str(root / path) for path in groups["path"][~groups["dup99_group"].duplicated()]]
     chosen = np.random.default_rng(seed).permutation(paths)[:count].tolist()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(lambda path: seed_of(read_grey(path)), chosen)))
+        return np.stack(list(pool.map(lambda path: seed_of(read_image(path)), chosen)))
 
 
 def phantom_seeds(count: int, seed: int = 0) -> Grids:

@@ -14,7 +14,7 @@ from planting import TRANSFORMS, planted
 
 from brain_tumor.data.duplicates.pairs import COPIES, copy_clusters, find_pairs
 from brain_tumor.data.fingerprint import fingerprint
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 
 Views = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def measure_set(root: Path, *, count: int = 500, alone: int = 1, seed: int = 0) 
 
 
 def _fingerprints(path: str) -> Views:
-    return np.stack([fingerprint(copy) for copy in planted(read_grey(path))])
+    return np.stack([fingerprint(copy) for copy in planted(read_image(path))])
 
 
 def search(

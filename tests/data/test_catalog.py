@@ -8,13 +8,13 @@ from data.readers.clinical import ORIENTATIONS, ball, rank_of, write_dicom, writ
 from factories import CENTRES, save
 
 from brain_tumor.data.folder_and_manifest import folder, manifest
-from brain_tumor.data.readers.reading import read_grey, source_file
+from brain_tumor.data.readers.reading import read_image, source_file
 from brain_tumor.data.samples import COLUMNS
 from brain_tumor.errors import ConfigError, DataError
 
 
 def test_flat_folder(flat_folder):
-    samples = folder(flat_folder)
+    samples = folder(flat_folder).samples
 
     assert list(samples.columns) == list(COLUMNS)
     assert samples["label"].value_counts().to_dict() == dict.fromkeys(CENTRES, 12)
@@ -29,7 +29,7 @@ def test_folder_with_a_published_split(tmp_path, names):
         save(tmp_path / name / "notumor" / "deeper" / "b.png", "no_tumor", 0)
     save(tmp_path / "valid" / "glioma" / "c.png", "glioma", 1)
 
-    samples = folder(tmp_path)
+    samples = folder(tmp_path).samples
 
     assert samples.groupby("split")["label"].apply(sorted).to_dict() == {
         "test": ["glioma", "no_tumor"],
@@ -43,7 +43,7 @@ def test_wrapper_folders_are_skipped(tmp_path):
         save(tmp_path / "archive" / "Data Set" / label / "x.png", label, 0)
     (tmp_path / "readme.csv").write_text("not,an,image")
 
-    assert set(folder(tmp_path)["label"]) == {"glioma", "no_tumor"}
+    assert set(folder(tmp_path).samples["label"]) == {"glioma", "no_tumor"}
 
 
 def test_folder_errors(tmp_path, flat_folder):
@@ -76,7 +76,7 @@ def test_manifest_reads_all_columns(tmp_path):
     )
     table.to_csv(tmp_path / "samples.csv", index=False)
 
-    samples = manifest(tmp_path / "samples.csv")
+    samples = manifest(tmp_path / "samples.csv").samples
 
     assert samples[["sample_id", "label", "patient_id", "split"]].to_numpy().tolist() == [
         ["scans/a.png", "glioma", "7", "train"],
@@ -118,7 +118,7 @@ def test_hidden_folders_are_left_out_and_links_followed(tmp_path):
     (tmp_path / "scans" / "a" / "loop").symlink_to(tmp_path / "scans" / "a")
     (tmp_path / "scans" / "a" / "broken.png").symlink_to(tmp_path / "nowhere")
 
-    assert folder(tmp_path / "scans")["sample_id"].tolist() == ["a/0.png", "a/link/2.png", "b/3.png"]
+    assert folder(tmp_path / "scans").samples["sample_id"].tolist() == ["a/0.png", "a/link/2.png", "b/3.png"]
 
 
 def test_file_names_that_are_not_utf8(tmp_path):
@@ -135,7 +135,7 @@ def test_any_unicode_name_is_accepted(tmp_path):
         save(tmp_path / "b" / name, "pituitary", number)
     (tmp_path / "a" / "notes.txt").write_text("no image")
 
-    assert len(folder(tmp_path)) == 4
+    assert len(folder(tmp_path).samples) == 4
 
 
 def test_settings_are_checked(tmp_path):
@@ -151,7 +151,7 @@ def test_folder_with_images_and_volumes(tmp_path, flat_folder):
     write_series(tmp_path / "no_tumor" / "study")
     (tmp_path / "no_tumor" / "a.png").write_bytes((flat_folder / "no_tumor" / "00.png").read_bytes())
 
-    samples = folder(tmp_path, "every:4")
+    samples = folder(tmp_path, "every:4").samples
 
     assert list(samples.columns) == list(COLUMNS)
     assert samples["sample_id"].is_unique
@@ -159,7 +159,7 @@ def test_folder_with_images_and_volumes(tmp_path, flat_folder):
     assert set(glioma["sample_id"]) == {f"glioma/p{p}/t1.nii.gz#axial:{index}" for p in (0, 1) for index in (8, 12)}
     assert glioma["patient_id"].unique().tolist() == ["p0", "p1"]
     assert samples.set_index("sample_id").loc["no_tumor/a.png", "patient_id"] == ""
-    assert all(read_grey(path).ndim == 2 for path in samples["path"])
+    assert all(read_image(path).ndim == 2 for path in samples["path"])
 
 
 def test_folder_where_the_policy_selects_nothing(tmp_path):
@@ -186,7 +186,7 @@ def test_manifest_with_volumes_slices_and_series(tmp_path, flat_folder):
         "a.png,glioma,,,\n"
     )
 
-    samples = manifest(tmp_path / "samples.csv", "index:3,4").set_index("sample_id")
+    samples = manifest(tmp_path / "samples.csv", "index:3,4").samples.set_index("sample_id")
 
     assert samples["path"].map(lambda path: Path(source_file(path)).is_file()).all()
     assert samples.loc["v/sub-1_T1w.nii.gz#axial:3", ["patient_id", "split", "plane"]].tolist() == [
@@ -207,7 +207,7 @@ def test_manifest_with_a_single_dicom_file(tmp_path):
     write_dicom(tmp_path / "one.dcm", np.eye(8, dtype=np.int16), ImageOrientationPatient=ORIENTATIONS["coronal"])
     (tmp_path / "samples.csv").write_text("path,label,patient_id,plane\none.dcm,glioma,8,\n")
 
-    samples = manifest(tmp_path / "samples.csv")
+    samples = manifest(tmp_path / "samples.csv").samples
 
     assert samples[["sample_id", "patient_id", "plane"]].to_numpy().tolist() == [["one.dcm", "8", "coronal"]]
 
@@ -217,6 +217,6 @@ def test_manifest_gives_slices_of_a_file_one_patient(tmp_path):
         write_nifti(tmp_path / patient / "t1.nii", ball())
     (tmp_path / "samples.csv").write_text("path,label\np1/t1.nii,glioma\np2/t1.nii,glioma\n")
 
-    samples = manifest(tmp_path / "samples.csv", "largest:2")
+    samples = manifest(tmp_path / "samples.csv", "largest:2").samples
 
     assert samples["patient_id"].tolist() == ["p1/t1", "p1/t1", "p2/t1", "p2/t1"]

@@ -12,7 +12,7 @@ from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.data.splits import Holdout
 from brain_tumor.errors import ConfigError, DataError
 
@@ -114,7 +114,7 @@ def test_unreadable_images_stop_or_are_left_out(module, flat_folder, tmp_path, c
 
     assert data.counts["readable"] == len(data.images) == len(data.samples) == 46
     assert "05.png" in caplog.text
-    np.testing.assert_array_equal(data.images[0], read_grey(data.samples["path"][0]))
+    np.testing.assert_array_equal(data.images[0], read_image(data.samples["path"][0]))
 
 
 def imbalanced(root):

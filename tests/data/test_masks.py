@@ -8,7 +8,7 @@ from PIL import Image
 from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.masks import head_mask, read_masks
 from brain_tumor.data.phantom.store import phantom
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.errors import DataError
 
 
@@ -78,7 +78,7 @@ def test_phantoms_have_masks_of_bright_or_dark_lesions(tmp_path):
     assert len(rows) == (samples["label"] != "no_tumor").sum()
     assert masks.mean(axis=(1, 2)).min() > 0
     for row, mask in zip(rows, masks, strict=True):
-        head = head_mask(read_grey(samples["path"].iloc[row]))
+        head = head_mask(read_image(samples["path"].iloc[row]))
         assert (mask & head).sum() > 0.5 * mask.sum()
         assert 0.15 < head.mean() < 0.9
 

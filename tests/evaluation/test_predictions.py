@@ -32,6 +32,7 @@ def test_table_has_the_columns_of_the_contract():
 
     assert list(table.columns) == [
         "sample_id", "path", "label", "prediction", "p_glioma", "p_no_tumor", "p_pituitary", "group", "source", "plane",
+        "patient_id", "series",
     ]  # fmt: skip
     best = table[["p_glioma", "p_no_tumor", "p_pituitary"]].to_numpy().argmax(axis=1)
     assert table["prediction"].tolist() == [CLASSES[c] for c in best]

@@ -33,13 +33,13 @@ def test_every_image_of_a_folder(trained, scans, tmp_path, caplog, capsys):
     classes = ["glioma", "meningioma", "no_tumor", "pituitary"]
     assert table.columns.tolist() == [
         "sample_id", "path", "label", "prediction", *(f"p_{name}" for name in classes), "group", "source", "plane",
-        "rejected", "ood_score",
+        "patient_id", "series", "rejected", "ood_score",
     ]  # fmt: skip
     assert set(table["label"]) == {""}
     assert table["plane"].tolist() == ["", "", *["axial"] * 4]
     read = pd.read_csv(tmp_path / "out" / "predictions.csv", keep_default_na=False)
     assert read["prediction"].tolist() == table["prediction"].tolist()
-    assert f"Left out: {scans / 'broken.png'} is not an image" in caplog.text
+    assert f"Left out: {scans / 'broken.png'} holds no image" in caplog.text
     assert "not a medical device" in capsys.readouterr().out
 
 
@@ -62,7 +62,7 @@ def test_slices_can_be_selected(trained, scans, tmp_path):
     [
         ("nowhere", "nowhere does not exist; give an image, a scan, or a folder of them"),
         ("empty", "empty holds no images"),
-        ("broken.png", "None of the 1 images can be read, first: .*broken.png is not an image"),
+        ("broken.png", "None of the 1 images can be read, first: .*broken.png holds no image of a known format"),
     ],
 )
 def test_nothing_to_predict(trained, scans, tmp_path, place, sentence):

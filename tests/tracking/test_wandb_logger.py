@@ -79,7 +79,9 @@ class TestStart:
     def test_unreachable(self, text, monkeypatch, caplog):
         self.fail_with(text, monkeypatch)
         with caplog.at_level(logging.WARNING):
-            assert start_run({}).disabled
+            run = start_run({})
+        run.finish()  # else it stays wandb's run of this process, for the tests that follow
+        assert run.disabled
         assert "wandb cannot be reached" in caplog.text
 
 

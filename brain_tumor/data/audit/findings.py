@@ -17,8 +17,16 @@ from brain_tumor.data.baseline import (
     random_label_accuracy,
     sample_queries,
 )
+from brain_tumor.data.duplicates.conflicts import label_conflicts
 from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
-from brain_tumor.data.duplicates.pairs import COPIES, KINDS, PAIRS_VERSION, conflicting, copy_clusters
+from brain_tumor.data.duplicates.pairs import (
+    COPIES,
+    KINDS,
+    PAIRS_VERSION,
+    conflicting,
+    copy_clusters,
+)
+from brain_tumor.data.listing import file_counts
 from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
@@ -26,12 +34,12 @@ from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Rows
 
-AUDIT_VERSION = 2
+AUDIT_VERSION = 4
 """Part of every stored document's name: raise it when the same data would give another document."""
 
 
 def audit_document(
-    data: LoadedData, split: pd.DataFrame, *, name: str, split_name: str, seed: int = 0
+    data: LoadedData, split: pd.DataFrame, *, name: str, split_name: str, seed: int = 0, split_fault: str = ""
 ) -> dict[str, Any]:
     """Compute the findings, or read them where the same data and split were audited before.
 
@@ -41,13 +49,24 @@ def audit_document(
         name: Name of the data set.
         split_name: Name of the split as on the command line.
         seed: Seed of folds, of the random split and of random labels.
+        split_fault: Why the split could not be made; empty if it was.
     """
-    inputs = [AUDIT_VERSION, PAIRS_VERSION, name, split_name, seed, data.unreadable, data.curation]
+    inputs = [
+        AUDIT_VERSION,
+        PAIRS_VERSION,
+        name,
+        split_name,
+        seed,
+        split_fault,
+        file_counts(data.files),
+        data.unreadable,
+        data.curation,
+    ]
     digest = hashlib.sha256((json.dumps(inputs) + split.to_csv(index=False)).encode()).hexdigest()[:16]
     stored = data.entry / f"audit-{digest}.json" if data.entry else None
     if stored and stored.is_file():
         return dict(json.loads(stored.read_text(encoding="utf-8")))
-    document = _document(data, split, name, split_name, seed)
+    document = _document(data, split, name, split_name, seed, split_fault)
     if stored is None:
         return document
     with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
@@ -55,7 +74,9 @@ def audit_document(
     return document
 
 
-def _document(data: LoadedData, split: pd.DataFrame, name: str, split_name: str, seed: int) -> dict[str, Any]:
+def _document(
+    data: LoadedData, split: pd.DataFrame, name: str, split_name: str, seed: int, split_fault: str
+) -> dict[str, Any]:
     from brain_tumor.data.audit.shortcuts import shortcuts  # scikit-learn takes seconds to import
 
     samples, pairs = data.samples, data.pairs
@@ -76,13 +97,16 @@ def _document(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
             label: {"images": int((samples["label"] == label).sum()), "distinct_images": int(distinct[label])}
             for label in classes
         },
+        "files": file_counts(data.files),
         "unreadable": data.unreadable,
+        "blank": data.blank,
         "pairs": {kind: int((pairs["kind"] == kind).sum()) for kind in KINDS}
-        | {"mirrored": int(pairs["mirrored"].sum())},
+        | {name: int(pairs[name].sum()) for name in ("mirrored", "turned")},
         "label_conflicts": _count(label_conflicts(samples, pairs)),
         "patient_conflicts": _count(_conflicts(pairs, samples["patient_id"])),
         "split": {
             "name": split_name,
+            "fault": split_fault,
             "images": {key: int(count) for key, count in split["split"].replace("", "left out").value_counts().items()},
             "leakage": leakage(split, pairs),
         },
@@ -91,11 +115,6 @@ def _document(data: LoadedData, split: pd.DataFrame, name: str, split_name: str,
         "shortcuts": shortcuts(samples, data.facts),
         "curation": data.curation,
     }
-
-
-def label_conflicts(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Select the pairs of duplicates that have different labels."""
-    return _conflicts(pairs, samples["label"])
 
 
 def _conflicts(pairs: pd.DataFrame, values: "pd.Series[str]") -> pd.DataFrame:
@@ -112,7 +131,9 @@ def _baselines(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, An
     splits = split["split"].to_numpy(object)
     reference = np.flatnonzero(np.isin(splits, ("train", "val")))
     queries = sample_queries(np.flatnonzero(splits == "test"))
-    scores = {}
+    scores: dict[str, Any] = {}
+    if data.samples["label"].nunique() < 2:
+        return scores  # nothing to tell apart
     if len(reference) and len(queries):
         scores["split"] = _baseline(data, [(reference, queries)], seed)
     fold = _folds(data.samples, seed)

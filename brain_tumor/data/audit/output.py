@@ -32,10 +32,16 @@ def audit_table(document: dict[str, Any]) -> Table:
     table.add_column("share", justify="right")
     counts = document["counts"]
     readable = counts["readable"]
+    files = document["files"]
+    table.add_row("files", str(files["files"]), "")
+    for reason, number in files["left_out"].items():
+        table.add_row(f"  left out: {reason}", str(number), "")
     table.add_row("found", str(counts["found"]), "")
     table.add_row("readable", *_share(readable, counts["found"]))
     table.add_row("distinct images (duplicates and mirror images once)", *_share(counts["distinct_images"], readable))
     table.add_row("groups that must stay together", str(counts["groups"]), "")
+    if document["blank"]:
+        table.add_row("blank or nearly blank", *_share(len(document["blank"]), readable), style="yellow")
     table.add_row("same image with two classes", *_share(document["label_conflicts"]["images"], readable))
     for row in document["split"]["leakage"]:
         if not row["class"] and row["images"] and (row["reference"], row["split"]) in _CROSSINGS:
@@ -64,7 +70,7 @@ def _share(count: int, total: int) -> tuple[str, str]:
 
 
 def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, split: pd.DataFrame) -> None:
-    """Write ``audit.json``, ``pairs.csv`` and ``samples.csv``, each in one step.
+    """Write ``audit.json``, ``pairs.csv``, ``samples.csv`` and ``files.csv``, each in one step.
 
     Args:
         folder: Folder of the files; it is created if it is missing.
@@ -81,12 +87,13 @@ def write_outputs(folder: Path, document: dict[str, Any], data: LoadedData, spli
             draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         write_table(pairs_table(data), folder / "pairs.csv")
         write_table(split, folder / "samples.csv")
+        write_table(data.files, folder / "files.csv")
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error}): set hydra.run.dir to another folder.") from error
 
 
 def pairs_table(data: LoadedData) -> pd.DataFrame:
-    """Build the table of ``pairs.csv``: ``path_a, path_b`` (sample ids), ``kind, similarity, mirrored`` (0 or 1)."""
+    """Build the table of ``pairs.csv``: ``path_a, path_b`` (sample ids), ``kind, similarity, mirrored, turned``."""
     names = data.samples["sample_id"].to_numpy(object)
     return pd.DataFrame(
         {
@@ -95,5 +102,6 @@ def pairs_table(data: LoadedData) -> pd.DataFrame:
             "kind": data.pairs["kind"],
             "similarity": data.pairs["similarity"],
             "mirrored": data.pairs["mirrored"].astype(int),
+            "turned": data.pairs["turned"].astype(int),
         }
     )

@@ -60,7 +60,7 @@ def shortcuts(samples: pd.DataFrame, facts: pd.DataFrame) -> list[dict[str, Any]
     varying = {name: values for name, values in properties.items() if len(np.unique(values, axis=0)) > 1}
     if len(varying) > 1:
         varying["all together"] = np.hstack(list(varying.values()))
-    tasks = {"classes": samples["label"].to_numpy(str)}
+    tasks = {"classes": samples["label"].to_numpy(str)} if len(set(samples["label"])) > 1 else {}
     if HEALTHY in set(samples["label"]) and samples["label"].nunique() > 2:
         tasks["detection"] = (samples["label"] != HEALTHY).to_numpy(str)
     results = []

@@ -17,7 +17,7 @@ from brain_tumor.data.cache.entry import DamagedEntryError, Entry, EntryDraft
 from brain_tumor.data.cache.eviction import evict, list_entries, remove_entry
 from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
 from brain_tumor.data.images import Images, row_numbers
-from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_grey, source_file
+from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_image, source_file
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import hold_lock, published_folder
 from brain_tumor.types import GreyImage
@@ -187,5 +187,5 @@ class DecodedOnAccess:
         numbers = row_numbers(rows, len(self))
         images = np.empty((numbers.size, self._size, self._size), np.uint8)
         for position, row in enumerate(numbers.ravel().tolist()):
-            images[position] = fit_square(read_grey(self._paths[row]), self._size)
+            images[position] = fit_square(read_image(self._paths[row]), self._size)
         return images.reshape(*numbers.shape, *images.shape[1:])

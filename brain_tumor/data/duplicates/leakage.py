@@ -22,13 +22,13 @@ def leakage(samples: pd.DataFrame, pairs: pd.DataFrame) -> list[dict[str, Any]]:
 
     Args:
         samples: Samples table with ``split`` and ``group`` filled.
-        pairs: Columns ``left, right, kind, mirrored`` with rows of ``samples``.
+        pairs: Columns ``left, right, kind, mirrored, turned`` with rows of ``samples``.
 
     Returns:
         One row per crossing and class, and one for all classes (``class`` is empty). ``reference, split, class`` say
         what is counted, ``images`` is the number of images; of these ``exact`` have the same bytes as a reference
-        image, ``pixels`` the same bytes or pixels, ``near_upright`` a duplicate that is not mirrored, ``near`` any
-        duplicate, ``patient`` the same patient, and ``group`` any of these or a slice of the same head.
+        image, ``pixels`` the same bytes or pixels, ``near_upright`` a duplicate that is neither mirrored nor turned,
+        ``near`` any duplicate, ``patient`` the same patient, and ``group`` any of these or a slice of the same head.
     """
     rows = []
     for reference, split in CROSSINGS:
@@ -134,7 +134,7 @@ def _totals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _marks(samples: pd.DataFrame, pairs: pd.DataFrame, is_reference: Flags) -> dict[str, Flags]:
     """Whether each image shares something with a reference image, for each way to share."""
-    kinds, upright = pairs["kind"], ~pairs["mirrored"]
+    kinds, upright = pairs["kind"], ~(pairs["mirrored"] | pairs["turned"])
     chosen = {
         "exact": kinds == "exact",
         "pixels": kinds.isin(("exact", "pixels")),

@@ -9,11 +9,12 @@ import pandas as pd
 from brain_tumor.data.cache.store import ImageCache
 from brain_tumor.data.duplicates.groups import components, linked_groups
 from brain_tumor.data.duplicates.search import Fingerprints, Matches, find_matches, measure_pairs
+from brain_tumor.data.fingerprint import TURNED
 from brain_tumor.data.images import Images
 from brain_tumor.run_dir.atomic import hold_lock, published_file
 from brain_tumor.types import Flags, Rows
 
-PAIRS_VERSION = 1
+PAIRS_VERSION = 2
 """Part of the stored table's name: raise it when the same fingerprints would give other pairs."""
 KINDS = ("exact", "pixels", "near", "related")
 """Kinds of pairs, the strongest first: same bytes, same pixels, same slice, slices of the same head."""
@@ -28,7 +29,7 @@ def image_pairs(cache: ImageCache) -> pd.DataFrame:
 
     Returns:
         One row per pair, sorted: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`),
-        ``similarity`` (correlation, up to 1), ``mirrored`` (bool).
+        ``similarity`` (correlation, up to 1), ``mirrored`` and ``turned`` (by a quarter, bool).
     """
     if cache.entry is None:
         return find_pairs(cache.facts, cache.views)
@@ -68,7 +69,7 @@ def find_pairs(facts: pd.DataFrame, views: Images) -> pd.DataFrame:
                     "left": first_files[matches.left[related]],
                     "right": first_files[matches.right[related]],
                     "similarity": matches.similarity[related],
-                    "mirrored": matches.orientation[related] > 0,
+                    "orientation": matches.orientation[related],
                     "kind": "related",
                 }
             ),
@@ -80,7 +81,9 @@ def find_pairs(facts: pd.DataFrame, views: Images) -> pd.DataFrame:
     table.loc[sha256[left] == sha256[right], "kind"] = "exact"
     low, high = np.sort([left, right], axis=0)
     table = table.assign(left=low, right=high).drop_duplicates(["left", "right"])
-    columns = ["left", "right", "kind", "similarity", "mirrored"]
+    table["turned"] = table["orientation"] >= TURNED[0]
+    table["mirrored"] = (table["orientation"] > 0) & ~table["turned"]
+    columns = ["left", "right", "kind", "similarity", "mirrored", "turned"]
     return table.sort_values(["left", "right"], ignore_index=True)[columns].round({"similarity": 4})
 
 
@@ -102,20 +105,20 @@ def _duplicates(image_of_file: Rows, matches: Matches, images: Fingerprints) -> 
     left, right = np.sort([image_of_file[file_left], image_of_file[file_right]], axis=0)
     keys, key_of_pair = np.unique(left * len(images) + right, return_inverse=True)
     left, right = np.divmod(keys, max(1, len(images)))
-    similarity, mirrored = np.ones(len(keys), np.float32), np.zeros(len(keys), np.bool_)
+    similarity, orientation = np.ones(len(keys), np.float32), np.zeros(len(keys), np.int64)
     match_of_key = pd.Series(near, near_left * len(images) + near_right).reindex(keys)
     matched = match_of_key.notna().to_numpy()
     rows = match_of_key[matched].to_numpy(np.int64)
-    similarity[matched], mirrored[matched] = matches.similarity[rows], matches.orientation[rows] > 0
+    similarity[matched], orientation[matched] = matches.similarity[rows], matches.orientation[rows]
     indirect = ~matched & (left != right)  # connected by other images of the cluster only
     measured = measure_pairs(images, left[indirect], right[indirect])
-    similarity[indirect], mirrored[indirect] = measured.similarity, measured.orientation > 0
+    similarity[indirect], orientation[indirect] = measured.similarity, measured.orientation
     return pd.DataFrame(
         {
             "left": file_left,
             "right": file_right,
             "similarity": similarity[key_of_pair],
-            "mirrored": mirrored[key_of_pair],
+            "orientation": orientation[key_of_pair],
             "kind": "near",
         }
     )

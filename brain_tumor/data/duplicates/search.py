@@ -15,7 +15,7 @@ import numpy.typing as npt
 from brain_tumor.data.duplicates.alignment import aligned_similarity
 from brain_tumor.data.duplicates.groups import components
 from brain_tumor.data.duplicates.hashing import Hasher, build_index, neighbours, shrink
-from brain_tumor.data.fingerprint import BOX, HEAD, ORIENTATIONS, SIDE, WHOLE, mirror
+from brain_tumor.data.fingerprint import BOX, HEAD, ORIENTATIONS, SIDE, TURNED, WHOLE, inverse, mirror
 from brain_tumor.data.images import Images
 from brain_tumor.data.progress import progress
 from brain_tumor.types import Flags, GreyImage, Rows
@@ -26,11 +26,14 @@ RELATED = {"whole": 0.96, "aligned": 0.985}
 """Correlation from which two images are slices of the same head."""
 MIN_COSINE = {WHOLE: 0.85, HEAD: 0.85}
 """View → cosine of two hashes from which the pair is a candidate."""
+MIN_COSINE_TURNED = 0.95
+"""As `MIN_COSINE` for images lying on their side: such copies are made by quarter turns and otherwise unaltered."""
 MAX_NEIGHBOURS = 32
 """Candidates per image, view and orientation; bounds the cost, and larger clusters are still connected."""
 _MAX_ALIGNED = 4
 """Pairs that are aligned between two clusters of images: if the most similar do not match, the others will not."""
 _BLOCK = 2048
+_ORIENTATIONS = len(ORIENTATIONS) + len(TURNED)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Matches(NamedTuple):
     left: Rows
     right: Rows
     orientation: Rows
-    """Mirror orientation of the right image against the left, one of `brain_tumor.data.fingerprint.ORIENTATIONS`."""
+    """Orientation in which the right image resembles the left, see `brain_tumor.data.fingerprint.mirror`."""
     similarity: npt.NDArray[np.float32]
     """Largest correlation that was measured, up to 1."""
     near: Flags
@@ -72,7 +75,9 @@ def find_matches(images: Fingerprints) -> Matches:
     """Find pairs of images that are near or related: enough of them to connect all that belong together."""
     candidates = propose(images)
     compared = _in_blocks(_compare, images, candidates, "Comparing images")
-    aligned = _in_blocks(_align, images, candidates[_worth_aligning(compared, len(images))], "Aligning images")
+    worth_aligning = _worth_aligning(compared, len(images))
+    upright = worth_aligning[compared.orientation[worth_aligning] < TURNED[0]]
+    aligned = _in_blocks(_align, images, candidates[upright], "Aligning images")
     return _best_orientation(_concatenate([compared, aligned]))
 
 
@@ -81,7 +86,7 @@ def measure_pairs(images: Fingerprints, left: Rows, right: Rows) -> Matches:
     pairs = np.column_stack([left, right])
     by_orientation = [
         _in_blocks(_compare, images, np.column_stack([pairs, np.full(len(pairs), orientation)]), "Measuring duplicates")
-        for orientation in ORIENTATIONS
+        for orientation in (*ORIENTATIONS, *TURNED)
     ]
     similarity = np.stack([matches.similarity for matches in by_orientation])
     best = np.argmax(similarity, axis=0)
@@ -101,12 +106,14 @@ def propose(images: Fingerprints) -> Rows:
         grids = np.concatenate([shrink(images.view(view, slice(start, start + _BLOCK))) for start in starts])
         hasher = Hasher.fit(grids)
         index = build_index(hasher(grids))
-        for orientation in ORIENTATIONS:
-            for queries, rows in neighbours(index, hasher(grids, orientation), min_cosine, MAX_NEIGHBOURS):
+        for orientation in (*ORIENTATIONS, *TURNED):
+            least = MIN_COSINE_TURNED if orientation in TURNED else min_cosine
+            for queries, rows in neighbours(index, hasher(grids, orientation), least, MAX_NEIGHBOURS):
                 left, right = np.minimum(queries, rows), np.maximum(queries, rows)
-                keys = (left * len(images) + right) * len(ORIENTATIONS) + orientation
+                of_right = np.where(queries > rows, orientation, inverse(orientation))
+                keys = (left * len(images) + right) * _ORIENTATIONS + of_right
                 candidates.append(np.unique(keys[left < right]))
-    keys, orientations = np.divmod(np.unique(np.concatenate(candidates)), len(ORIENTATIONS))
+    keys, orientations = np.divmod(np.unique(np.concatenate(candidates)), _ORIENTATIONS)
     return np.column_stack([*np.divmod(keys, max(1, len(images))), orientations])
 
 
@@ -124,6 +131,7 @@ def _compare(images: Fingerprints, left: Rows, right: Rows, orientation: Rows) -
     box = _correlation(images.view(BOX, left[rows]), _mirrored(images.view(BOX, right[rows]), orientation[rows]))
     near[rows] = box >= NEAR["box"]
     similarity[rows] = np.maximum(similarity[rows], box)
+    related &= orientation < TURNED[0]  # only copies are turned
     return Matches(left, right, orientation, similarity, near, near | related)
 
 
@@ -171,7 +179,7 @@ def _is_first(left: Rows, right: Rows) -> Flags:
 
 def _mirrored(views: GreyImage, orientation: Rows) -> GreyImage:
     mirrored = views.copy()
-    for value in ORIENTATIONS[1:]:
+    for value in (*ORIENTATIONS[1:], *TURNED):
         rows = orientation == value
         mirrored[rows] = mirror(views[rows], value)
     return mirrored

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from brain_tumor.data.listing import Listing
 
 log = logging.getLogger(__name__)
 
 
-def public_set(name: str, root: str | Path) -> "pd.DataFrame":
-    """Read a downloaded and unpacked public set as a samples table, and log its licence, citation and differences.
+def public_set(name: str, root: str | Path) -> "Listing":
+    """Read the samples of a downloaded and unpacked public set, and log its licence, citation and differences.
 
     Args:
         name: Key of `brain_tumor.data.public.registry.SETS`, as in ``data=NAME``.
         root: Folder of the unpacked set; it may contain wrapper folders.
 
     Returns:
-        Samples table. Labels have their canonical spelling, ``split`` is the published one, ``source`` the name of the
-        set; ``patient_id``, ``plane`` and ``mask_path`` are filled where the set provides them.
+        Samples table, and files that are not used. Labels have their canonical spelling, ``split`` is the published
+        one, ``source`` the name of the set; ``patient_id``, ``plane`` and ``mask_path`` are filled where the set
+        provides them.
 
     Raises:
         DataError: There is no such set, or ``root`` does not have its layout.
@@ -32,9 +33,9 @@ def public_set(name: str, root: str | Path) -> "pd.DataFrame":
     from brain_tumor.data.public.registry import find_set
 
     dataset = find_set(name)
-    samples = read_samples(dataset, existing_folder(root))
+    listing = read_samples(dataset, existing_folder(root))
     log.info("%s: licence %s. Cite: %s.", dataset.name, dataset.licence, dataset.citation)
-    differing = differences(dataset, samples)
+    differing = differences(dataset, listing.samples)
     if differing:
         log.warning("%s differs from the published set: %s.", root, "; ".join(differing))
-    return samples
+    return listing

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import pandas as pd
-
 from brain_tumor.data.folder_and_manifest import folder
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.public.folders import subfolders, wrong_layout
 from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.errors import DataError
@@ -15,7 +14,7 @@ _LABELS = {"gl": "glioma", "me": "meningioma", "pi": "pituitary", "no": "no_tumo
 _PLANES = {"ax": "axial", "co": "coronal", "sa": "sagittal"}
 
 
-def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
+def read(dataset: PublicSet, root: Path) -> Listing:
     """Read the samples of the classification task with plane, published split and, where available, mask.
 
     Raises:
@@ -24,12 +23,12 @@ def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
     top = task_folder(root)
     if top is None:
         raise wrong_layout(dataset, root)
-    samples = folder(top)
+    samples, left_out = folder(top)
     masks = _masks(top.parent)
     fields = [_parse_name(path, label) for path, label in zip(samples["path"], samples["label"], strict=True)]
     samples["split"], samples["plane"] = zip(*fields, strict=True)
     samples["mask_path"] = [masks.get(Path(path).stem, "") for path in samples["path"]]
-    return samples
+    return Listing(samples, left_out)
 
 
 def task_folder(root: Path) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from brain_tumor.data.labels import normalise_label
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.public.folders import wrong_layout
 from brain_tumor.data.public.registry import PublicSet
 from brain_tumor.data.readers.matlab import MASK, read_case
@@ -20,7 +21,7 @@ _SUFFIX = re.compile(r"(?<=\d)-?[A-Z]$")
 _COLUMNS = ("image", "class", "pid")
 
 
-def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
+def read(dataset: PublicSet, root: Path) -> Listing:
     """Read the samples with patient and mask.
 
     Raises:
@@ -28,13 +29,13 @@ def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
     """
     table = metadata_file(root)
     if table:
-        return samples_table(list(_rows_of_images(table)))
+        return Listing(samples_table(list(_rows_of_images(table))), {})
     files = mat_files(root)
     if not files and any(root.rglob("brainTumorDataPublic*.zip")):
         raise DataError(f"{root} contains archives that are not unpacked: unpack brainTumorDataPublic_*.zip there.")
     if not files:
         raise wrong_layout(dataset, root)
-    return samples_table([_row_of_case(file, root) for file in files])
+    return Listing(samples_table([_row_of_case(file, root) for file in files]), {})
 
 
 def patient_group(patient_id: str) -> str:
@@ -54,6 +55,18 @@ def metadata_file(root: Path) -> Path | None:
     """Find ``metadata.csv`` in ``root`` or in a folder directly below it."""
     candidates = (root / "metadata.csv", *sorted(root.glob("*/metadata.csv")))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def is_cheng(root: Path) -> bool:
+    """Return whether a folder holds this set: numbered MATLAB files, or a ``metadata.csv`` with patients.
+
+    Other sets have a ``metadata.csv``, too.
+    """
+    table = metadata_file(root)
+    if table is None:
+        return bool(mat_files(root))
+    with table.open(encoding="utf-8-sig", errors="replace") as file:
+        return "pid" in file.readline().strip().split(",")
 
 
 def mat_files(root: Path) -> list[Path]:

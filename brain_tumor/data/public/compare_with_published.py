@@ -77,7 +77,7 @@ def check(root: str | Path, name: str | None = None) -> CheckResult:
             f"{root} is not recognised as a public set: give its name with --set ({', '.join(SETS)}), or use "
             "data=folder for a folder of class folders."
         )
-    samples = read_samples(dataset, folder)
+    samples = read_samples(dataset, folder).samples
     counts = count(samples)
     release = closest_release(dataset, counts)
     patients = samples["patient_id"][samples["patient_id"] != ""].nunique()

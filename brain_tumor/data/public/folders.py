@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pandas as pd
-
-from brain_tumor.data.folder_and_manifest import folder
+from brain_tumor.data.class_folders import list_class_folders
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.public.registry import PublicSet
+from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.errors import DataError
 
 _MAX_DEPTH = 4
 """Levels of folders that are searched for the class folders, the root included."""
 
 
-def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
+def read(dataset: PublicSet, root: Path) -> Listing:
     """Read the samples of the published class folders.
 
     Raises:
@@ -22,11 +22,19 @@ def read(dataset: PublicSet, root: Path) -> pd.DataFrame:
     top = top_folder(dataset, root)
     if top is None:
         raise wrong_layout(dataset, root)
-    samples = folder(top)
-    parts = samples["sample_id"].str.split("/")
-    names = [path[1 if split else 0].lower() for path, split in zip(parts, samples["split"], strict=True)]
-    samples["label"] = [dataset.class_folders.get(name, "") for name in names]
-    return samples[samples["label"] != ""].reset_index(drop=True)
+    inside = subfolders(top)
+    splits = dataset.split_folders or {}
+    parents = {inside[name]: split for name, split in splits.items() if name in inside} or {top: ""}
+    class_folders = {
+        child: split
+        for parent, split in parents.items()
+        for name, child in subfolders(parent).items()
+        if name in dataset.class_folders
+    }
+    samples, left_out = list_class_folders(class_folders, top, ScanRules.parse("largest:1"))
+    ids = zip(samples["sample_id"], samples["split"], strict=True)
+    names = [sample_id.split("/")[1 if split else 0].lower() for sample_id, split in ids]
+    return Listing(samples.assign(label=[dataset.class_folders[name] for name in names]), left_out)
 
 
 def top_folder(dataset: PublicSet, root: Path) -> Path | None:

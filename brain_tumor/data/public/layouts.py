@@ -3,29 +3,27 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
+from brain_tumor.data.listing import Listing
 from brain_tumor.data.public import brisc, cheng, folders
 from brain_tumor.data.public.registry import SETS, PublicSet
 from brain_tumor.errors import DataError
 
-_READERS: Mapping[str, Callable[[PublicSet, Path], pd.DataFrame]] = {"brisc2025": brisc.read, "cheng": cheng.read}
+_READERS: Mapping[str, Callable[[PublicSet, Path], Listing]] = {"brisc2025": brisc.read, "cheng": cheng.read}
 """Name of a set → reader of its layout; all other sets are class folders."""
 _BR35H_FOLDERS = ("pred", "br35h-mask-rcnn")
 """Folders that br35h has and navoneel has not."""
 
 
-def read_samples(dataset: PublicSet, root: Path) -> pd.DataFrame:
-    """Read the samples table of a set.
+def read_samples(dataset: PublicSet, root: Path) -> Listing:
+    """Read the samples of a set.
 
     Raises:
         DataError: ``root`` does not have the layout of the set.
     """
-    samples = _READERS.get(dataset.name, folders.read)(dataset, root)
+    samples, left_out = _READERS.get(dataset.name, folders.read)(dataset, root)
     if samples.empty:
         raise folders.wrong_layout(dataset, root)
-    samples["source"] = dataset.name
-    return samples
+    return Listing(samples.assign(source=dataset.name), left_out)
 
 
 def existing_folder(root: str | Path) -> Path:
@@ -42,7 +40,7 @@ def existing_folder(root: str | Path) -> Path:
 
 def recognise(root: Path) -> PublicSet | None:
     """Recognise which set a folder holds by the names of its files and folders; None where that is not clear."""
-    if cheng.metadata_file(root) or cheng.mat_files(root):
+    if cheng.is_cheng(root):
         return SETS["cheng"]
     if brisc.task_folder(root):
         return SETS["brisc2025"]

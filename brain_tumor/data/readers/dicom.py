@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from brain_tumor.data.readers.dicom_attributes import FrameHeader
 from brain_tumor.data.readers.dicom_frame import (
     Frame,
-    FrameHeader,
     Values,
     apply_lut,
     decode_frame,
@@ -18,6 +18,9 @@ from brain_tumor.data.readers.dicom_frame import (
 from brain_tumor.data.readers.grey import Reading, resample_to_square_pixels, rescale, robust_range, unit_to_uint8
 from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_error, silence_parsers
 from brain_tumor.types import GreyImage
+
+_LEAST_CONTRAST = 8 / 255
+"""Range of an image in [0, 1] below which it shows nothing."""
 
 
 def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
@@ -54,21 +57,39 @@ def _frame_number(name: str, count: int) -> int:
 def displayed_values(frame: Frame) -> Values:
     """Compute the brightness that a viewer shows first, float [H, W] in [0, 1] with NaN in padding.
 
-    The VOI LUT or the first window of the file is applied. Without one (or if it makes the image blank) unsigned 8-bit
-    images stay as they are and others are stretched to their robust range. MONOCHROME1 is inverted.
+    The VOI LUT or the first window of the file is applied. If it makes the image blank or nearly so, it is applied to
+    the stored values, which some exports mean. Without one that shows the image, unsigned 8-bit images stay as they are
+    and others are stretched to their robust range. MONOCHROME1 is inverted.
     """
     if frame.stored_type in ("RGB", "PALETTE"):
         return frame.values
-    values = _apply_window(frame.values, frame.header)
-    if values is None or (_is_blank(values) and not _is_blank(frame.values)):
+    values = next((shown for shown in _windowed(frame) if not _is_nearly_blank(shown)), None)
+    if values is None:
         is_plain_8_bit = frame.stored_type == "uint8" and frame.data.BitsStored == 8 and not is_rescaled(frame.header)
-        values = rescale(frame.values, *((0.0, 255.0) if is_plain_8_bit else robust_range(frame.values)))
+        stretched = _ordered(frame)
+        values = rescale(stretched, *((0.0, 255.0) if is_plain_8_bit else robust_range(stretched)))
     return 1 - values if frame.data.PhotometricInterpretation == "MONOCHROME1" else values
 
 
-def _is_blank(values: Values) -> bool:
+def _ordered(frame: Frame) -> Values:
+    """Return values in the order of the modality values; stored ones, as a tiny slope leaves too few digits."""
+    if frame.header.get("ModalityLUTSequence"):
+        return frame.values
+    return -frame.stored if (frame.header.get_float("RescaleSlope") or 1.0) < 0 else frame.stored
+
+
+def _windowed(frame: Frame) -> Iterator[Values]:
+    """Yield the image through its VOI LUT or window: applied to the modality values, then to the stored ones."""
+    for values in (frame.values, frame.stored) if is_rescaled(frame.header) else (frame.values,):
+        shown = _apply_window(values, frame.header)
+        if shown is not None:
+            yield shown
+
+
+def _is_nearly_blank(values: Values) -> bool:
+    """Whether values in [0, 1] differ by less than 8 of 255 grey levels."""
     finite = values[np.isfinite(values)]
-    return not finite.size or bool((finite == finite[0]).all())
+    return not finite.size or float(finite.max() - finite.min()) < _LEAST_CONTRAST
 
 
 def _apply_window(values: Values, header: FrameHeader) -> Values | None:

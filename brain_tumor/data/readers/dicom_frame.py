@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +28,14 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from brain_tumor.data.readers.dicom_attributes import FrameHeader, as_number, safe_get
+from brain_tumor.data.readers.dicom_kind import is_mosaic
+from brain_tumor.data.readers.grey import LUMA
 from brain_tumor.data.readers.parser_errors import UnreadableError
 
 Values = npt.NDArray[np.floating]
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _DECODERS = {
     **dict.fromkeys((JPEG2000, JPEG2000Lossless, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL), "pylibjpeg"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
@@ -52,13 +53,14 @@ def open_dicom(file: Path, tags: list[str] | None = None) -> Dataset:
 
     Args:
         file: Path of the file.
-        tags: Keywords of the only attributes to read, without pixels; None reads the whole file.
+        tags: Keywords of the only attributes to read, without pixels, of objects without an image, too; None reads the
+            whole file.
 
     Raises:
-        UnreadableError: It is not a DICOM file, or one without an image (a report, a plan, a DICOMDIR, …).
+        UnreadableError: It is not a DICOM file, or tags is None and it holds no image (a report, a plan, …).
     """
     data = pydicom.dcmread(file, force=True, stop_before_pixels=tags is not None, specific_tags=tags)
-    if "Rows" not in data:
+    if "Rows" not in data and (tags is None or not data.get("SOPClassUID")):
         uid = data.get("SOPClassUID") or getattr(data, "file_meta", {}).get("MediaStorageSOPClassUID")
         if uid:
             raise UnreadableError(f"contains no image ({UID(uid).name}); remove it")
@@ -83,44 +85,7 @@ def _set_missing_transfer_syntax(data: Dataset) -> None:
 
 def frame_count(data: Dataset) -> int:
     """Return the number of frames in a data set; 1 if it does not name one."""
-    return max(1, int(data.get("NumberOfFrames") or 1))
-
-
-class FrameHeader:
-    """The attributes of one frame: its per-frame functional groups, then the shared ones, then the data set.
-
-    Source: DICOM PS3.3 C.7.6.16, Multi-frame Functional Groups.
-
-    Args:
-        data: Data set of the file.
-        number: Number of the frame, from 0.
-    """
-
-    def __init__(self, data: Dataset, number: int) -> None:
-        per_frame = data.get("PerFrameFunctionalGroupsSequence") or []
-        shared = data.get("SharedFunctionalGroupsSequence") or []
-        groups = [*per_frame[number : number + 1], *shared[:1]]
-        macros = [element.value for group in groups for element in group if element.VR == "SQ"]
-        self._datasets = [*(macro[0] for macro in macros if macro), data]
-
-    def get(self, keyword: str) -> Any:
-        """Return the value of an attribute, None if it is missing or empty."""
-        values = (dataset.get(keyword) for dataset in self._datasets)
-        return next((value for value in values if value is not None and value != "" and value != []), None)
-
-    def get_float(self, keyword: str) -> float | None:
-        """Return the value of a numeric attribute, the first if it has several, None if it is missing."""
-        value = self.get(keyword)
-        return None if value is None else float(value[0] if _has_several_values(value) else value)
-
-    def get_floats(self, keyword: str, count: int) -> list[float] | None:
-        """Return the values of a numeric attribute, None if it does not have exactly ``count`` of them."""
-        value = self.get(keyword)
-        return [float(item) for item in value] if _has_several_values(value) and len(value) == count else None
-
-
-def _has_several_values(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str | bytes)
+    return max(1, int(as_number(safe_get(data, "NumberOfFrames")) or 1))
 
 
 @dataclass(frozen=True)
@@ -129,6 +94,8 @@ class Frame:
 
     values: Values
     """float64 [H, W]: modality values (after rescaling), NaN in padding; for colour images the luma in [0, 1]."""
+    stored: Values
+    """float64 [H, W]: values as stored, NaN in padding; for colour images the luma."""
     stored_type: str
     """Pixel type in the file: a dtype, RGB or PALETTE."""
     header: FrameHeader
@@ -145,19 +112,37 @@ def decode_frame(data: Dataset, number: int) -> Frame:
     Raises:
         UnreadableError: Its compression or its photometric interpretation is not supported.
     """
+    if is_mosaic(data):
+        raise UnreadableError(
+            "is a mosaic of several slices in one image; convert it to NIfTI, for example by dcm2niix"
+        )
     header = FrameHeader(data, number)
     kind = str(data.PhotometricInterpretation)
-    decoder = decoder_for(UID(data.file_meta.TransferSyntaxUID), int(data.get("BitsStored") or 0))
-    pixels = pixel_array(data, index=number, decoding_plugin=decoder)
+    pixels = _stored_pixels(data, number)
     if kind == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, data)
-        return Frame(_luma(pixels, 8 * pixels.dtype.itemsize), "PALETTE", header, data)
+        luma = _palette_luma(pixels, data)
+        return Frame(luma, luma, "PALETTE", header, data)
     if kind == "RGB" or kind.startswith("YBR_"):
-        return Frame(_luma(pixels, int(data.BitsStored)), "RGB", header, data)
+        luma = _luma(pixels, int(data.BitsStored))
+        return Frame(luma, luma, "RGB", header, data)
     if kind not in ("MONOCHROME1", "MONOCHROME2"):
         raise UnreadableError("has a photometric interpretation that is not supported; export it as grey or RGB")
-    values = np.where(_is_padding(pixels, header), np.nan, _modality_values(pixels, header))
-    return Frame(values, pixels.dtype.name, header, data)
+    stored = np.where(_is_padding(pixels, header), np.nan, pixels.astype(np.float64))
+    return Frame(_modality_values(stored, header), stored, pixels.dtype.name, header, data)
+
+
+def _stored_pixels(data: Dataset, number: int) -> npt.NDArray[np.generic]:
+    """Decode the stored values of a frame; those of uncompressed files from the bits that the header names."""
+    syntax = UID(data.file_meta.TransferSyntaxUID)
+    stored, allocated = int(data.get("BitsStored") or 0), int(data.get("BitsAllocated") or 0)
+    high = as_number(safe_get(data, "HighBit"))
+    decoder = decoder_for(syntax, stored)
+    used = stored if high is None or not stored <= high + 1 <= allocated else int(high) + 1
+    is_coded = syntax.is_encapsulated and syntax != RLELossless  # else the words are as in memory
+    if used == stored or is_coded or "PixelData" not in data:
+        return np.asarray(pixel_array(data, index=number, decoding_plugin=decoder))
+    pixels = np.asarray(pixel_array(data, index=number, decoding_plugin=decoder, correct_unused_bits=False))
+    return np.asarray((pixels << (allocated - used)) >> (allocated - stored))  # the second keeps the sign
 
 
 def decoder_for(syntax: UID, bits: int) -> str:
@@ -189,7 +174,20 @@ def brightness(frame: Frame) -> Values:
 
 
 def _luma(rgb: npt.NDArray[np.generic], bits: int) -> Values:
-    return np.asarray(rgb.astype(np.float64) @ _LUMA / (2**bits - 1))
+    """Luma in [0, 1]; colours of more than 8 bits reach white at their maximum, as not all bits need be in use."""
+    luma = np.asarray(rgb.astype(np.float64) @ LUMA)
+    return luma / (2**bits - 1 if bits <= 8 else max(1.0, float(rgb.max())))
+
+
+def _palette_luma(pixels: npt.NDArray[np.generic], data: Dataset) -> Values:
+    """Luma in [0, 1] of palette indices; 8-bit entries may be stored as 16-bit words, whatever the descriptor says."""
+    first, entries = (
+        int(data.RedPaletteColorLookupTableDescriptor[1]),
+        int(data.RedPaletteColorLookupTableDescriptor[0]),
+    )
+    palette = apply_color_lut(first + np.arange(entries or 2**16), data)
+    white = 255 if palette.max() <= 255 else 65535
+    return np.asarray(apply_color_lut(pixels, data).astype(np.float64) @ LUMA / white)
 
 
 def _is_padding(pixels: npt.NDArray[np.generic], header: FrameHeader) -> npt.NDArray[np.bool_]:
@@ -209,8 +207,7 @@ def is_rescaled(header: FrameHeader) -> bool:
     )
 
 
-def _modality_values(pixels: npt.NDArray[np.generic], header: FrameHeader) -> Values:
-    values = pixels.astype(np.float64)
+def _modality_values(values: Values, header: FrameHeader) -> Values:
     if table := header.get("ModalityLUTSequence"):
         return apply_lut(values, table[0])[0]
     slope, intercept = header.get_float("RescaleSlope"), header.get_float("RescaleIntercept")
@@ -218,14 +215,25 @@ def _modality_values(pixels: npt.NDArray[np.generic], header: FrameHeader) -> Va
 
 
 def apply_lut(values: Values, table: Dataset) -> tuple[Values, float]:
-    """Map values through a lookup table; return them with the table's value for white."""
+    """Map values through a lookup table; return them with the table's value for white.
+
+    Tables are stored as bytes or as 16-bit words, each with one entry or, for 8-bit entries, also with two. White is
+    the largest value of the stated number of bits, or of the 8 or 16 bits that the entries need.
+    """
     entries, first, bits = (int(number) for number in table.LUTDescriptor)
     entries = entries or 2**16
+    if first >= 2**15 and np.nanmin(values) < 0:
+        first -= 2**16  # a negative number that was written as an unsigned one
     content = table.LUTData
-    if isinstance(content, bytes):
-        is_16_bit = len(content) >= 2 * entries
-        byte_order = "<" if table.original_encoding[1] is not False else ">"
-        content = np.frombuffer(content, f"{byte_order}u2" if is_16_bit else "u1")
-    lut = np.asarray(content, np.float64)[:entries]
+    byte_order = "<" if table.original_encoding[1] is not False else ">"
+    if not isinstance(content, bytes):
+        words = np.atleast_1d(np.asarray(content, np.int64)) % 2**16
+        content = words.astype(f"{byte_order}u2").tobytes()
+    lut = np.frombuffer(content, f"{byte_order}u2" if len(content) >= 2 * entries else "u1")[:entries].astype(
+        np.float64
+    )
     index = np.clip(np.nan_to_num(np.rint(values)) - first, 0, len(lut) - 1).astype(np.int64)
-    return np.where(np.isnan(values), np.nan, lut[index]), float(2**bits - 1)
+    needed = 255.0 if lut.max() <= 255 else 65535.0
+    stated = float(2**bits - 1)
+    white = stated if lut.max() <= stated and stated <= needed else needed
+    return np.where(np.isnan(values), np.nan, lut[index]), white

@@ -1,27 +1,53 @@
 """Slices of DICOM files from their headers, grouped into series and sorted along the patient."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from brain_tumor.data.readers.dicom_frame import FrameHeader, brightness, decode_frame, frame_count, open_dicom
+from brain_tumor.data.readers import dicom_kind
+from brain_tumor.data.readers.dicom_attributes import FrameHeader, as_number, safe_get
+from brain_tumor.data.readers.dicom_frame import brightness, decode_frame, frame_count, open_dicom
 from brain_tumor.data.readers.grey import TISSUE_THRESHOLD, robust_range
 from brain_tumor.data.readers.parser_errors import as_data_error, silence_parsers
 from brain_tumor.data.readers.slices import PLANES
 from brain_tumor.errors import DataError
 
 _TAGS = [
-    *("SOPClassUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames", "Rows"),
+    *dicom_kind.TAGS,
+    *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames", "SOPInstanceUID"),
     *("ImagePositionPatient", "ImageOrientationPatient", "Manufacturer", "ManufacturerModelName"),
     *("MagneticFieldStrength", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
+PATIENT_KEYS = ("id", "study", "file")
+"""What tells patients apart: PatientID, StudyInstanceUID, or the file itself."""
+_PLACEHOLDER = re.compile(
+    r"(anon(y|i)m\w*|anon|de-?identified|removed|redacted|hidden|unknown|none|null|n/?a|nan|no ?id|patient|pat|test|"
+    r"subject|x+|0+|-+|\.+)[ _^-]*",
+    re.IGNORECASE,
+)
+"""Values of PatientID that name nobody: words that de-identification leaves."""
 _MAX_SAMPLES_PER_AXIS = 256
 """Areas of larger images are counted on every n-th pixel along both axes."""
+_SAME_POSITION = 1e-3
+"""Distance in mm below which two slices are at the same place."""
+
+
+@dataclass(frozen=True)
+class SliceRules:
+    """Which DICOM objects are taken, and who their patient is."""
+
+    modalities: Collection[str] = ("MR",)
+    """Modalities that are taken; `dicom_kind.ANY` takes all."""
+    derived: bool = False
+    """Whether localizers and computed images are taken, too."""
+    patient: str = "id"
+    """One of `PATIENT_KEYS`."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +74,29 @@ class SliceHeader:
         return f"{self.file}#{self.frame}" if self.frame else str(self.file)
 
 
-def read_slice_headers(file: Path) -> list[SliceHeader]:
-    """Read the headers of all frames of a file, in the order of the file.
+def read_slice_headers(file: Path, rules: SliceRules) -> list[SliceHeader] | str:
+    """Read the headers of all frames of a file, in the order of the file; or return why it is left out.
 
     ``patient_id`` is a pseudonym: a digest of PatientID, or if that is empty of StudyInstanceUID, or else of the
     series. It hides the number from a reader of the tables but does not anonymise: with the numbers at hand, their
-    digests can be computed. Names are never read. ``source`` is manufacturer, model and field strength, not the
-    hospital.
+    digests can be computed. A placeholder such as ANONYMOUS stays as it is, so that messages can name it. Names are
+    never read. ``source`` is manufacturer, model and field strength, not the hospital. Attributes that cannot be parsed
+    are unknown.
 
     Raises:
-        DataError: The file is damaged or contains no image.
+        DataError: The file is damaged or no DICOM file.
     """
     with as_data_error(file), silence_parsers():
         data = open_dicom(file, _TAGS)
+        if reason := dicom_kind.reason_left_out(data, rules.modalities, derived=rules.derived):
+            return reason
         count = frame_count(data)
-        series = str(data.get("SeriesInstanceUID") or file.parent)
-        patient, source = _pseudonym(data, series), _source(data)
+        series = str(safe_get(data, "SeriesInstanceUID") or file.parent)
+        patient, source = _pseudonym(data, series, file, rules.patient), _source(data)
         headers = []
         for index in range(count):
             plane, position = _plane_and_position(FrameHeader(data, index))
-            number = index if count > 1 else int(data.get("InstanceNumber") or 0)
+            number = index if count > 1 else int(as_number(safe_get(data, "InstanceNumber")) or 0)
             frame = str(index) if count > 1 else ""
             headers.append(SliceHeader(file, frame, series, plane, position, number, patient, source))
         return headers
@@ -77,7 +106,8 @@ def group_into_series(headers: Sequence[SliceHeader]) -> list[list[SliceHeader]]
     """Group slices by series and plane, and sort each group by position, or by number if a position is unknown.
 
     Planes are separated because localizer series mix them. Positions increase towards the patient's right, front or
-    top, so that slices are counted as in NIfTI volumes.
+    top, so that slices are counted as in NIfTI volumes. A series that holds every position equally often (echoes,
+    directions, times) is several volumes, each a group.
     """
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
     for header in headers:
@@ -87,7 +117,27 @@ def group_into_series(headers: Sequence[SliceHeader]) -> list[list[SliceHeader]]
             group.sort(key=lambda header: (header.position or 0.0, header.number, header.reference))
         else:
             group.sort(key=lambda header: (header.number, header.reference))
-    return [groups[key] for key in sorted(groups)]
+    return [volume for key in sorted(groups) for volume in _volumes(groups[key])]
+
+
+def _volumes(group: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Separate sorted slices into volumes that hold each position once, if all positions occur equally often."""
+    places: list[list[SliceHeader]] = []
+    for header in group:
+        if header.position is None:
+            return [group]
+        if places and header.position - (places[-1][0].position or 0.0) < _SAME_POSITION:
+            places[-1].append(header)
+        else:
+            places.append([header])
+    counts = {len(place) for place in places}
+    if len(places) < 2 or len(counts) > 1 or counts == {1}:  # one place: frames of a cine, or unknown positions
+        return [group]
+    ordered = [sorted(place, key=lambda header: (header.number, header.reference)) for place in places]
+    return [
+        [replace(place[number], series=f"{place[number].series}.{number}") for place in ordered]
+        for number in range(counts.pop())
+    ]
 
 
 def tissue_areas(series: Sequence[SliceHeader]) -> list[float]:
@@ -128,13 +178,22 @@ def _plane_and_position(header: FrameHeader) -> tuple[str, float | None]:
     return PLANES[axis], position if position is not None and np.isfinite(position) else None
 
 
-def _pseudonym(data: Dataset, series: str) -> str:
-    identifiers = (str(data.get(keyword) or "").strip() for keyword in ("PatientID", "StudyInstanceUID"))
+def _pseudonym(data: Dataset, series: str, file: Path, patient: str) -> str:
+    """Return the pseudonym of the patient, from what `PATIENT_KEYS` says."""
+    if patient == "file":
+        return digest(f"file {safe_get(data, 'SOPInstanceUID') or file}")
+    keywords = ("PatientID", "StudyInstanceUID") if patient == "id" else ("StudyInstanceUID",)
+    identifiers = (str(safe_get(data, keyword) or "").strip() for keyword in keywords)
     identifier = next((text for text in identifiers if text), series)
+    return identifier if _PLACEHOLDER.fullmatch(identifier) else digest(identifier)
+
+
+def digest(identifier: str) -> str:
+    """Return a pseudonym of an identifier, 16 hexadecimal digits."""
     return hashlib.sha256(f"brain-tumor patient {identifier}".encode()).hexdigest()[:16]
 
 
 def _source(data: Dataset) -> str:
-    field = data.get("MagneticFieldStrength")
-    parts = [data.get("Manufacturer"), data.get("ManufacturerModelName"), f"{float(field):g} T" if field else ""]
+    field = as_number(safe_get(data, "MagneticFieldStrength"))
+    parts = [safe_get(data, "Manufacturer"), safe_get(data, "ManufacturerModelName"), f"{field:g} T" if field else ""]
     return " ".join(" ".join(str(part).split()) for part in parts if part)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from brain_tumor.data.readers.parser_errors import UnreadableError
 from brain_tumor.types import GreyImage
 
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in the brightness of a colour (ITU-R BT.601)."""
 TISSUE_THRESHOLD = 0.15
 """Share of the intensity range above which a voxel counts as tissue; the noise of air is below 0.05."""
 
@@ -35,15 +37,18 @@ class Reading:
 def scale_to_uint8(values: npt.NDArray[np.generic]) -> GreyImage:
     """Scale values of any range linearly: 0 stays 0 and the maximum becomes 255; a negative minimum becomes 0.
 
+    Values that are not finite (not measured) become 0.
+
     Raises:
-        ValueError: A value is not finite.
+        ValueError: No value is finite.
     """
     wide = values.astype(np.float64)
-    if not np.isfinite(wide).all():
-        raise ValueError("it contains values that are not finite")
-    low = min(float(wide.min()), 0.0)
-    span = float(wide.max()) - low
-    return np.rint((wide - low) * (255.0 / span if span > 0 else 0.0)).astype(np.uint8)
+    is_finite = np.isfinite(wide)
+    if not is_finite.any():
+        raise ValueError("it contains no finite value")
+    low = min(float(wide[is_finite].min()), 0.0)
+    span = float(wide[is_finite].max()) - low
+    return np.rint(np.where(is_finite, wide - low, 0) * (255.0 / span if span > 0 else 0.0)).astype(np.uint8)
 
 
 def robust_range(values: npt.NDArray[np.floating]) -> tuple[float, float]:

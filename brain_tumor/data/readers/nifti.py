@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 from nibabel.affines import voxel_sizes
 
 from brain_tumor.data.readers.grey import (
@@ -21,6 +22,12 @@ from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_erro
 from brain_tumor.data.readers.slices import PLANES
 from brain_tumor.types import GreyImage
 
+Values = npt.NDArray[np.floating]
+
+_MAX_LABEL, _MAX_LABELS, _UNIFORM = 255, 64, 0.9
+"""A label map: its largest value, the number of its values, and the share of neighbours that are alike."""
+_QUATERNION_TOLERANCE = -1e-3
+"""Lowest value of 1 − b² − c² − d² that counts as 0; nibabel's own, 1e-7, refuses published files."""
 _SLICE = re.compile(rf"({'|'.join(PLANES)}):([0-9]{{1,9}})(?::([0-9]{{1,9}}))?")
 
 
@@ -82,22 +89,62 @@ def read_layout(file: Path) -> Layout:
     return _open(file)[1]
 
 
-def tissue_areas(file: Path, plane: str) -> list[float]:
-    """Count the tissue voxels in each slice of the first volume.
+def measure(file: Path, plane: str) -> list[float]:
+    """Measure the first volume of a file: 1 if it holds a label map, else 0, and then the tissue voxels in each slice.
 
     Raises:
         DataError: As `read`.
     """
     nifti, _ = _open(file)
     with as_data_error(file):
-        tissue = _load(nifti, 0) > 255 * TISSUE_THRESHOLD
+        values = _values(nifti, 0)
+        tissue = _grey(nifti, values) > 255 * TISSUE_THRESHOLD
         in_plane_axes = tuple(axis for axis in range(3) if axis != PLANES.index(plane))
-        return [float(area) for area in tissue.sum(in_plane_axes)]
+        return [float(_is_label_map(values)), *(float(area) for area in tissue.sum(in_plane_axes))]
+
+
+def _is_label_map(values: Values) -> bool:
+    """Whether values [x, y, z] are a few small whole numbers in large uniform regions, as no image has them."""
+    if not np.isfinite(values).all() or values.min() < 0 or not 0 < values.max() <= _MAX_LABEL:
+        return False
+    labels = values.astype(np.uint8)
+    if (labels != values).any() or np.count_nonzero(np.bincount(labels.ravel())) > _MAX_LABELS:
+        return False
+    left, right = labels[:-1], labels[1:]
+    both = (left > 0) & (right > 0)
+    return bool((left[both] == right[both]).mean() > _UNIFORM) if both.any() else True
+
+
+class _Nifti1Header(nib.Nifti1Header):  # type: ignore[misc]  # nibabel has no types
+    quaternion_threshold = _QUATERNION_TOLERANCE
+
+
+class _Nifti2Header(nib.Nifti2Header):  # type: ignore[misc]  # nibabel has no types
+    quaternion_threshold = _QUATERNION_TOLERANCE
+
+
+class _Nifti1Image(nib.Nifti1Image):  # type: ignore[misc]  # nibabel has no types
+    header_class = _Nifti1Header
+
+
+class _Nifti2Image(nib.Nifti2Image):  # type: ignore[misc]  # nibabel has no types
+    header_class = _Nifti2Header
+
+
+def _load_file(file: Path) -> nib.Nifti1Image:
+    """Load a NIfTI file; a quaternion that rounding made a little too long, which nibabel refuses, is accepted."""
+    try:
+        return nib.load(file)
+    except ValueError:
+        for kind in (_Nifti1Image, _Nifti2Image):
+            if kind.path_maybe_image(file)[0]:
+                return kind.from_filename(file)
+        raise
 
 
 def _open(file: Path) -> tuple[nib.Nifti1Image, Layout]:
     with as_data_error(file), silence_parsers():
-        nifti = nib.load(file)
+        nifti = _load_file(file)
         if not isinstance(nifti, nib.Nifti1Image):
             raise UnreadableError("is not a NIfTI volume (but CIFTI or another format); convert it to NIfTI")
         dtype = nifti.get_data_dtype()
@@ -144,12 +191,34 @@ def _parse(name: str, layout: Layout) -> tuple[str, int, int]:
 
 def _load(nifti: nib.Nifti1Image, number: int) -> GreyImage:
     """Load one volume as grey, uint8 [x, y, z] in RAS+ order."""
+    return _grey(nifti, _values(nifti, number))
+
+
+def _values(nifti: nib.Nifti1Image, number: int) -> Values:
+    """Load the values of one volume, float [x, y, z] in the order of the file.
+
+    Differences of large numbers survive: values that single precision might not hold are shifted to their minimum
+    before they are converted.
+    """
     proxy = nifti.dataobj
     index = tuple([number if axis == 3 else 0 if axis > 3 else slice(None) for axis in range(len(nifti.shape))])
+    stored = nifti.get_data_dtype()
+    is_shifted = abs(proxy.inter) > 2**16 * abs(proxy.slope)
+    dtype = None if is_shifted or (stored.itemsize > 2 and stored != np.float32) else np.float32
     with np.errstate(all="ignore"):
-        values = np.asarray(proxy[index] if len(nifti.shape) > 3 else proxy, np.float32)
+        values = np.asarray(proxy[index] if len(nifti.shape) > 3 else proxy, dtype)
         values = values.reshape((*values.shape, 1, 1)[:3])
-        if not np.isfinite(values).any():
-            raise UnreadableError("contains no finite value; export it again")
+        if dtype is None:
+            finite = np.isfinite(values)
+            values = values - (values[finite].min() if finite.any() else 0)
+        values = values.astype(np.float32, copy=False)
+    if not np.isfinite(values).any():
+        raise UnreadableError("contains no finite value; export it again")
+    return values
+
+
+def _grey(nifti: nib.Nifti1Image, values: Values) -> GreyImage:
+    """Convert values to grey, uint8 [x, y, z] in RAS+ order."""
+    with np.errstate(all="ignore"):
         grey = unit_to_uint8(rescale(values, *robust_range(values)))
     return np.asarray(nib.apply_orientation(grey, nib.io_orientation(nifti.affine)), np.uint8)

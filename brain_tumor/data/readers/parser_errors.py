@@ -10,7 +10,7 @@ from pathlib import Path
 from brain_tumor.errors import DataError
 
 _LOCK = threading.RLock()  # warning filters and log levels belong to the whole process
-_LOGGERS = ("pydicom", "nibabel")
+_LOGGERS = ("pydicom", "nibabel", "tifffile")
 
 
 class UnreadableError(Exception):
@@ -31,15 +31,16 @@ def as_data_error(file: Path) -> Iterator[None]:
         yield
     except UnreadableError as error:
         raise DataError(f"{file} {error}.") from None
-    except Exception:
+    except Exception as error:
         raise DataError(
-            f"{file} cannot be decoded: it is damaged, truncated or in another format; copy or export it again."
+            f"{file} cannot be decoded ({type(error).__name__} in its parser): it may be damaged, truncated, or of a "
+            "kind that is not supported; copy or export it again."
         ) from None
 
 
 @contextmanager
 def silence_parsers() -> Iterator[None]:
-    """Suppress all warnings and log records of pydicom and nibabel; only one thread at a time can be inside."""
+    """Suppress all warnings and log records of these parsers; only one thread at a time can be inside."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         loggers = [logging.getLogger(name) for name in _LOGGERS]

@@ -1,4 +1,4 @@
-"""Reader of ordinary image files: JPEG, PNG, TIFF, BMP, WebP."""
+"""Reader of ordinary image files: JPEG, PNG, TIFF, GIF, BMP, WebP, PNM."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from brain_tumor.data.readers.deep_colour import is_tiff, read_deep
 from brain_tumor.data.readers.grey import Reading, scale_to_uint8
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
 
 DECODE_ERRORS = (OSError, SyntaxError, struct.error, ValueError, Image.DecompressionBombError)
 """Exceptions that Pillow raises on damaged files."""
@@ -24,7 +28,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
 
     All modes are supported: transparency is composed over black, colour becomes luma (ITU-R 601), and images of more
     than 8 bits are scaled linearly, so that 0 stays 0 and their maximum becomes 255 (a negative minimum becomes 0).
-    The first page of several is read.
+    Values that are not finite become black. The first page, or the first frame, of several is read.
 
     Raises:
         DataError: The file is damaged or not an image, or a slice of it is named.
@@ -37,14 +41,29 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
 
 def _read(file: Path) -> Reading:
     try:
+        if is_tiff(file, big=True):  # Pillow reads it in one byte order only
+            return _tiff(file)
         with Image.open(file) as image:
             file_format, mode = str(image.format), image.mode
+            deep = read_deep(file, image)
+            if deep is not None:
+                return Reading(deep.grey, file_format, deep.stored_type)
             image.draft("L", image.size)  # JPEG: decode luma alone, several times faster
             return Reading(grey_image(image), file_format, mode)
-    except UnidentifiedImageError as error:
-        raise DataError(f"{file} is not an image, although its suffix says so; replace or remove it.") from error
+    except UnidentifiedImageError:
+        if is_tiff(file):
+            return _tiff(file)
+        raise DataError(
+            f"{file} holds no image of a known format, although its suffix is {file.suffix}; replace or remove it."
+        ) from None
     except DECODE_ERRORS as error:
         raise DataError(f"{file} cannot be decoded: {str(error).rstrip('.')}.") from error
+
+
+def _tiff(file: Path) -> Reading:
+    deep = read_deep(file)
+    assert deep is not None  # noqa: S101 - as no image was passed
+    return Reading(deep.grey, "TIFF", deep.stored_type)
 
 
 def grey_image(image: Image.Image) -> GreyImage:

@@ -12,7 +12,7 @@ from brain_tumor.data.readers.grey import Reading
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
-READING_VERSION = 3
+READING_VERSION = 4
 """Part of every cache key; increase it when the same file yields other pixels or facts."""
 
 FORMATS = {
@@ -25,20 +25,31 @@ FORMATS = {
 """Suffix → module of `brain_tumor.data.readers` that reads it."""
 
 
-def read_grey(reference: str | Path) -> GreyImage:
-    """Read one image, uint8 [height, width].
+def read_image(reference: str | Path) -> GreyImage:
+    """Read one image as every verb sees it: grey, upright, with square pixels, before it is resized.
+
+        from brain_tumor import read_image
+
+        read_image("scan.png"), read_image("scan.nii.gz#axial:57"), read_image("multiframe.dcm#3")
+
+    Args:
+        reference: Path of an image (JPEG, PNG, TIFF, …), a DICOM file, a NIfTI volume or a MATLAB file of the figshare
+            set; a slice of a volume is named behind ``#``: ``PLANE:INDEX`` of NIfTI, the frame's number of DICOM.
+
+    Returns:
+        uint8 [height, width], 0 black and 255 white.
 
     Raises:
-        DataError: The file is missing, damaged or not supported, or has no such slice.
+        DataError: The file is missing, damaged or of a kind that is not supported, or has no such slice.
     """
-    return next(read([str(reference)])).image
+    return next(read([str(Path(reference).expanduser())])).image
 
 
 def read(references: Sequence[str]) -> Iterator[Reading]:
     """Read several images of one file, which is opened once, in the order of the references.
 
     Raises:
-        DataError: As `read_grey`.
+        DataError: As `read_image`.
     """
     file = source_file(references[0])
     if not file.is_file():

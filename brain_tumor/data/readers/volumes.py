@@ -3,16 +3,17 @@
 import logging
 import math
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.progress import track
 
-from brain_tumor.data.readers.reading import format_of
+from brain_tumor.data.readers.mask_files import is_mask, pair_masks
+from brain_tumor.data.readers.patient_names import patient_from_path
+from brain_tumor.data.readers.reading import format_of, source_file
 from brain_tumor.data.readers.slices import PLANES, SlicePolicy, cached_areas, parse_slice_policy
 from brain_tumor.errors import DataError, require
 
@@ -21,133 +22,225 @@ if TYPE_CHECKING:
 
 VOLUME_FORMATS = ("dicom", "nifti")
 """Formats whose files contain slices of a volume."""
+PATIENT_KEYS = ("id", "study", "file")
+"""What tells the patients of DICOM files apart: PatientID, StudyInstanceUID, or the file itself."""
+NOT_CHOSEN = "slice not chosen by data.slices"
+MASK = "mask without an image"
 
 Row = dict[str, str]
 log = logging.getLogger(__name__)
 
-_SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
-_MASK = re.compile(r"(^|[-_.])(seg|segmentation|mask|label|labels)$", re.IGNORECASE)
-_MODALITY = re.compile(r"[-_](t1|t1c|t1ce|t1n|t1gd|t1w|t2|t2f|t2w|flair|pd|pdw|dwi|adc|swi|0\d{3})$", re.IGNORECASE)
-_SUBJECT = re.compile(r"^(sub-[^-_]+)_")
-
 
 @dataclass(frozen=True)
-class Slicing:
-    """How volumes are sliced."""
+class ScanRules:
+    """Which files are taken as scans, and how volumes are sliced."""
 
     policy: SlicePolicy
     """Which slices are selected."""
-    plane: str = "axial"
-    """Plane of the slices of NIfTI volumes; DICOM slices keep the plane they were acquired in."""
+    plane: str = ""
+    """Plane of all slices: NIfTI volumes are cut in it, DICOM series and single slices in another are left out. Empty:
+    NIfTI volumes are cut axially, DICOM slices are taken as acquired."""
     cache_dir: Path | None = None
     """Folder in which tissue areas are cached, None for no cache."""
+    modalities: Sequence[str] = ("MR",)
+    """Modalities of DICOM objects that are taken; ``any`` takes all."""
+    derived: bool = False
+    """Whether localizers and computed images in DICOM files are taken, too."""
+    patient: str = "id"
+    """One of `PATIENT_KEYS`."""
 
     @staticmethod
-    def parse(slices: str, plane: str, cache_dir: str | Path | None = None) -> "Slicing":
-        """Build from the settings ``data.slices``, ``data.plane`` and ``paths.cache_dir``.
+    def parse(
+        slices: str,
+        plane: str | None = None,
+        cache_dir: str | Path | None = None,
+        modalities: Sequence[str] = ("MR",),
+        derived: bool = False,
+        patient: str = "id",
+    ) -> "ScanRules":
+        """Build from the settings ``data.slices, plane, modalities, derived, patient`` and ``paths.cache_dir``.
 
         Raises:
             ConfigError: A setting is invalid.
         """
-        require(plane in PLANES, f"data.plane={plane}", "one of " + ", ".join(sorted(PLANES)))
-        return Slicing(parse_slice_policy(slices), plane, Path(cache_dir).expanduser() if cache_dir else None)
+        require(
+            plane in (None, "", *PLANES), f"data.plane={plane}", "one of " + ", ".join(sorted(PLANES)) + ", or null"
+        )
+        require(patient in PATIENT_KEYS, f"data.patient={patient}", "one of " + ", ".join(PATIENT_KEYS))
+        names = [modalities] if isinstance(modalities, str) else list(modalities)
+        is_valid = bool(names) and all(isinstance(name, str) and name.strip() for name in names)
+        require(is_valid, f"data.modalities={modalities}", "a list of DICOM modalities: [MR,CT], or [any]")
+        return ScanRules(
+            parse_slice_policy(slices),
+            plane or "",
+            Path(cache_dir).expanduser() if cache_dir else None,
+            tuple(name.strip() if name == "any" else name.strip().upper() for name in names),
+            derived,
+            patient,
+        )
 
 
-def scan_rows(files: Sequence[Path], home: Path, slicing: Slicing) -> list[Row]:
-    """Return rows ``path`` (a reference) and, where known, ``patient_id, source, plane`` of files below ``home``.
+class Scans(NamedTuple):
+    """Rows of the samples table, and the files that are none."""
 
-    Ordinary images are one row each. NIfTI volumes: ``patient_id`` comes from the path (`patient_from_path`), and
-    files whose names mark them as masks are left out. DICOM files are grouped into series;
-    `dicom_series.read_slice_headers` defines their ``patient_id``. A file that cannot be read becomes a row, so that
-    the error is reported when it is decoded.
+    rows: list[Row]
+    """``path`` (a reference) and, where known, ``patient_id, source, plane, mask_path, series``."""
+    left_out: dict[str, str]
+    """Path of a file → reason."""
+    slices: dict[str, int] = {}  # noqa: RUF012 - never changed
+    """``series`` of a volume → number of its slices."""
+
+    def __add__(self, other: "Scans") -> "Scans":  # type: ignore[override]
+        return Scans(self.rows + other.rows, self.left_out | other.left_out, self.slices | other.slices)
+
+
+def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
+    """Find the images of scans among files below ``home``.
+
+    Ordinary images are one row each. NIfTI volumes: ``patient_id`` comes from the path (`patient_from_path`). DICOM
+    files are grouped into series; `dicom_series.read_slice_headers` defines their ``patient_id``. Files whose names
+    mark them as masks (`mask_files.is_mask`) become the ``mask_path`` of their image, or are left out; so are NIfTI
+    volumes that hold label maps, DICOM objects that are no images of a scan, and slices that are not selected. A file
+    that cannot be read becomes a row, so that the error is reported when it is decoded.
 
     Args:
-        files: Files to list.
+        files: Files to list, of any format that can be read.
         home: Folder that contains the files.
-        slicing: Settings for volumes.
+        rules: Which files and slices are taken.
     """
-    formats = {file: format_of(file) for file in files}
-    rows = [{"path": str(file)} for file, kind in formats.items() if kind not in VOLUME_FORMATS]
-    niftis = [file for file, kind in formats.items() if kind == "nifti"]
-    volumes = [file for file in niftis if not is_mask(file)]
-    if len(volumes) < len(niftis):
-        log.info("%s: %d files left out (their names mark them as masks)", home, len(niftis) - len(volumes))
-    if volumes:
+    masks = [file for file in files if is_mask(file, home)]
+    kinds: dict[str, list[Path]] = {"raster": [], "nifti": [], "dicom": [], "matlab": []}
+    for file in sorted({*files} - {*masks}):
+        kinds[format_of(file) or "raster"].append(file)
+    scans = Scans(
+        [{"path": str(file)} for file in kinds["raster"] + kinds["matlab"]], dict.fromkeys(map(str, masks), MASK)
+    )
+    if kinds["nifti"]:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decompresses several .gz files at a time
-            found = pool.map(lambda file: nifti_rows(file, patient_from_path(file, home), slicing), volumes)
-            for volume_rows in track(found, "Choosing slices", len(volumes), transient=True):
-                rows += volume_rows
-    dicoms = [file for file, kind in formats.items() if kind == "dicom"]
-    return rows + (_dicom_rows(dicoms, slicing) if dicoms else [])
+            found = pool.map(lambda file: _volume_below(file, home, rules), kinds["nifti"])
+            for volume in track(found, "Choosing slices", len(kinds["nifti"]), transient=True):
+                scans += volume
+    if kinds["dicom"]:
+        scans += _dicom_scans(kinds["dicom"], rules)
+    return _with_masks(scans, pair_masks(kinds["raster"] + kinds["nifti"], masks))
 
 
-def nifti_rows(file: Path, patient: str, slicing: Slicing) -> list[Row]:
-    """Return the rows of one NIfTI file, as `scan_rows` does, whatever its name.
+def _with_masks(scans: Scans, mask_of: Mapping[Path, Path]) -> Scans:
+    """Fill ``mask_path`` of images that have a mask; of volumes where both have one shape."""
+    masks = {str(image): str(mask) for image, mask in mask_of.items() if _fits(image, mask)}
+    rows = []
+    for row in scans.rows:
+        file, _, index = row["path"].partition("#") if row["path"].partition("#")[0] in masks else (row["path"], "", "")
+        mask = masks.get(file)
+        rows.append({**row, "mask_path": f"{mask}#{index}" if index else mask} if mask else row)
+    used = set(masks.values())
+    return scans._replace(rows=rows, left_out={file: why for file, why in scans.left_out.items() if file not in used})
+
+
+def _fits(image: Path, mask: Path) -> bool:
+    """Whether image and mask are of the same kind, and volumes of the same shape."""
+    if format_of(image) != format_of(mask) or format_of(image) != "nifti":
+        return "nifti" not in (format_of(image), format_of(mask))
+    from brain_tumor.data.readers import nifti
+
+    try:
+        return nifti.read_layout(image).shape == nifti.read_layout(mask).shape
+    except DataError:
+        return False
+
+
+def _volume_below(file: Path, home: Path, rules: ScanRules) -> Scans:
+    return nifti_scans(file, file.relative_to(home).as_posix(), patient_from_path(file, home), rules)
+
+
+def nifti_scans(file: Path, series: str, patient: str, rules: ScanRules, *, labels_too: bool = False) -> Scans:
+    """Find the slices of one NIfTI file, as `find_scans` does, whatever its name.
 
     Args:
         file: Path of the file.
+        series: Value of ``series``.
         patient: Value of ``patient_id``.
-        slicing: Settings for volumes.
+        rules: Which slices are taken.
+        labels_too: Whether a volume that holds a label map is taken.
     """
     from brain_tumor.data.readers import nifti
 
-    plane = slicing.plane
+    plane = rules.plane or "axial"
+    common = {"patient_id": patient, "series": series}
     try:
         layout = nifti.read_layout(file)
-        if layout.single_slice_plane:
-            return [{"patient_id": patient, "path": str(file), "plane": layout.single_slice_plane}]
+        if (single := layout.single_slice_plane) and rules.plane in ("", single):
+            return Scans([{**common, "path": str(file), "plane": single}], {}, {series: 1})
+        if single:
+            return Scans([], {str(file): f"in another plane ({single})"})
         count = layout.shape[PLANES.index(plane)]
-        chosen = slicing.policy.choose(
-            count, lambda: cached_areas(slicing.cache_dir, [file], plane, lambda: nifti.tissue_areas(file, plane))
-        )
+        measures = cached_areas(rules.cache_dir, [file], f"{plane} and kind", lambda: nifti.measure(file, plane))
     except DataError:
-        return [{"patient_id": patient, "path": str(file)}]
+        return Scans([{"patient_id": patient, "path": str(file)}], {})
+    if measures[0] and not labels_too:
+        return Scans([], {str(file): "mask (label map, by its values)"})
+    chosen = rules.policy.choose(count, lambda: measures[1:])
     _warn_if_empty(file, count, chosen)
-    return [{"patient_id": patient, "path": f"{file}#{plane}:{index}", "plane": plane} for index in chosen]
+    rows = [{**common, "path": f"{file}#{plane}:{index}", "plane": plane} for index in chosen]
+    return Scans(rows, {} if rows else {str(file): NOT_CHOSEN}, {series: count})
 
 
-def series_rows(folder: Path, slicing: Slicing) -> list[Row]:
-    """Return the rows of a folder that contains one DICOM series, as `scan_rows` does; other files are ignored.
+def series_scans(folder: Path, rules: ScanRules) -> Scans:
+    """Find the slices in a folder that contains one DICOM series, as `find_scans` does; other files are ignored.
 
     Raises:
         DataError: The folder contains no DICOM file, or files of several series.
     """
-    from brain_tumor.data.readers import dicom_series
-
     files = sorted(file for file in folder.iterdir() if file.is_file() and format_of(file) == "dicom")
-    headers, rows = _read_headers(files)
+    headers, scans = _read_headers(files, rules)
     count = len({header.series for header in headers})
     if count > 1 or not files:
         raise DataError(
             f"{folder} contains {count} DICOM series; expected exactly one; name another folder or single files."
         )
-    return rows + [row for series in dicom_series.group_into_series(headers) for row in _series_rows(series, slicing)]
+    return scans + _series_of(headers, rules)
 
 
-def _dicom_rows(files: Sequence[Path], slicing: Slicing) -> list[Row]:
+def _dicom_scans(files: Sequence[Path], rules: ScanRules) -> Scans:
+    headers, scans = _read_headers(files, rules)
+    return scans + _series_of(headers, rules)
+
+
+def _read_headers(files: Sequence[Path], rules: ScanRules) -> tuple[list["SliceHeader"], Scans]:
+    """Return the slices of all files that are images of a scan, a row for each unreadable file, and the other files."""
     from brain_tumor.data.readers import dicom_series
 
-    headers, rows = _read_headers(files)
-    for series in track(dicom_series.group_into_series(headers), "Choosing slices", transient=True):
-        rows += _series_rows(series, slicing)
-    return rows
-
-
-def _read_headers(files: Sequence[Path]) -> tuple[list["SliceHeader"], list[Row]]:
-    """Return the slices of all readable DICOM files, and a row for each other file."""
-    from brain_tumor.data.readers import dicom_series
-
+    slice_rules = dicom_series.SliceRules(rules.modalities, rules.derived, rules.patient)
     headers: list[SliceHeader] = []
-    rows: list[Row] = []
+    scans = Scans([], {})
     for file in track(files, "Reading DICOM headers", transient=True):
         try:
-            headers += dicom_series.read_slice_headers(file)
+            found = dicom_series.read_slice_headers(file, slice_rules)
         except DataError:
-            rows.append({"path": str(file)})
-    return headers, rows
+            scans.rows.append({"path": str(file)})
+            continue
+        if isinstance(found, str):
+            scans.left_out[str(file)] = found
+        else:
+            headers += found
+    return headers, scans
 
 
-def _series_rows(series: Sequence["SliceHeader"], slicing: Slicing) -> list[Row]:
+def _series_of(headers: Sequence["SliceHeader"], rules: ScanRules) -> Scans:
+    from brain_tumor.data.readers import dicom_series
+
+    scans = Scans([], {})
+    for series in track(dicom_series.group_into_series(headers), "Choosing slices", transient=True):
+        if rules.plane in ("", series[0].plane):
+            scans += _series_scans(series, rules)
+        else:
+            reason = f"in another plane ({series[0].plane or 'unknown'})"
+            scans.left_out.update(dict.fromkeys((str(header.file) for header in series), reason))
+    taken = {str(source_file(row["path"])) for row in scans.rows}
+    return scans._replace(left_out={file: reason for file, reason in scans.left_out.items() if file not in taken})
+
+
+def _series_scans(series: Sequence["SliceHeader"], rules: ScanRules) -> Scans:
     """Return the rows of the selected slices of a series, and of those that turned out to be unreadable."""
     from brain_tumor.data.readers import dicom_series
 
@@ -156,45 +249,26 @@ def _series_rows(series: Sequence["SliceHeader"], slicing: Slicing) -> list[Row]
     def measure_areas() -> list[float]:
         key = " ".join(header.reference for header in series)
         files = [header.file for header in series]
-        areas.extend(cached_areas(slicing.cache_dir, files, key, lambda: dicom_series.tissue_areas(series)))
+        areas.extend(cached_areas(rules.cache_dir, files, key, lambda: dicom_series.tissue_areas(series)))
         return [-1.0 if math.isnan(area) else area for area in areas]
 
-    chosen = slicing.policy.choose(len(series), measure_areas)
+    chosen = rules.policy.choose(len(series), measure_areas)
     _warn_if_empty(series[0].file.parent, len(series), chosen)
     unreadable = {number for number, area in enumerate(areas) if math.isnan(area)}
-    return [
-        {"path": header.reference, "patient_id": header.patient_id, "plane": header.plane, "source": header.source}
+    name = dicom_series.digest(f"series {series[0].series} {series[0].plane}")
+    rows = [
+        {
+            "path": header.reference,
+            "patient_id": header.patient_id,
+            "plane": header.plane,
+            "source": header.source,
+            "series": name,
+        }
         for header in (series[number] for number in sorted({*chosen, *unreadable}))
     ]
+    return Scans(rows, dict.fromkeys((str(header.file) for header in series), NOT_CHOSEN), {name: len(series)})
 
 
 def _warn_if_empty(volume: Path, count: int, chosen: Sequence[int]) -> None:
     if not chosen:
         log.warning("%s: data.slices selects none of %d slices", volume, count)
-
-
-def is_mask(file: Path) -> bool:
-    """Return whether the name of a NIfTI file marks it as a segmentation mask.
-
-    >>> is_mask(Path("BraTS-GLI-00000-000-seg.nii.gz"))
-    True
-    """
-    return bool(_MASK.search(_SUFFIX.sub("", file.name)))
-
-
-def patient_from_path(file: Path, home: Path) -> str:
-    """Return the patient of a NIfTI file: its sub-folder of ``home``, or else its name without the modality.
-
-    >>> patient_from_path(Path("glioma/p7/t1.nii.gz"), Path("glioma"))
-    'p7'
-    >>> patient_from_path(Path("glioma/sub-01_ses-2_T1w.nii"), Path("glioma"))
-    'sub-01'
-    >>> patient_from_path(Path("glioma/BraTS20_Training_001_flair.nii.gz"), Path("glioma"))
-    'BraTS20_Training_001'
-    """
-    folders = file.relative_to(home).parts[:-1]
-    if folders:
-        return folders[0]
-    stem = _SUFFIX.sub("", file.name)
-    subject = _SUBJECT.match(stem)
-    return subject[1] if subject else _MODALITY.sub("", stem)

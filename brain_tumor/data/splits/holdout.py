@@ -171,5 +171,19 @@ def _require_groups(samples: pd.DataFrame, needed: int, needed_by: str) -> None:
     if len(rare):
         raise DataError(
             f"Class {rare.index[0]!r} has {rare.iloc[0]} separate groups (patients or images): {needed_by} needs at "
-            f"least {needed}. Add images or remove the class."
+            f"least {needed}. {_shared_identity(samples, rare.index[0]) or 'Add images or remove the class.'}"
         )
+
+
+def _shared_identity(samples: pd.DataFrame, label: object) -> str:
+    """Say which patient id the images of a class share with other classes, as placeholders are; empty if none."""
+    of_class = samples["label"] == label
+    patients = set(samples["patient_id"][of_class]) & set(samples["patient_id"][~of_class]) - {""}
+    if not patients:
+        return ""
+    shared = min(patients)
+    count = int((samples["patient_id"] == shared).sum())
+    return (
+        f"{count} images of several classes have the patient id {shared}: if it is a placeholder and no patient, let "
+        "something else tell patients apart, data.patient=study or data.patient=file."
+    )

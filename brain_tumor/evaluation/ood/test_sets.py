@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from brain_tumor.data.cache.decoding import fit_square
 from brain_tumor.data.phantom.imaging import SCANNERS, Map, Noise, ellipsoid, scan
 from brain_tumor.data.readers.raster import grey_image
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.types import GreyImage
 
 ANATOMY = {
@@ -73,7 +73,7 @@ def anatomy(count: int, size: int, rng: np.random.Generator) -> GreyImage:
     from pydicom.data import get_testdata_file
 
     paths = [str(get_testdata_file(name, download=False)) for name in ANATOMY]
-    images = [fit_square(read_grey(path), size) for path in paths]
+    images = [fit_square(read_image(path), size) for path in paths]
     poses = [np.rot90(view, turns) for image in images for view in (image, image[:, ::-1]) for turns in range(4)]
     return np.stack([poses[number] for number in rng.permutation(len(poses))[:count]])
 

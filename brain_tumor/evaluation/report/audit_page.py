@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from brain_tumor.data.audit.findings import label_conflicts
+from brain_tumor.data.duplicates.conflicts import label_conflicts
 from brain_tumor.data.duplicates.pairs import COPIES
 from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.evaluation.report.page import write_page
@@ -55,6 +55,7 @@ def _chosen_pairs(data: LoadedData, split: pd.DataFrame) -> dict[str, pd.DataFra
         "The same image under two classes": label_conflicts(data.samples, pairs),
         "The same image in two splits": leaking,
         "Mirrored duplicates": duplicates[duplicates["mirrored"]],
+        "Duplicates turned by a quarter": duplicates[duplicates["turned"]],
         "Near-duplicates": duplicates[duplicates["kind"] == "near"],
         "Slices of the same head, not duplicates": pairs[pairs["kind"] == "related"],
     }
@@ -72,7 +73,7 @@ def _gallery(pairs: pd.DataFrame, data: LoadedData, split: pd.DataFrame) -> list
     return [
         {
             "similarity": similarity,
-            "mirrored": mirrored,
+            "orientation": ", mirrored" if mirrored else ", turned" if turned else "",
             "images": [
                 {
                     "jpeg": _jpeg(data.images[row]),
@@ -83,8 +84,10 @@ def _gallery(pairs: pd.DataFrame, data: LoadedData, split: pd.DataFrame) -> list
                 for row in rows
             ],
         }
-        for rows, similarity, mirrored in zip(
-            pairs[["left", "right"]].to_numpy(np.int64), pairs["similarity"], pairs["mirrored"], strict=True
+        for rows, similarity, mirrored, turned in zip(
+            pairs[["left", "right"]].to_numpy(np.int64),
+            *(pairs[name] for name in ("similarity", "mirrored", "turned")),
+            strict=True,
         )
     ]
 

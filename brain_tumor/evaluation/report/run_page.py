@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from brain_tumor.data.listing import describe_counts
 from brain_tumor.evaluation.report.figures import FigureFiles
 from brain_tumor.evaluation.report.format import format_fact
 from brain_tumor.evaluation.report.page import write_page
@@ -44,8 +45,11 @@ def write_run_page(
 def _facts(facts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Sort the facts of a run: heading → name → value."""
     tuned = facts.get("tuning", {})
+    data = dict(facts.get("data", {}))
+    if "files" in data:
+        data["files"] = describe_counts(data["files"])
     shown = {
-        "Data": facts.get("data", {}),
+        "Data": data,
         "Model": facts.get("model", {}),
         "Training": facts.get("training", {}),
         "Found by the tuner": {

@@ -22,7 +22,8 @@ def samples(split, group=None, **columns):
 
 
 def pairs(*rows):
-    return pd.DataFrame(rows, columns=["left", "right", "kind", "similarity", "mirrored"])
+    table = pd.DataFrame(rows, columns=["left", "right", "kind", "similarity", "mirrored"])
+    return table.assign(turned=False)
 
 
 def row(rows, reference, split, label=""):

@@ -59,7 +59,7 @@ def test_the_folder_is_a_manifest_data_set(tmp_path):
 
     again = manifest(next(tmp_path.glob("phantom-*")) / "samples.csv")
 
-    assert again.equals(table)
+    assert again.samples.equals(table)
 
 
 def test_an_interrupted_generation_leaves_nothing(tmp_path, monkeypatch):

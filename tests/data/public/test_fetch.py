@@ -52,7 +52,7 @@ def test_figshare_is_fetched_and_unpacked(server, tmp_path):
     assert fetch(CHENG, tmp_path / "out") == tmp_path / "out"
 
     assert names_in(tmp_path) == ["out"]
-    assert len(public_set("cheng", tmp_path / "out")) == 6
+    assert len(public_set("cheng", tmp_path / "out").samples) == 6
     assert (tmp_path / "out" / "README.txt").read_text() == "read me"
 
 
@@ -61,7 +61,7 @@ def test_zenodo_is_fetched_and_unpacked(server, tmp_path):
 
     fetch(SETS["brisc2025"], tmp_path / "out")
 
-    assert len(public_set("brisc2025", tmp_path / "out")) == 12
+    assert len(public_set("brisc2025", tmp_path / "out").samples) == 12
 
 
 @pytest.mark.parametrize("faults", [["cut"], [503, "cut", 500], ["cut", "no range"], [429]])
@@ -70,7 +70,7 @@ def test_transient_errors_are_retried(server, faults, tmp_path):
 
     fetch(CHENG, tmp_path / "out")
 
-    assert len(public_set("cheng", tmp_path / "out")) == 6
+    assert len(public_set("cheng", tmp_path / "out").samples) == 6
 
 
 def test_an_interrupted_download_is_resumed(server, cheng_zip, tmp_path):
@@ -231,7 +231,7 @@ def test_kaggle_downloads_the_pinned_version(monkeypatch, tmp_path):
     assert fetch(SETS["nickparvar"], tmp_path / "out") == tmp_path / "out"
 
     assert names_in(tmp_path) == ["out"]
-    assert len(public_set("nickparvar", tmp_path / "out")) == 12
+    assert len(public_set("nickparvar", tmp_path / "out").samples) == 12
 
 
 def test_kaggle_notebooks_already_have_the_set(monkeypatch, tmp_path):

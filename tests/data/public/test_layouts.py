@@ -10,7 +10,7 @@ from brain_tumor.data.public import public_set
 from brain_tumor.data.public.compare_with_published import count
 from brain_tumor.data.public.layouts import recognise
 from brain_tumor.data.public.registry import SETS
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.data.samples import COLUMNS
 from brain_tumor.errors import DataError
 
@@ -19,25 +19,25 @@ from brain_tumor.errors import DataError
 def test_every_layout_is_read_and_recognised(name, tmp_path):
     write(name, tmp_path, train=3, test=2)
 
-    samples = public_set(name, tmp_path)
+    samples = public_set(name, tmp_path).samples
 
     splits = {"train": 3, "test": 2} if SETS[name].split_folders else {"": 3}
     assert count(samples) == {split: dict.fromkeys(SETS[name].classes, images) for split, images in splits.items()}
     assert list(samples.columns) == list(COLUMNS)
     assert set(samples["source"]) == {name}
-    assert all(read_grey(path).shape == (48, 48) for path in samples["path"])
+    assert all(read_image(path).shape == (48, 48) for path in samples["path"])
     assert not samples[["sha256", "group", "fold"]].to_numpy().any()
     assert recognise(tmp_path).name == name
 
 
 def test_cheng_has_patients_and_masks(tmp_path):
-    samples = public_set("cheng", write("cheng", tmp_path, train=4))
+    samples = public_set("cheng", write("cheng", tmp_path, train=4)).samples
 
     assert samples["patient_id"].nunique() == 6
     assert samples["patient_id"].str.fullmatch(r"MR\d{6}").all()
     assert samples["sample_id"][0] == "brainTumorDataPublic_1-766/100.mat"
     assert samples["mask_path"][0] == f"{tmp_path / samples['sample_id'][0]}#mask"
-    assert set(read_grey(samples["mask_path"][0]).ravel()) == {0, 255}
+    assert set(read_image(samples["mask_path"][0]).ravel()) == {0, 255}
 
 
 def test_cheng_as_images(tmp_path):
@@ -49,14 +49,14 @@ def test_cheng_as_images(tmp_path):
     rows["mask"] = ["masks/0.png", "", "masks/9.png", ""]
     rows.to_csv(tmp_path / "metadata.csv", index=False)
 
-    samples = public_set("cheng", tmp_path)
+    samples = public_set("cheng", tmp_path).samples
 
     assert samples["patient_id"].tolist() == ["MR040240", "MR040240", "7"]
     assert samples["mask_path"].tolist() == [str(tmp_path / "masks" / "0.png"), "", ""]
 
 
 def test_brisc_has_planes_and_masks(tmp_path):
-    samples = public_set("brisc2025", write("brisc2025", tmp_path, train=3, test=1)).set_index("sample_id")
+    samples = public_set("brisc2025", write("brisc2025", tmp_path, train=3, test=1)).samples.set_index("sample_id")
 
     row = samples.loc["train/glioma/brisc2025_train_00002_gl_sa_t1.jpg"]
     assert (row["plane"], row["split"], row["patient_id"]) == ("sagittal", "train", "")
@@ -95,7 +95,7 @@ def test_a_wrong_layout(name, tmp_path):
 def test_other_errors(tmp_path):
     (tmp_path / "zips").mkdir()
     (tmp_path / "zips" / "brainTumorDataPublic_1-766.zip").write_bytes(b"")
-    write_mat(tmp_path / "label" / "1.mat", 4, "1", read_grey(save(tmp_path / "x.png", "glioma", 0)))
+    write_mat(tmp_path / "label" / "1.mat", 4, "1", read_image(save(tmp_path / "x.png", "glioma", 0)))
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "metadata.csv").write_text("image,label\n")
 
@@ -121,7 +121,7 @@ def test_differences_licence_and_citation_are_logged(tmp_path, caplog):
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "patients"), [("nickparvar", 0), ("cheng", 209), ("preetviradiya", 0)])
 def test_real_sets_match_the_registry(name, patients, shared, caplog):
-    samples = public_set(name, shared / "data" / name)
+    samples = public_set(name, shared / "data" / name).samples
 
     assert count(samples) == SETS[name].releases[0].counts
     assert samples["patient_id"][samples["patient_id"] != ""].nunique() == patients

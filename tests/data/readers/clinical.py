@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, MRImageStorage, RLELossless
 
 from brain_tumor.data.readers import dicom
 from brain_tumor.data.readers.grey import Reading
@@ -20,10 +20,12 @@ NAME, NUMBER = "Mustermann^Erika", "K0815-4711"
 ORIENTATIONS = {"axial": [1, 0, 0, 0, 1, 0], "coronal": [1, 0, 0, 0, 0, -1], "sagittal": [0, 1, 0, 0, 0, -1]}
 
 
-def write_dicom(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
+def write_dicom(
+    path: Path, pixels: np.ndarray, high_bit: int | None = None, syntax: str | None = None, **attributes: object
+) -> Path:
     """Write pixels [H, W] or [frames, H, W] (grey), or [H, W, 3] (RGB), as an MR image with additional attributes."""
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax in (None, RLELossless) else syntax
     meta.MediaStorageSOPClassUID = MRImageStorage
     meta.MediaStorageSOPInstanceUID = "1.2.3"
     data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
@@ -39,13 +41,18 @@ def write_dicom(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
     data.Rows, data.Columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
     data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
     data.PixelRepresentation = int(pixels.dtype.kind == "i")
-    data.PixelData = pixels.tobytes()
+    data.PixelData = pixels.astype(pixels.dtype.newbyteorder(">" if syntax == ExplicitVRBigEndian else "<")).tobytes()
     data["PixelData"].VR = "OB" if pixels.dtype.itemsize == 1 else "OW"
     for keyword, value in attributes.items():
         setattr(data, keyword, value)
-    data.HighBit = data.BitsStored - 1
+    data.HighBit = data.BitsStored - 1 if high_bit is None else high_bit
+    if syntax == RLELossless:
+        data.compress(RLELossless)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data.save_as(path, enforce_file_format=True)
+    if syntax == ExplicitVRBigEndian:
+        pydicom.dcmwrite(path, data, implicit_vr=False, little_endian=False, force_encoding=True)
+    else:
+        data.save_as(path, enforce_file_format=True)
     return path
 
 
@@ -67,7 +74,7 @@ def write_nifti(path: Path, values: np.ndarray, orientation: str = "RAS", voxel:
     return path
 
 
-def read_image(path: Path, name: str = "") -> np.ndarray:
+def read_frame(path: Path, name: str = "") -> np.ndarray:
     return next(dicom.read(path, [name])).image
 
 

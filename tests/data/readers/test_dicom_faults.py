@@ -9,7 +9,7 @@ from data.readers.clinical import (
     RAMP,
     SHIPPED,
     assert_one_sentence,
-    read_image,
+    read_frame,
     read_or_error,
     write_dicom,
 )
@@ -32,8 +32,8 @@ def test_truncated_frames_are_errors(tmp_path, name, kept):
     data.PixelData = encapsulate([frame[: int(len(frame) * kept)]])
     data.save_as(tmp_path / "cut.dcm")
 
-    with pytest.raises(DataError, match="is damaged, truncated"):
-        read_image(tmp_path / "cut.dcm")
+    with pytest.raises(DataError, match="may be damaged, truncated"):
+        read_frame(tmp_path / "cut.dcm")
 
 
 @pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "examples_palette.dcm"])
@@ -67,7 +67,7 @@ def test_unsupported_compressions(tmp_path):
         data["PixelData"].is_undefined_length = True
         data.save_as(path)
         with pytest.raises(DataError, match=sentence):
-            read_image(path)
+            read_frame(path)
 
 
 def test_no_patient_in_messages_and_logs(tmp_path, caplog):
@@ -86,7 +86,7 @@ def test_no_patient_in_messages_and_logs(tmp_path, caplog):
     assert "erika" in str(pydicom.dcmread(odd)).lower()
     for path in (odd, wrong, rle):
         with pytest.raises(DataError) as caught:
-            read_image(path)
+            read_frame(path)
         assert "erika" not in str(caught.value).lower()
         assert NUMBER not in str(caught.value)
     assert not caplog.records
@@ -102,7 +102,7 @@ def test_files_without_preamble_and_meta_are_read(tmp_path, syntax):
     pydicom.dcmwrite(tmp_path / "bare.dcm", pydicom.Dataset(data), implicit_vr=implicit, little_endian=little)
 
     assert (tmp_path / "bare.dcm").read_bytes()[128:132] != b"DICM"
-    np.testing.assert_array_equal(read_image(tmp_path / "bare.dcm"), read_image(path))
+    np.testing.assert_array_equal(read_frame(tmp_path / "bare.dcm"), read_frame(path))
 
 
 def test_a_compression_that_the_file_does_not_name(tmp_path):
@@ -111,8 +111,8 @@ def test_a_compression_that_the_file_does_not_name(tmp_path):
     (tmp_path / "bare.dcm").write_bytes(content[start:])
 
     with pytest.raises(DataError, match="does not name the compression of its pixel data"):
-        read_image(tmp_path / "bare.dcm")
+        read_frame(tmp_path / "bare.dcm")
 
 
 def test_a_frame_of_padding_is_black(tmp_path):
-    assert read_image(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0
+    assert read_frame(write_dicom(tmp_path / "pad.dcm", np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)).max() == 0

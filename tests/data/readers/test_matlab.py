@@ -5,7 +5,7 @@ from data.public.layouts import write_mat
 
 from brain_tumor.data.readers.matlab import Case, read, read_case
 from brain_tumor.data.readers.reading import read as read_references
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.errors import DataError
 
 IMAGE = np.tile(np.arange(0, 2048, 64, dtype=np.int16), (24, 1))  # [24, 32]: height and width cannot be confused
@@ -28,7 +28,7 @@ def test_image_and_mask_are_upright(file):
 
 
 def test_references_name_the_mask(file):
-    np.testing.assert_array_equal(read_grey(f"{file}#mask"), MASK * 255)
+    np.testing.assert_array_equal(read_image(f"{file}#mask"), MASK * 255)
     assert [reading.image.max() for reading in read_references([str(file), f"{file}#mask"])] == [255, 255]
 
 
@@ -60,12 +60,12 @@ def test_other_files_give_one_sentence(file, make, sentence):
     make(file)
 
     with pytest.raises(DataError, match=sentence) as caught:
-        read_grey(file)
+        read_image(file)
     assert "\n" not in str(caught.value)
 
 
 def test_slices_that_do_not_exist(file, tmp_path):
     with pytest.raises(DataError, match=r"has no slice 'axial:3'; expected none \(the image\) or 'mask'"):
-        read_grey(f"{file}#axial:3")
+        read_image(f"{file}#axial:3")
     with pytest.raises(DataError, match="lacks a field of cjdata"):
-        read_grey(f"{write_mat(tmp_path / '9.mat', 1, '1', IMAGE)}#mask")
+        read_image(f"{write_mat(tmp_path / '9.mat', 1, '1', IMAGE)}#mask")

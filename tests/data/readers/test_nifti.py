@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_tumor.data.readers.grey import robust_range
-from brain_tumor.data.readers.nifti import read, read_layout, tissue_areas
-from brain_tumor.data.readers.reading import read_grey
+from brain_tumor.data.readers.nifti import measure, read, read_layout
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.errors import DataError
 
 SHIPPED = Path(nib.__file__).parent / "tests" / "data"
@@ -19,7 +19,7 @@ NO_VOLUMES = {path.name for path in FILES if path.suffix in (".hdr", ".mgz", ".m
 CODES = ["".join(code) for axes in permutations(("RL", "AP", "SI")) for code in product(*axes)]  # all 48
 
 
-def read_image(path, name=""):
+def read_slice(path, name=""):
     return next(read(path, [name])).image
 
 
@@ -76,12 +76,12 @@ def test_storage_order_changes_nothing(tmp_path, code):
 def test_pixels_are_resampled_to_squares(tmp_path):
     path = write_nifti(tmp_path / "scan.nii", landmarks(), voxel=(1.0, 1.0, 4.0))
 
-    assert read_image(path, "axial:2").shape == (9, 7)
-    assert read_image(path, "coronal:4").shape == (20, 7)
-    assert read_image(path, "sagittal:3").shape == (20, 9)
+    assert read_slice(path, "axial:2").shape == (9, 7)
+    assert read_slice(path, "coronal:4").shape == (20, 7)
+    assert read_slice(path, "sagittal:3").shape == (20, 9)
     flat = write_nifti(tmp_path / "flat.nii", landmarks(), voxel=(1.0, 1.0, 50.0))
     with pytest.raises(DataError, match="pixels of 50 × 1 mm; expected a ratio of at most 32"):
-        read_image(flat, "coronal:4")
+        read_slice(flat, "coronal:4")
 
 
 def test_grey_is_stretched_over_the_whole_volume(tmp_path):
@@ -98,8 +98,8 @@ def test_grey_is_stretched_over_the_whole_volume(tmp_path):
 def test_units_change_nothing(tmp_path_factory, slope, offset):
     values = np.random.default_rng(0).normal(size=(6, 6, 6))
     folder = tmp_path_factory.getbasetemp()
-    plain = read_image(write_nifti(folder / "plain.nii", values), "axial:3")
-    other = read_image(write_nifti(folder / "other.nii", values * slope + offset), "axial:3")
+    plain = read_slice(write_nifti(folder / "plain.nii", values), "axial:3")
+    other = read_slice(write_nifti(folder / "other.nii", values * slope + offset), "axial:3")
 
     assert np.abs(plain.astype(int) - other).max() <= 1
 
@@ -110,7 +110,7 @@ def test_a_slope_in_the_header_is_applied(tmp_path):
     nib.save(nifti, tmp_path / "scaled.nii")
     plain = write_nifti(tmp_path / "plain.nii", landmarks())
 
-    assert np.abs(read_image(tmp_path / "scaled.nii", "axial:2").astype(int) - read_image(plain, "axial:2")).max() <= 1
+    assert np.abs(read_slice(tmp_path / "scaled.nii", "axial:2").astype(int) - read_slice(plain, "axial:2")).max() <= 1
     assert next(read(tmp_path / "scaled.nii", ["axial:2"])).mode == "int16"
 
 
@@ -118,7 +118,7 @@ def test_values_that_are_not_finite_are_black(tmp_path):
     values = landmarks().astype(np.float32) + 10
     values[:3], values[4, 4, 2] = np.nan, np.inf
 
-    axial = read_image(write_nifti(tmp_path / "nan.nii", values), "axial:2")
+    axial = read_slice(write_nifti(tmp_path / "nan.nii", values), "axial:2")
 
     assert axial[:, 4:].max() == 0
     assert axial[4, 2] == 0
@@ -131,19 +131,19 @@ def test_a_single_slice_needs_no_name(tmp_path, orientation):
     volume = write_nifti(tmp_path / "volume.nii", landmarks()[:, :, 2:3].repeat(2, 2))
 
     assert read_layout(single).single_slice_plane == "axial"
-    np.testing.assert_array_equal(read_image(single), read_image(volume, "axial:0"))
-    np.testing.assert_array_equal(read_image(single), read_grey(f"{single}#axial:0"))
+    np.testing.assert_array_equal(read_slice(single), read_slice(volume, "axial:0"))
+    np.testing.assert_array_equal(read_slice(single), read_image(f"{single}#axial:0"))
 
 
 def test_flat_files_and_series(tmp_path):
     nib.save(nib.Nifti1Image(landmarks()[:, :, 2], np.eye(4)), tmp_path / "flat.nii")
     nib.save(nib.Nifti1Image(np.stack([landmarks(), landmarks()[::-1]], -1), np.eye(4)), tmp_path / "series.nii.gz")
 
-    assert read_image(tmp_path / "flat.nii").shape == (9, 7)
+    assert read_slice(tmp_path / "flat.nii").shape == (9, 7)
     first, named, second = (r.image for r in read(tmp_path / "series.nii.gz", ["axial:2", "axial:2:0", "axial:2:1"]))
     np.testing.assert_array_equal(first, named)
     np.testing.assert_array_equal(first, second[:, ::-1])
-    np.testing.assert_array_equal(first, read_image(write_nifti(tmp_path / "one.nii", landmarks()), "axial:2"))
+    np.testing.assert_array_equal(first, read_slice(write_nifti(tmp_path / "one.nii", landmarks()), "axial:2"))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_flat_files_and_series(tmp_path):
 )
 def test_slices_that_do_not_exist(tmp_path, name, sentence):
     with pytest.raises(DataError, match=sentence):
-        read_image(write_nifti(tmp_path / "scan.nii", landmarks()), name)
+        read_slice(write_nifti(tmp_path / "scan.nii", landmarks()), name)
 
 
 def test_errors_are_one_sentence(tmp_path):
@@ -194,12 +194,12 @@ def test_errors_are_one_sentence(tmp_path):
         "no_orientation.nii": "no valid orientation",
     }.items():
         with pytest.raises(DataError, match=sentence) as caught:
-            read_image(tmp_path / name, "axial:0")
+            read_slice(tmp_path / name, "axial:0")
         assert "\n" not in str(caught.value)
 
 
 def test_a_black_volume_stays_black(tmp_path):
-    assert read_image(write_nifti(tmp_path / "black.nii", np.zeros((4, 4, 4), np.int16)), "axial:1").max() == 0
+    assert read_slice(write_nifti(tmp_path / "black.nii", np.zeros((4, 4, 4), np.int16)), "axial:1").max() == 0
 
 
 def test_areas_count_tissue(tmp_path):
@@ -208,5 +208,5 @@ def test_areas_count_tissue(tmp_path):
 
     path = write_nifti(tmp_path / "scan.nii", values.astype(np.int16), "PIR")
 
-    assert tissue_areas(path, "axial") == [0, 0, 100, 0, 16, 0]
-    assert sum(tissue_areas(path, "sagittal")) == sum(tissue_areas(path, "coronal")) == 116
+    assert measure(path, "axial") == [0, 0, 0, 100, 0, 16, 0]
+    assert sum(measure(path, "sagittal")) == sum(measure(path, "coronal")) == 116

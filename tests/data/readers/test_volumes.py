@@ -21,18 +21,20 @@ from data.readers.clinical import (
 
 from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.readers import nifti, volumes
-from brain_tumor.data.readers.reading import read_grey, source_file
-from brain_tumor.data.readers.volumes import Slicing, is_mask, patient_from_path, scan_rows, series_rows
+from brain_tumor.data.readers.mask_files import is_mask
+from brain_tumor.data.readers.patient_names import patient_from_path
+from brain_tumor.data.readers.reading import read_image, source_file
+from brain_tumor.data.readers.volumes import ScanRules, find_scans, series_scans
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError
 
 
-def slicing(text: str = "largest:1", plane: str = "axial", cache_dir: Path | None = None) -> Slicing:
-    return Slicing.parse(text, plane, cache_dir)
+def slicing(text: str = "largest:1", plane: str | None = None, cache_dir: Path | None = None) -> ScanRules:
+    return ScanRules.parse(text, plane, cache_dir)
 
 
-def rows_of(folder: Path, text: str = "largest:1", plane: str = "axial") -> list[dict[str, str]]:
-    return scan_rows(sorted(path for path in folder.rglob("*") if path.is_file()), folder, slicing(text, plane))
+def rows_of(folder: Path, text: str = "largest:1", plane: str | None = None) -> list[dict[str, str]]:
+    return find_scans(sorted(path for path in folder.rglob("*") if path.is_file()), folder, slicing(text, plane)).rows
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
@@ -43,7 +45,7 @@ def test_nifti_volumes_are_sliced(tmp_path, plane):
 
     assert [row["path"] for row in rows] == [f"{file}#{plane}:{index}" for index in (10, 11)]
     assert all((row["patient_id"], row["plane"]) == ("p1", plane) for row in rows)
-    assert all(read_grey(row["path"]).max() == 255 for row in rows)
+    assert all(read_image(row["path"]).max() == 255 for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_nifti_volumes_are_sliced(tmp_path, plane):
         ("p7/deeper/t1.nii.gz", "p7"),
         ("sub-01_ses-2_T1w.nii", "sub-01"),
         ("BraTS20_Training_001_flair.nii.gz", "BraTS20_Training_001"),
-        ("BraTS-GLI-00003-000-t1c.NII.GZ", "BraTS-GLI-00003-000"),
+        ("BraTS-GLI-00003-000-t1c.NII.GZ", "BraTS-GLI-00003"),
         ("brain_012_0003.nii.gz", "brain_012"),
         ("scan.nii", "scan"),
         ("t1.nii", "t1"),
@@ -74,7 +76,7 @@ def test_masks_are_left_out(tmp_path):
 def test_series_are_sorted_by_position(tmp_path, plane):
     write_series(tmp_path, plane)
 
-    rows = rows_of(tmp_path, "all", "axial")
+    rows = rows_of(tmp_path, "all")
 
     assert [rank_of(row["path"]) for row in rows] == list(range(8))
     assert {row["plane"] for row in rows} == {plane}
@@ -157,7 +159,7 @@ def test_no_name_leaves_the_files(tmp_path, caplog, capsys):
     (tmp_path / "root" / "glioma" / "broken.dcm").write_bytes((tmp_path / "root" / "glioma" / "IM1").read_bytes()[:600])
     caplog.clear()
 
-    samples = folder(tmp_path / "root", "largest:2", cache_dir=tmp_path / "cache")
+    samples = folder(tmp_path / "root", "largest:2", cache_dir=tmp_path / "cache").samples
     write_table(samples, tmp_path / "samples.csv")
 
     written = [path.read_text() for path in (tmp_path / "cache").rglob("*.json")]
@@ -180,21 +182,21 @@ def test_unreadable_files_become_rows(tmp_path):
     assert len(rows) == 4
     for name in ("header.dcm", "pixels", "volume.nii.gz"):
         with pytest.raises(DataError, match=name):
-            read_grey(tmp_path / name)
+            read_image(tmp_path / name)
 
 
 def test_areas_are_measured_once(tmp_path, monkeypatch):
     file = write_nifti(tmp_path / "data" / "scan.nii", ball())
     write_series(tmp_path / "data")
     files = sorted((tmp_path / "data").iterdir())
-    first = scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
+    first = find_scans(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
     monkeypatch.setattr(nifti, "_load", lambda *_: pytest.fail("areas were measured twice"))
 
-    assert scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache")) == first
+    assert find_scans(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache")) == first
     monkeypatch.undo()
     write_nifti(file, ball(24, 9))
-    changed = scan_rows(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
-    assert changed[0]["path"].endswith("#axial:9")
+    changed = find_scans(files, tmp_path / "data", slicing(cache_dir=tmp_path / "cache"))
+    assert changed.rows[0]["path"].endswith("#axial:9")
 
 
 def test_an_index_beyond_a_volume_is_logged(tmp_path, caplog):
@@ -210,7 +212,8 @@ def test_an_index_beyond_a_volume_is_logged(tmp_path, caplog):
 def test_single_slices_need_no_policy(tmp_path):
     file = write_nifti(tmp_path / "p" / "single.nii", ball()[:, 11:12])
 
-    assert rows_of(tmp_path) == [{"patient_id": "p", "path": str(file), "plane": "coronal"}]
+    [row] = rows_of(tmp_path)
+    assert row == {"patient_id": "p", "series": "p/single.nii", "path": str(file), "plane": "coronal"}
 
 
 def test_folders_without_exactly_one_series(tmp_path, flat_folder):
@@ -218,9 +221,9 @@ def test_folders_without_exactly_one_series(tmp_path, flat_folder):
     write_dicom(tmp_path / "two" / "other.dcm", np.eye(4, dtype=np.int16), SeriesInstanceUID="1.2")
 
     with pytest.raises(DataError, match="contains 2 DICOM series"):
-        series_rows(tmp_path / "two", slicing())
+        series_scans(tmp_path / "two", slicing())
     with pytest.raises(DataError, match="contains 0 DICOM series"):
-        series_rows(flat_folder / "glioma", slicing())
+        series_scans(flat_folder / "glioma", slicing())
 
 
 def test_shipped_series_of_pydicom(tmp_path):
@@ -229,7 +232,11 @@ def test_shipped_series_of_pydicom(tmp_path):
     rows = rows_of(shipped / "98892003", "largest:1")
     all_rows = rows_of(shipped / "98892003", "all")
 
-    assert 3 <= len(rows) < len(all_rows) == 17
+    files = sorted(path for path in (shipped / "98892003").rglob("*") if path.is_file())
+    left_out = find_scans(files, shipped, slicing("all")).left_out
+
+    assert 3 <= len(rows) <= len(all_rows) == 10
+    assert list(left_out.values()) == ["derived image"] * 7  # maximum intensity projections
     assert len({row["patient_id"] for row in all_rows}) == 1
     assert {row["plane"] for row in all_rows} <= {"axial", "coronal", "sagittal"}
 

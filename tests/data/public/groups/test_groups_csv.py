@@ -25,7 +25,7 @@ def test_groups_in_the_data_folder(images, wrappers):
     rows = six(f"{below + '/' if below else ''}{{path}},g{{n}},{{n}}.0,p{{n}}")
     write_groups(images / wrappers, "path,group,fold,patient_id", *rows)
 
-    filled, facts = apply_groups(folder(images), images)
+    filled, facts = apply_groups(folder(images).samples, images)
 
     number = filled["path"].str.extract(r"(\d)\.jpg")[0]
     assert filled["group"].tolist() == ("curated-g" + number).tolist()
@@ -39,7 +39,7 @@ def test_groups_in_the_data_folder(images, wrappers):
 def test_the_topmost_file_is_read_and_none_without_a_root(images):
     write_groups(images, "path,group", *six("archive/set/{path},top"))
     write_groups(images / "archive", "path,group", *six("set/{path},inner"))
-    samples = folder(images)
+    samples = folder(images).samples
 
     assert set(apply_groups(samples, str(images))[0]["group"]) == {"curated-top"}
     assert apply_groups(samples)[1] == {}
@@ -48,7 +48,7 @@ def test_the_topmost_file_is_read_and_none_without_a_root(images):
 def test_published_column_names_have_precedence(images):
     write_groups(images / "archive/set", "path,group,leak_group,fold,fold5", *six("{path},no,{n},9,{n}"))
 
-    filled, facts = apply_groups(folder(images), images)
+    filled, facts = apply_groups(folder(images).samples, images)
 
     assert "curated-no" not in set(filled["group"])
     assert facts["folds"] == 6
@@ -59,7 +59,7 @@ def test_re_encoded_files(images):
     rows = six("{path},g{n}")
     rows[0] = "yes/0,g0"
     write_groups(images / "archive/set", "path,group", *rows, "yes/2,wrong", "yes/scan.nii,v", "yes/4.jpg.png,wrong")
-    samples = folder(images)
+    samples = folder(images).samples
     volume = {"sample_id": "v", "path": str(images / "archive/set/yes/scan.nii.gz#axial:5"), "label": "yes"}
     samples = samples_table([*samples.to_dict("records"), volume])
 
@@ -72,7 +72,7 @@ def test_files_without_a_row_and_rows_without_a_file(images, caplog):
     write_groups(images / "archive/set", "path,group,fold", *six("{path},{n},{n}")[1:], "yes/gone.jpg,1,1")
 
     with caplog.at_level(logging.INFO):
-        filled, facts = apply_groups(folder(images), images)
+        filled, facts = apply_groups(folder(images).samples, images)
 
     assert (facts["matched"], facts["folds"]) == (5, 0)
     assert (filled["group"] == "").sum() == 1
@@ -86,7 +86,7 @@ def test_folds_that_cannot_be_used(images, folds):
     """Two folds are too few to test, validate and train; of seven folds, three have no image."""
     write_groups(images / "archive/set", "path,group,fold", *[row + folds[n] for n, row in enumerate(six("{path},,"))])
 
-    filled, facts = apply_groups(folder(images), images)
+    filled, facts = apply_groups(folder(images).samples, images)
 
     assert facts["folds"] == 0
     assert (filled["fold"] == "").all()
@@ -99,13 +99,13 @@ def test_groups_in_the_folder_of_a_manifest(images):
     write_groups(home, "path,group", *six("../archive/set/./{path},{n}"))
 
     for root in (home, home / "samples.csv"):
-        assert apply_groups(manifest(home / "samples.csv"), root)[1]["matched"] == 6
+        assert apply_groups(manifest(home / "samples.csv").samples, root)[1]["matched"] == 6
 
 
 def test_a_manifest_may_be_named_groups_csv(images):
     write_groups(images, "path,label", *six("archive/set/{path},{n}"))
 
-    assert apply_groups(manifest(images / "groups.csv"), images / "groups.csv")[1] == {}
+    assert apply_groups(manifest(images / "groups.csv").samples, images / "groups.csv")[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,6 @@ def test_errors(images, header, rows, message):
     write_groups(images / "archive/set", header, *rows)
 
     with pytest.raises(DataError, match=message) as caught:
-        apply_groups(folder(images), images)
+        apply_groups(folder(images).samples, images)
     assert "groups.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
