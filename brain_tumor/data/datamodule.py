@@ -126,13 +126,12 @@ class ScanDataModule(L.LightningDataModule):
         for name, value in sizes.items():
             require(isinstance(value, int) and value > 0, f"data.{name}={value}", "a whole number from 1")
         require(num_workers == "auto" or num_workers >= 0, f"data.num_workers={num_workers}", "auto or a number from 0")
-        choices: dict[str, tuple[str, Any]] = {
-            "imbalance": (imbalance, Imbalance),
-            "cache": (cache, CacheMode),
-            "on_error": (on_error, OnError),
-        }
-        choices["label_conflicts"] = (label_conflicts, LabelConflicts)
-        for name, (choice, options) in choices.items():
+        for name, choice, options in (
+            ("imbalance", imbalance, Imbalance),
+            ("cache", cache, CacheMode),
+            ("on_error", on_error, OnError),
+            ("label_conflicts", label_conflicts, LabelConflicts),
+        ):
             require(choice in get_args(options), f"data.{name}={choice}", "one of " + ", ".join(get_args(options)))
         self._adapter, self._split, self._augmentation = adapter, split, augmentation
         self._loading: dict[str, Any] = {
