@@ -1,7 +1,7 @@
 """All evaluation of predictions tables: the content of ``results.json`` that needs no images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,8 @@ class DecisionRules:
     """Name → threshold of the calibrated detection score."""
     abstain_below: float | None
     """Calibrated probability of the predicted class below which the model abstains; None: never."""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """Name of an operating point → what it was chosen for; empty for rules of version 0.1."""
 
 
 def choose_decision_rules(val: Predictions, settings: Settings) -> DecisionRules:
@@ -53,6 +55,7 @@ def choose_decision_rules(val: Predictions, settings: Settings) -> DecisionRules
         temperature=temperature,
         operating_points=operating_points.choose_operating_points(table, settings.sensitivity, settings.specificity),
         abstain_below=abstention.abstention_threshold(table, settings.abstain),
+        targets=operating_points.targets(settings.sensitivity, settings.specificity),
     )
 
 
@@ -63,6 +66,7 @@ def decision_rules_in(results: Mapping[str, Any]) -> DecisionRules:
         temperature=results.get("calibration", {"temperature": 1.0})["temperature"],
         operating_points={point["name"]: point["threshold"] for point in points},
         abstain_below=results.get("abstention", {"below": None})["below"],
+        targets={point["name"]: point["target"] for point in points if point.get("target")},
     )
 
 
@@ -127,6 +131,7 @@ def _decisions(
         points = [
             {
                 "name": name,
+                "target": rules.targets.get(name, ""),
                 "threshold": threshold,
                 **{
                     split: operating_points.evaluate_threshold(table, threshold, settings.prevalence, **options)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,21 @@ def leaked(path: Path) -> int | None:
         return sum(int(count) for name, count in found.items() if name != "allowed")
     except (OSError, RunDirError, ValueError, KeyError, AttributeError):
         return None
+
+
+def baselines(paths: Sequence[Path], split: str, metric: str) -> dict[Path, float]:
+    """Read the score of the 1-NN baseline from the results of runs, as far as they have it.
+
+    Args:
+        paths: Run directories, or tables, which have none.
+        split: ``val`` or ``test``.
+        metric: Metric that ranks the runs.
+    """
+    found = {}
+    for path in paths:
+        with suppress(OSError, RunDirError, ValueError, KeyError, AttributeError):
+            found[path] = float(read_results(path)["baseline"][split][metric])
+    return found
 
 
 def run_facts(path: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
 from brain_tumor.evaluation.report.console import criteria_table, ranking_table
-from brain_tumor.pipelines.compared_runs import find_runs, leaked, read_runs, run_facts
+from brain_tumor.pipelines.compared_runs import baselines, find_runs, leaked, read_runs, run_facts
 from brain_tumor.pipelines.comparison_output import write_outputs
 from brain_tumor.run_dir.record import command_line
 
@@ -31,6 +31,7 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     pooled = make_candidates(list(runs.values()), pool=cfg.pool)
     comparison = compare_candidates(pooled, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
     document = comparison_document(comparison)
+    _add_baselines(document, runs, cfg.eval_split)
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, change, command=command_line())
@@ -42,6 +43,19 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     console.print(f"Page: {run_dir / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
     return {**document, "change": change} if change else document
+
+
+def _add_baselines(document: dict[str, Any], runs: Mapping[Path, Run], split: str) -> None:
+    """Add ``baseline`` to each candidate, the mean over its runs, and a note on those that do not exceed it."""
+    scores = {runs[path].name: score for path, score in baselines(list(runs), split, document["metric"]).items()}
+    below = []
+    for candidate in document["candidates"]:
+        own = [scores[name] for name in candidate["runs"] if name in scores]
+        candidate["baseline"] = sum(own) / len(own) if own else None
+        if own and candidate["value"] is not None and candidate["value"] <= candidate["baseline"]:
+            below.append(f"{candidate['name']} ({candidate['value']:.3f} against {candidate['baseline']:.3f})")
+    if below:
+        document["notes"].insert(0, f"No better than the 1-NN baseline in {document['metric']}: {'; '.join(below)}.")
 
 
 def compare_job(cfg: DictConfig) -> None:

@@ -14,6 +14,7 @@ from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.console import results_table
 from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
 from brain_tumor.evaluation.report.run_page import write_run_page
+from brain_tumor.evaluation.result_warnings import result_warnings
 from brain_tumor.pipelines.evaluation_input import EvaluationInput, evaluation_input
 from brain_tumor.pipelines.image_evidence import compute_image_evidence
 from brain_tumor.run_dir.atomic import write_json
@@ -28,6 +29,8 @@ class Evidence:
     """Content of ``results.json``."""
     figures: FigureFiles
     """Figures of the image evidence: section → caption → PNG file."""
+    notes: list[str]
+    """Sentences that a reader must know before the figures."""
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -54,7 +57,6 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig) -> Evidence:
     """Compute all evidence, and write ``predictions/`` and ``results.json``."""
     run_dir, settings = record.run_dir, Settings(**plain(cfg.evaluation))
-    record.note(notes=inputs.notes)
     (run_dir / "predictions").mkdir(exist_ok=True)
     for split, predictions in inputs.splits.items():
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
@@ -73,18 +75,20 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
             )
         results, figures = results | image_evidence.results, image_evidence.figures
     write_json(results, run_dir / "results.json")
-    return Evidence(results, figures)
+    notes = list(dict.fromkeys([*inputs.notes, *result_warnings(results)]))
+    record.note(notes=notes)
+    return Evidence(results, figures, notes)
 
 
 def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord) -> None:
     """Write ``figures/``, ``report.html`` and the checklists; print the results table and where the files are."""
     run_dir, results = record.run_dir, computed.results
     figures = draw_figures(results, inputs.splits["test"], run_dir / "figures", inputs.epochs) | computed.figures
-    write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=inputs.notes)
+    write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)
     write_checklists(run_dir, results, record.facts)
     console = get_console()
     console.print(results_table(results))
-    for note in inputs.notes:
+    for note in computed.notes:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     for name, place in {"Report": "report.html", "Figures": "figures", "Bundle": "bundle", "Run": ""}.items():
         if (path := run_dir / place).exists():

@@ -15,6 +15,7 @@ from brain_tumor.data.images import ImageRows
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require
+from brain_tumor.evaluation.decisions.operating_points import out_of_order
 from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external_data import external
@@ -182,10 +183,10 @@ def _external(cfg: DictConfig) -> EvaluationInput:
     bundle, data = predictor.bundle, external(cfg, predictor)
     test = Predictions.from_frame(data.table)
     if cfg.class_map is None:
-        rules = DecisionRules(bundle.temperature, bundle.operating_points, bundle.abstain_below)
+        rules = DecisionRules(bundle.temperature, bundle.operating_points, bundle.abstain_below, bundle.targets)
     else:  # merged probabilities are calibrated; thresholds stay valid if the healthy class is unchanged
         healthy = test.healthy is not None and bundle.healthy_class is not None
-        rules = DecisionRules(1.0, bundle.operating_points if healthy else {}, None)
+        rules = DecisionRules(1.0, bundle.operating_points if healthy else {}, None, bundle.targets)
     return EvaluationInput(
         title=f"{bundle.architecture} {bundle.version} on {data_name(cfg)}",
         splits={"test": test},
@@ -201,7 +202,7 @@ def _external(cfg: DictConfig) -> EvaluationInput:
             },
             "model": {"name": bundle.architecture, "version": bundle.version, "trained_on": bundle.data_digest},
         },
-        notes=_overlap_notes(data.overlap),
+        notes=[*_overlap_notes(data.overlap), *_threshold_notes(bundle)],
         attributes=data.attributes,
         extra={"overlap": data.overlap},
         images=EvaluatedImages(predictor, data.samples, data.images)
@@ -222,6 +223,15 @@ def _overlap_notes(overlap: dict[str, int | str]) -> list[str]:
             "which was allowed (overlap=allow). The figures are inflated."
         )
     return applicable
+
+
+def _threshold_notes(bundle: Bundle) -> list[str]:
+    if not out_of_order(bundle.operating_points):
+        return []
+    return [
+        f"The operating points of model {bundle.version} contradict their names, as version 0.1 chose them: a "
+        "threshold called sensitive is above one called balanced or specific. Train again, or ignore the names."
+    ]
 
 
 def _subgroup_columns(frame: pd.DataFrame) -> pd.DataFrame:

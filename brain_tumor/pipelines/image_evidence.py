@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 
 from brain_tumor.data.baseline import neighbours
@@ -22,7 +23,7 @@ from brain_tumor.evaluation.explain.gallery import (
     with_nearest,
 )
 from brain_tumor.evaluation.explain.pointing_game import correctly_classified_tumours, evaluate_pointing
-from brain_tumor.evaluation.explain.saliency import SaliencyMaps, saliency_maps
+from brain_tumor.evaluation.explain.saliency import SaliencyMaps, map_grid, saliency_maps
 from brain_tumor.evaluation.explain.weight_randomization import weight_randomization_test
 from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
@@ -186,8 +187,15 @@ def _saliency(job: _Job) -> dict[str, Any]:
         tumours = tumours[stratified(test.labels[tumours], job.limit, job.seed)]
         _, masks = read_masks(samples.iloc[tumours], size)
         groups = test.groups[tumours]
+        example = job.model.normalize(torch.from_numpy(np.array(images[tumours[:1]]))[:, None])
         results["pointing"] = evaluate_pointing(
-            job.maps(tumours), masks, images[tumours], groups, resamples=job.resamples, seed=job.seed
+            job.maps(tumours),
+            masks,
+            images[tumours],
+            groups,
+            grid=map_grid(job.model.network, example),
+            resamples=job.resamples,
+            seed=job.seed,
         )
     return results
 

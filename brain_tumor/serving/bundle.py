@@ -79,6 +79,8 @@ class Bundle:
     """Divisor of the logits (temperature scaling), above 0."""
     operating_points: dict[str, float]
     """Name → smallest detection score that counts as a tumour, chosen on validation; may be empty."""
+    targets: dict[str, str]
+    """Name of an operating point → what it was chosen for; empty for bundles of version 0.1."""
     abstain_below: float | None
     """Probability of the predicted class below which the model abstains, chosen on validation; None: never."""
     volume_rule: str
@@ -190,6 +192,11 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
     rule = fields.text("volume_rule") if fields.has("volume_rule") else DEFAULT_RULE
     fields.require(rule in RULES, "volume_rule", "one of " + ", ".join(RULES))
     files, exports, points = fields.inner("files"), fields.inner("exports"), fields.inner("operating_points")
+    targets = (
+        fields.inner("operating_point_targets")
+        if fields.has("operating_point_targets")
+        else Fields({}, folder / CONFIG)
+    )
     return Bundle(
         folder=folder,
         version=fields.text("version"),
@@ -202,6 +209,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         std=std,
         temperature=fields.number("temperature", above=0),
         operating_points={name: points.number(name) for name in points.mapping},
+        targets={name: targets.text(name) for name in targets.mapping},
         abstain_below=fields.number("abstain_below") if fields.has("abstain_below") else None,
         volume_rule=rule,
         data_digest=fields.inner("data").text("digest"),
@@ -245,6 +253,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "preprocessing": {"image_size": bundle.image_size, "mean": bundle.mean, "std": bundle.std},
         "temperature": bundle.temperature,
         "operating_points": bundle.operating_points,
+        "operating_point_targets": bundle.targets,
         "abstain_below": bundle.abstain_below,
         "volume_rule": bundle.volume_rule,
         "data": {"digest": bundle.data_digest},

@@ -129,6 +129,7 @@ def _bundle(
         std=tuple(recipe["std"]),
         temperature=rules.temperature,
         operating_points=rules.operating_points,
+        targets=dict(rules.targets),
         abstain_below=rules.abstain_below,
         volume_rule=_volume_rule(run_dir, rules.temperature),
         data_digest=record["data"]["digest"],

@@ -10,7 +10,7 @@ from rich.table import Table
 from brain_tumor import CAUTION
 from brain_tumor.evaluation.report.format import format_number, format_setting
 from brain_tumor.sweeps.jobs import Plan
-from brain_tumor.sweeps.table import Best, swept_keys
+from brain_tumor.sweeps.table import BASELINE, Best, baseline_warning, swept_keys
 
 STYLES = {"failed": "red", "pruned": "dim", "waiting": "dim", "preempted": "yellow", "running": "yellow"}
 
@@ -22,6 +22,8 @@ def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | No
     for _, row in rows[rows["reason"] != ""].iterrows():
         text = f"#{row['number']} {row['status']}: {row['reason']}"
         console.print(text, style=STYLES.get(row["status"]), markup=False, highlight=False)
+    if warning := baseline_warning(rows):
+        console.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
     if best is not None:
         console.print(f"Best job by {plan.metric} (validation): #{best.row['number']}", highlight=False, markup=False)
         console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)
@@ -38,7 +40,12 @@ def _jobs_table(plan: Plan, rows: pd.DataFrame) -> Table:
     table.add_column("status")
     for key in keys:
         table.add_column(escape(key), overflow="fold")
-    titles = {"monitored": f"best {plan.metric}", "test/f1_macro": "test/f1_macro", "seconds": "seconds"}
+    titles = {
+        "monitored": f"best {plan.metric}",
+        "test/f1_macro": "test/f1_macro",
+        BASELINE: "1-NN",
+        "seconds": "seconds",
+    }
     columns = [name for name in titles if name in rows and rows[name].notna().any()]
     for name in columns:
         table.add_column(titles[name], justify="right")

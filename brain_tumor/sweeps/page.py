@@ -8,7 +8,17 @@ import pandas as pd
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.sweeps.importance import METHOD, key_importance
 from brain_tumor.sweeps.jobs import Plan
-from brain_tumor.sweeps.table import SCORES, best_job, best_setting, setting_keys, summarise_settings, swept_keys
+from brain_tumor.sweeps.table import (
+    BASELINE,
+    SCORES,
+    baseline_warning,
+    below_baseline,
+    best_job,
+    best_setting,
+    setting_keys,
+    summarise_settings,
+    swept_keys,
+)
 
 _MIN_LINES = 2
 """Finished jobs that parallel coordinates need."""
@@ -37,7 +47,7 @@ def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         sweep_dir / "sweep.html",
         "sweep.html.j2",
         title=f"Sweep of {len(rows)} jobs: {sweep_dir.name}",
-        notes=[_UNFINISHED[plan.status]] if plan.status in _UNFINISHED else [],
+        notes=[note for note in (_UNFINISHED.get(plan.status), baseline_warning(rows)) if note],
         command=plan.command,
         plan=plan,
         finished=counts.get("finished", 0),
@@ -50,6 +60,8 @@ def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         replicated=len(settings) < len(rows),
         keys=swept_keys(plan),
         rows=[{**row, "page": _report_link(sweep_dir, row["run_dir"])} for row in _records(rows)],
+        baseline=BASELINE if BASELINE in rows else None,
+        below=below_baseline(rows),
         lines=_lines(rows, plan),
         importance=importance,
         method=METHOD,

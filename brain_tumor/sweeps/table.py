@@ -19,6 +19,9 @@ from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan
 RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (*HEADLINES, *DETECTION))
 """Columns with values of ``results.json``."""
 
+BASELINE = "test/baseline f1_macro"
+"""Column with the macro-F1 of the 1-NN baseline on the test split."""
+
 SCORES = ("monitored", "test/f1_macro", "test/balanced_accuracy", "test/auroc")
 """Columns of which settings have mean and standard deviation."""
 
@@ -29,13 +32,14 @@ def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
     Returns:
         One row per job, in the order of the plan. Columns: ``number``, ``status`` (waiting, running, finished, failed,
         pruned, preempted), ``reason``, one per swept key (text, as on the command line), ``monitored`` (best value of
-        the monitored validation metric), those of `RESULTS` that any job has, ``seconds`` and ``run_dir``.
+        the monitored validation metric), those of `RESULTS` and `BASELINE` that any job has, ``seconds`` and
+        ``run_dir``.
     """
     keys = swept_keys(plan)
     rows = [_row(sweep_dir, job, keys) for job in plan.jobs]
-    columns = ["number", "status", "reason", *keys, "monitored", *RESULTS, "seconds", "run_dir"]
+    columns = ["number", "status", "reason", *keys, "monitored", *RESULTS, BASELINE, "seconds", "run_dir"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.drop(columns=[name for name in RESULTS if table[name].isna().all()])
+    return table.drop(columns=[name for name in (*RESULTS, BASELINE) if table[name].isna().all()])
 
 
 def swept_keys(plan: Plan) -> list[str]:
@@ -95,7 +99,26 @@ def _read_results(path: Path, _mtime_ns: int) -> dict[str, float | None]:
         estimates = {name: document[split].get(metric) for name, (split, _, metric) in splits.items()}
     except (OSError, RunDirError, KeyError):
         return {}
-    return {name: estimate["value"] for name, estimate in estimates.items() if estimate is not None}
+    values = {name: estimate["value"] for name, estimate in estimates.items() if estimate is not None}
+    return values | {BASELINE: document.get("baseline", {}).get("test", {}).get("f1_macro")}
+
+
+def below_baseline(rows: pd.DataFrame) -> list[int]:
+    """Return the numbers of the jobs whose macro-F1 on test does not exceed that of the 1-NN baseline."""
+    if BASELINE not in rows or "test/f1_macro" not in rows:
+        return []
+    value, baseline = (pd.to_numeric(rows[name], errors="coerce") for name in ("test/f1_macro", BASELINE))
+    numbers: list[int] = rows["number"][value <= baseline].tolist()
+    return numbers
+
+
+def baseline_warning(rows: pd.DataFrame) -> str | None:
+    """Say which jobs do not beat the 1-NN baseline; None if all do."""
+    jobs = below_baseline(rows)
+    if not jobs:
+        return None
+    numbers = ", ".join(f"#{number}" for number in jobs[:10]) + (", …" if len(jobs) > 10 else "")
+    return f"{len(jobs)} of {len(rows)} jobs do not beat the 1-NN baseline (macro-F1 on test): {numbers}."
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
+from brain_tumor.evaluation.metrics.estimates import WITHOUT_INTERVAL
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 
 
@@ -54,10 +55,15 @@ def _ranking(comparison: Comparison, pairs: list[dict[str, Any]]) -> list[dict[s
             **estimate(resampled[comparison.metric], comparison.level),
             "difference": to_best.get(candidate.name),
             "best_share": share,
-            "metrics": {name: estimate(resampled[name], comparison.level) for name in further},
+            "metrics": {name: _further(name, resampled[name], comparison.level) for name in further},
         }
         for rank, (candidate, resampled, share) in enumerate(entries, start=1)
     ]
+
+
+def _further(name: str, resampled: Resampled, level: float) -> dict[str, float | None]:
+    summary = estimate(resampled, level)
+    return summary | {"ci_low": None, "ci_high": None} if name in WITHOUT_INTERVAL else summary
 
 
 def estimate(resampled: Resampled, level: float) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
@@ -12,6 +13,8 @@ from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, Floats, GreyImage, Rows
 
+_BORDER = 0.03
+"""Share of the height and width that counts as border."""
 TOLERANCE = 15 / 224
 """Largest distance of a hit from the mask, as a fraction of the image width: 15 of 224 pixels (Zhang 2018)."""
 
@@ -28,6 +31,7 @@ def evaluate_pointing(
     images: GreyImage,
     groups: Rows,
     *,
+    grid: tuple[int, int] | None = None,
     tolerance: float = TOLERANCE,
     resamples: int = 1000,
     seed: int = 0,
@@ -48,14 +52,17 @@ def evaluate_pointing(
         masks: Tumour masks, bool [N, S, S].
         images: Images, uint8 [N, S, S], from which the head is segmented.
         groups: Group numbers int64 [N]; the bootstrap draws whole groups.
+        grid: Cells of the maps before they were enlarged, (height, width); None if each pixel is one.
         tolerance: Largest distance of a hit, as a fraction of the image width.
         resamples: Number of bootstrap resamples.
         seed: Seed of the bootstrap.
 
     Returns:
-        JSON document: ``images, groups, tolerance_px``, and each of the three metrics as ``{"value", "ci_low",
-        "ci_high", "chance", "centre"}``: means in [0, 1], higher is better, with 95 % percentile intervals by group;
-        None if no image has a mask.
+        JSON document: ``images, groups, tolerance_px``; ``on_border``, the share of maps whose maximum lies within 3 %
+        of the border; with a grid ``grid``, and ``ceiling``, the value of ``pointing`` of maps that have the share of
+        the mask in each cell, which no map of that grid can be expected to exceed; and each of the three metrics as
+        ``{"value", "ci_low", "ci_high", "chance", "centre"}``: means in [0, 1], higher is better, with 95 % percentile
+        intervals by group; None if no image has a mask.
     """
     radius = tolerance * masks.shape[-1]
     kept = masks.any(axis=(1, 2))
@@ -65,6 +72,11 @@ def evaluate_pointing(
         "groups": len(np.unique(groups[kept])),
         "tolerance_px": round(radius, 1),
     }
+    if values:
+        document["on_border"] = float(np.mean([_peaks_on_border(one) for one in maps[kept]]))
+    if values and grid is not None:
+        perfect = [_hit(_perfect_map(mask, grid), distance_transform_edt(~mask), radius) for mask in masks[kept]]
+        document |= {"grid": list(grid), "ceiling": float(np.mean(perfect))}
     for name in ("pointing", "pointing_exact", "iou"):
         by_image = np.array([value[name] for value in values], np.float64).reshape(-1, 3)
         document[name] = _summary(by_image, groups[kept], resamples, seed)
@@ -93,6 +105,20 @@ def _compare(
 def _hit(saliency_map: npt.NDArray[np.floating], distance: npt.NDArray[Any], radius: float) -> float:
     peak = np.unravel_index(int(saliency_map.argmax()), saliency_map.shape)
     return float(saliency_map.max() != saliency_map.min() and distance[peak] <= radius)
+
+
+def _perfect_map(mask: Flags, grid: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return the map with the share of the mask in each cell, enlarged as saliency maps are."""
+    cells = cv2.resize(mask.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(cells, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _peaks_on_border(saliency_map: npt.NDArray[np.floating]) -> bool:
+    if saliency_map.max() == saliency_map.min():
+        return False
+    height, width = saliency_map.shape
+    y, x = np.unravel_index(int(saliency_map.argmax()), saliency_map.shape)
+    return bool(min(y, height - 1 - y) < _BORDER * height or min(x, width - 1 - x) < _BORDER * width)
 
 
 def _iou(saliency_map: npt.NDArray[np.floating], mask: Flags) -> float:

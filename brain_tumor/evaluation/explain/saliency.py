@@ -83,6 +83,32 @@ def saliency(network: nn.Module, images: Tensor, classes: Tensor, method: Method
     return resized / resized.amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
 
 
+def map_grid(network: nn.Module, images: Tensor) -> tuple[int, int] | None:
+    """Return the number of cells of the feature map, (height, width), that maps of `saliency` are enlarged from.
+
+    Args:
+        network: Network.
+        images: Normalised images, float [B, C, H, W].
+
+    Returns:
+        None if the feature map is unknown; maps then have one cell per pixel.
+    """
+    from captum.attr import LayerActivation
+
+    layer = feature_map_layer(network)
+    if layer is None:
+        return None
+    training = network.training
+    network.eval()
+    try:
+        features = to_feature_maps(LayerActivation(network, layer).attribute(images[:1]), network)
+    except AssertionError:  # captum's, for a layer that the network does not call
+        return None
+    finally:
+        network.train(training)
+    return None if features is None else (int(features.shape[-2]), int(features.shape[-1]))
+
+
 def _class_activation(network: nn.Module, inputs: Tensor, classes: Tensor, method: Method) -> Tensor | None:
     """Compute HiResCAM or Grad-CAM, float [B, h, w], at least 0; None if the feature map is unknown."""
     from captum.attr import LayerActivation, LayerGradientXActivation

@@ -57,6 +57,9 @@ def ranking_table(document: Mapping[str, Any]) -> Table:
     table.add_column("#", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column(document["metric"], justify="right")
+    has_baseline = any(candidate.get("baseline") is not None for candidate in document["candidates"])
+    if has_baseline:
+        table.add_column("1-NN", justify="right")
     table.add_column("to the best", justify="right")
     table.add_column("p (Holm)", justify="right")
     table.add_column("ranked first", justify="right")
@@ -66,6 +69,7 @@ def ranking_table(document: Mapping[str, Any]) -> Table:
             str(candidate["rank"]),
             escape(candidate["name"]) + _replicates(candidate),
             f"{format_mean(candidate)}\n{format_interval(candidate)}",
+            *([format_number(candidate["baseline"])] if has_baseline else []),
             format_difference(difference).replace(" [", "\n["),
             format_p(difference["p_holm"]) if difference else UNDEFINED,
             format_share(candidate["best_share"]),

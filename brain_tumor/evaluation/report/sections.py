@@ -131,7 +131,7 @@ def _operating_points(results: Results) -> Section | None:
         return None
     rows = [
         [
-            point["name"],
+            f"{point['name']} ({point['target']})" if point.get("target") else point["name"],
             format_number(point["threshold"]),
             *(format_estimate(point["test"][name]) for name in _OPERATING_POINT),
         ]

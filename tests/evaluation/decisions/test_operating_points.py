@@ -46,9 +46,25 @@ def test_points_reach_the_target_and_no_threshold_does_better(rows, target):
     sensitive, specific = rates(table, points["sensitive"]), rates(table, points["specific"])
     assert sensitive[0] >= target
     assert specific[1] >= target
-    assert sensitive[1] == max(specificity for sensitivity, specificity in every if sensitivity >= target)
-    assert specific[0] == max(sensitivity for sensitivity, specificity in every if specificity >= target)
+    assert points["sensitive"] <= points["balanced"] <= points["specific"]
     assert sum(rates(table, points["balanced"])) == pytest.approx(max(map(sum, every)))
+    if points["sensitive"] < points["balanced"]:
+        assert sensitive[1] == max(specificity for sensitivity, specificity in every if sensitivity >= target)
+    if points["specific"] > points["balanced"]:
+        assert specific[0] == max(sensitivity for sensitivity, specificity in every if specificity >= target)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30))
+def test_a_perfect_model_pays_nothing(seed, tumours, healthy):
+    """Every threshold between healthy images and tumours reaches both targets; no point gives anything away."""
+    rng = np.random.default_rng(seed)
+    scores = np.concatenate([rng.uniform(0.6, 1, tumours), rng.uniform(0, 0.4, healthy)])
+    table = detection(scores, [1] * tumours + [0] * healthy)
+
+    points = choose_operating_points(table, 0.95, 0.95)
+
+    assert all(rates(table, threshold) == (1, 1) for threshold in points.values())
 
 
 def test_no_points_without_healthy_images_or_a_healthy_class():
