@@ -16,6 +16,7 @@ from brain_tumor.data.fingerprint import WHOLE
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.listing import Listing, account, describe_counts, file_counts
 from brain_tumor.data.public.groups.filling import apply_groups
+from brain_tumor.data.public.groups.tracing import HOW, trace_patients
 from brain_tumor.errors import DataError
 
 OnError = Literal["stop", "skip"]
@@ -98,12 +99,19 @@ def load(
     if blank:
         log.warning("%d images are blank or nearly so, first %s: check how they were exported.", len(blank), blank[0])
     samples, curation = apply_groups(samples, root)
-    pairs = _pairs_of_readable(image_pairs(decoded), readable)
     rows = np.flatnonzero(readable)
+    views = decoded.views if readable.all() else ImageRows(decoded.views, rows)
+    samples, traced = trace_patients(samples, views, facts["pixels"], decoded.entry)
+    if traced.get("traced"):
+        log.info("Traced %d of %d images without a patient id to patients of cheng.", *traced.values())
+        curation = {**(curation or {"source": "traced by picture", "sets": ["cheng"], "folds": 0}), **traced}
+        curation |= {"matched": int((samples["patient_id"] != "").sum()), "of": len(samples)}
+        curation["how"] = " ".join(filter(None, (curation.get("how"), HOW)))
+    pairs = _pairs_of_readable(image_pairs(decoded), readable)
     return LoadedData(
         samples=assign_groups(samples, pairs),
         images=decoded.images if readable.all() else ImageRows(decoded.images, rows),
-        views=decoded.views if readable.all() else ImageRows(decoded.views, rows),
+        views=views,
         facts=facts,
         pairs=pairs,
         unreadable=unreadable,

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
+from brain_tumor.data.public.groups.tracing import grouping_statement
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.optim import resolve_lr
@@ -22,6 +23,8 @@ def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
         **datamodule.counts,
         "files": datamodule.files,
         "groups": datamodule.samples["group"].nunique(),
+        "patients": int((datamodule.samples["patient_id"].drop_duplicates() != "").sum()),
+        "grouping": grouping_statement(datamodule.samples),
         "split": split_name(cfg, datamodule.published_splits),
         "leakage": leak_counts(datamodule.leakage),
         "curation": datamodule.curation,

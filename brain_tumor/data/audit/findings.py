@@ -28,13 +28,14 @@ from brain_tumor.data.duplicates.pairs import (
 )
 from brain_tumor.data.listing import file_counts
 from brain_tumor.data.loaded_data import LoadedData
+from brain_tumor.data.public.groups.tracing import grouping_statement
 from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
 from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Rows
 
-AUDIT_VERSION = 4
+AUDIT_VERSION = 5
 """Part of every stored document's name: raise it when the same data would give another document."""
 
 
@@ -113,6 +114,7 @@ def _document(
         "random_split": {"share_with_copy_in_training": random_split_leak(pairs, len(samples), seed=seed)},
         "baseline": {"name": BASELINE, "chance": 1 / len(classes), **_baselines(data, split, seed)},
         "shortcuts": shortcuts(samples, data.facts),
+        "grouping": grouping_statement(samples),
         "curation": data.curation,
     }
 

@@ -17,7 +17,7 @@ _CROSSINGS = (("train", "val"), ("train or val", "test"))
 """Reference split and split whose leakage the table shows."""
 _LEAKS = {"pixels": "the same pixels", "near": "a duplicate", "group": "a duplicate, the patient or the head"}
 """Count in a row of leakage → what the images share with the reference split."""
-_BASELINES = {"split": "this split", "leak_free_folds": "leak-free folds"}
+_BASELINES = {"split": "this split", "leak_free_folds": "folds that keep groups together"}
 
 
 def audit_table(document: dict[str, Any]) -> Table:
@@ -42,6 +42,7 @@ def audit_table(document: dict[str, Any]) -> Table:
     table.add_row("groups that must stay together", str(counts["groups"]), "")
     if document["blank"]:
         table.add_row("blank or nearly blank", *_share(len(document["blank"]), readable), style="yellow")
+    table.add_row("patients known", str(counts["patients"]), "")
     table.add_row("same image with two classes", *_share(document["label_conflicts"]["images"], readable))
     for row in document["split"]["leakage"]:
         if not row["class"] and row["images"] and (row["reference"], row["split"]) in _CROSSINGS:

@@ -68,9 +68,9 @@ def require_no_leakage(rows: list[dict[str, Any]]) -> None:
         for row in leaking
     )
     raise DataError(
-        f"This split leaks: {counts}. Its scores would be inflated. Use the leak-free split with split=grouped, "
-        "the published test set without its leaks with split=official_clean, or accept the leaks with "
-        "split.allow_leakage=true; every result will then say so."
+        f"This split leaks: {counts}. Its scores would be inflated. Use split=grouped, which keeps groups together, or "
+        "split=official_clean, the published test set without its leaks; or accept them with split.allow_leakage=true: "
+        "every result will then say so."
     )
 
 

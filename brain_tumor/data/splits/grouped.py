@@ -1,4 +1,4 @@
-"""Leak-free splits by group: k folds, and one split."""
+"""Splits that keep groups together: k folds, and one split."""
 
 import logging
 from dataclasses import dataclass

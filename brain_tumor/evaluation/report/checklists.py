@@ -100,11 +100,16 @@ def _data_answers(data: Mapping[str, Any]) -> Answers:
         answers |= {
             "flow": f"{data['found']} found, {data['readable']} readable, {data['distinct']} distinct images; "
             f"{data['train']} training, {data['val']} validation, {data['test']} test, {data['left_out']} left out",
-            "partition": f"split {data['split']}, {data['groups']} groups; a group is a patient, a head, or duplicates "
-            "of an image",
-            "leakage": f"{leaks} images leak across the split" if leaks else "no patient and no image is in two splits",
+            "partition": f"split {data['split']}, {data['groups']} groups; {_grouping(data)}",
+            "leakage": (f"{leaks} images leak across the split" if leaks else "no group and no image is in two splits")
+            + f"; {_grouping(data)}",
         }
     return answers
+
+
+def _grouping(data: Mapping[str, Any]) -> str:
+    """What a group is; runs of version 0.1 do not say it."""
+    return str(data.get("grouping", "a group is a patient, a head, or duplicates of an image"))
 
 
 def _run_answers(facts: Mapping[str, Any]) -> Answers:

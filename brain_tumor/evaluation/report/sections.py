@@ -101,11 +101,12 @@ def _patients(results: Results) -> Section | None:
     metrics = [metric for metric in (*HEADLINES[:5], *DETECTION) if metric in patients["test"]]
     rows = [[metric, *(format_estimate(patients[split][metric]) for split in splits)] for metric in metrics]
     mixed = n["test"]["mixed"]
-    text = "Mean probability over the images of each group; a group with any tumour image counts as that tumour." + (
-        f" {mixed} test groups with several kinds of tumour are left out." if mixed else ""
-    )
+    text = (
+        "A group is a patient or, where patients are not known, near-duplicates and similar heads. Mean probability "
+        "over its images; a group with any tumour image counts as that tumour."
+    ) + (f" {mixed} test groups with several kinds of tumour are left out." if mixed else "")
     columns = ["metric", *(f"{split} (n = {n[split]['images']} groups)" for split in splits)]
-    return Section("Metrics per patient", text, [Table(columns, rows)])
+    return Section("Metrics per group", text, [Table(columns, rows)])
 
 
 def _calibration(results: Results) -> Section | None:
