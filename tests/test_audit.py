@@ -114,10 +114,13 @@ class TestAudit:
         assert document["counts"]["groups"] == 64
 
 
+UNCHECKED = ["data.on_error=skip", "data.label_conflicts=keep"]
+
+
 @pytest.mark.slow
 class TestLeakingSplit:
     def test_training_ends_with_code_2_and_the_alternatives(self, options, tmp_path):
-        command = [sys.executable, "-m", "brain_tumor", "train", *options, *SHORT, "data.on_error=skip"]
+        command = [sys.executable, "-m", "brain_tumor", "train", *options, *SHORT, *UNCHECKED]
 
         done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True, timeout=600)
 
@@ -130,7 +133,7 @@ class TestLeakingSplit:
 
     def test_an_allowed_leak_is_stated_with_all_results(self, options, tmp_path):
         run = train(
-            [*options, *SHORT, "trainer.max_epochs=1", "data.on_error=skip", "split.allow_leakage=true",
+            [*options, *SHORT, "trainer.max_epochs=1", *UNCHECKED, "split.allow_leakage=true",
              "logger=tensorboard"],
             tmp_path,
         )  # fmt: skip
@@ -148,7 +151,7 @@ class TestLeakingSplit:
 
     @pytest.mark.parametrize("split", ["grouped", "official_clean", "holdout", "kfold"])
     def test_the_alternatives_do_not_leak(self, options, split, tmp_path):
-        run = train([*options, *SHORT, "trainer.max_epochs=1", "data.on_error=skip", f"split={split}"], tmp_path)
+        run = train([*options, *SHORT, "trainer.max_epochs=1", *UNCHECKED, f"split={split}"], tmp_path)
 
         assert run.results["leakage"] == {"allowed": False, "val_in_train": 0, "test_in_train": 0, "test_in_val": 0}
         record = json.loads((tmp_path / "run.json").read_text())["data"]
@@ -161,9 +164,7 @@ class TestLeakingSplit:
         table.to_csv(tmp_path / "mine.csv", index=False)
 
         with pytest.raises(DataError, match="This split leaks"):
-            train(
-                [*options, *SHORT, "data.on_error=skip", "split=file", f"split.path={tmp_path / 'mine.csv'}"], tmp_path
-            )
+            train([*options, *SHORT, *UNCHECKED, "split=file", f"split.path={tmp_path / 'mine.csv'}"], tmp_path)
 
 
 def test_duplicates_are_one_group_in_training(tmp_path):

@@ -3,9 +3,11 @@
 import logging
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from brain_tumor.data.duplicates.pairs import COPIES, conflicting
+from brain_tumor.data.labels import HEALTHY
 from brain_tumor.errors import DataError
 
 LabelConflicts = Literal["stop", "keep", "leave_out"]
@@ -15,10 +17,13 @@ log = logging.getLogger(__name__)
 def label_conflicts(samples: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Select the pairs of duplicates that have different labels.
 
-    Slices of one known patient that merely resemble each other are no conflict: one may show the tumour, the next not.
+    Slices of one known patient that merely resemble each other, one healthy, are none: one may show the tumour, the
+    next not.
     """
-    same_patient = (samples["patient_id"] != "").to_numpy()[pairs["left"]] & ~conflicting(pairs, samples["patient_id"])
-    neighbours = (pairs["kind"] == "near").to_numpy() & same_patient
+    left, right = pairs["left"].to_numpy(np.int64), pairs["right"].to_numpy(np.int64)
+    patient, healthy = samples["patient_id"].to_numpy(object), (samples["label"] == HEALTHY).to_numpy()
+    same_patient = (patient[left] != "") & (patient[left] == patient[right])
+    neighbours = (pairs["kind"] == "near").to_numpy() & same_patient & (healthy[left] | healthy[right])
     is_copy = pairs["kind"].isin(COPIES).to_numpy() & ~neighbours
     conflicts: pd.DataFrame = pairs[is_copy & conflicting(pairs, samples["label"])]
     return conflicts
