@@ -1,5 +1,6 @@
 """The LightningModule that trains a network, and the metrics that it logs on validation data."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric, Metric
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_auroc, multiclass_f1_score
@@ -131,14 +132,21 @@ class Classifier(L.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clip the norm of all gradients, which Lightning itself refuses with fused optimizers and under FSDP."""
+        """Clip the norm of all gradients, which Lightning itself refuses with fused optimizers and under FSDP.
+
+        With ``gradient_clip_algorithm`` "value" each number of the gradients is clipped.
+        """
         if not gradient_clip_val:
             return
         clip_sharded = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)
-        if clip_sharded:  # FSDP computes the norm over the shards of all ranks
+        by_value = str(gradient_clip_algorithm or "norm").rpartition(".")[2].lower() == "value"
+        if clip_sharded and not by_value:  # FSDP computes the norm over the shards of all ranks
             clip_sharded(gradient_clip_val)
+            return
+        trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+        if by_value:
+            clip_grad_value_(trained, gradient_clip_val)
         else:
-            trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
             clip_grad_norm_(trained, gradient_clip_val)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -184,17 +192,26 @@ class ValidationScores(Metric):
         self.probabilities.append(logits.softmax(dim=1))
 
     def compute(self) -> dict[str, Tensor]:
-        """Compute scalars: ``loss`` (mean cross-entropy), ``f1_macro accuracy balanced_accuracy auroc``, in [0, 1]."""
+        """Compute scalars: ``loss`` (mean cross-entropy), ``f1_macro accuracy balanced_accuracy auroc``, in [0, 1].
+
+        As in evaluation, means over classes leave out those that they are not defined for: without images, or for
+        ``auroc`` without images of any other class.
+        """
         rows, labels, losses, probabilities = (
             dim_zero_cat(state) for state in (self.rows, self.labels, self.losses, self.probabilities)
         )
         first = torch.as_tensor(np.unique(rows.cpu().numpy(), return_index=True)[1], device=rows.device)
         labels, losses, probabilities = labels[first], losses[first], probabilities[first]
         n = self._num_classes
+        present = torch.bincount(labels, minlength=n) > 0
+        separable = present if int(present.sum()) > 1 else torch.zeros_like(present)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "No (positive|negative) samples in targets")  # such classes are left out
+            areas = multiclass_auroc(probabilities, labels, n, average=None)
         return {
             "loss": losses.double().mean().float(),
             "f1_macro": multiclass_f1_score(probabilities, labels, n, average="macro"),
             "accuracy": multiclass_accuracy(probabilities, labels, n, average="micro"),
-            "balanced_accuracy": multiclass_accuracy(probabilities, labels, n, average="macro"),
-            "auroc": multiclass_auroc(probabilities, labels, n, average="macro"),
+            "balanced_accuracy": multiclass_accuracy(probabilities, labels, n, average=None)[present].mean(),
+            "auroc": areas[separable].mean(),
         }

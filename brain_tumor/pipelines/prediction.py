@@ -10,7 +10,7 @@ from rich import get_console
 from brain_tumor.data.listing import account, describe_counts, file_counts
 from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.data.samples import write_table
-from brain_tumor.errors import DataError
+from brain_tumor.errors import DataError, require
 from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.serving.console import predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_table
@@ -25,8 +25,11 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     """Predict what a composed configuration names; returns the predictions table.
 
     Raises:
+        ConfigError: ``output`` names another format than CSV.
         DataError: None of the images can be read.
     """
+    if cfg.output:
+        require(str(cfg.output).lower().endswith(".csv"), f"output={cfg.output}", "a name that ends in .csv")
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins)
     data = cfg.data
     rules = ScanRules.parse(

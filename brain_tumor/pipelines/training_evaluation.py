@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
@@ -32,6 +33,8 @@ def training_input(
         cfg: Composed configuration.
     """
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
+    names = pd.Index(datamodule.samples["sample_id"])
+    predicted = names.get_indexer(pd.Index(tables["test"]["sample_id"]))  # with limit_predict_batches not all of test
     metrics = Path(cfg.paths.run_dir) / "metrics.csv"  # missing if callbacks.epoch_table is left out
     return EvaluationInput(
         title=f"{facts['model']['name']} on {facts['data']['name']}",
@@ -39,7 +42,7 @@ def training_input(
         decision_rules=None,
         facts={},
         notes=notes,
-        attributes=attributes(datamodule.samples, datamodule.facts, datamodule.images, datamodule.rows("test")),
+        attributes=attributes(datamodule.samples, datamodule.facts, datamodule.images, predicted.astype(np.int64)),
         extra={
             "leakage": {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)},
             "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},

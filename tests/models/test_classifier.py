@@ -2,9 +2,10 @@ from types import SimpleNamespace
 
 import lightning as L
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LambdaCallback, ModelCheckpoint
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.freezing import Freezing
 from brain_tumor.errors import BrainTumorError, ConfigError
+from brain_tumor.evaluation.metrics.all_metrics import metric_values
+from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.models.classifier import Classifier, ValidationScores
 from brain_tumor.models.features import features_and_logits
 from brain_tumor.models.losses import CrossEntropy
@@ -167,6 +170,20 @@ class TestClipping:
         assert min(norms.before) > 0.1
         assert norms.after == pytest.approx([0.1] * len(norms.after), rel=1e-3)
 
+    def test_by_value(self, tmp_path):
+        largest = []
+        callback = LambdaCallback(
+            on_train_batch_end=lambda trainer, module, *_: largest.append(
+                max(parameter.grad.abs().max().item() for parameter in module.parameters())
+            )
+        )
+
+        trainer(tmp_path, callback, gradient_clip_val=0.01, gradient_clip_algorithm="value").fit(
+            classifier(), loader(), loader()
+        )
+
+        assert largest == pytest.approx([0.01] * len(largest))
+
     def test_is_off_by_default(self, tmp_path):
         norms = Norms()
         trainer(tmp_path, norms).fit(classifier(), loader(), loader())
@@ -274,6 +291,21 @@ class TestValidationScores:
         assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, classes))
         assert scores["f1_macro"] == pytest.approx(f1_score(labels, classes, average="macro"))
         assert scores["auroc"] == pytest.approx(roc_auc_score(labels, probabilities, multi_class="ovr"), rel=1e-5)
+
+    @pytest.mark.parametrize("absent", [(), (2,), (0, 3)])
+    def test_equal_the_evaluation_where_classes_are_absent(self, predicted, absent):
+        rows, labels, logits = predicted
+        for label in absent:
+            labels = torch.where(labels == label, 1, labels)
+        names = [f"class{number}" for number in range(4)]
+        table = pd.DataFrame(logits.double().softmax(dim=1), columns=[f"p_{name}" for name in names])
+        table = table.assign(sample_id=rows.numpy().astype(str), label=np.array(names)[labels])
+        expected = metric_values(Predictions.from_frame(table), np.ones((1, len(rows))))
+
+        scores = self.compute(rows, labels, logits, [slice(0, 97)])
+
+        for name in ("f1_macro", "accuracy", "balanced_accuracy", "auroc"):
+            assert scores[name] == pytest.approx(expected[name][0], rel=1e-5), name
 
     def test_order_and_repeats_change_no_bit(self, predicted):
         distributed = [slice(50, 97), slice(0, 50), slice(30, 60)]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from factories import draw, save
 
-from brain_tumor.errors import BrainTumorError, BundleError, DataError
+from brain_tumor.errors import BrainTumorError, BundleError, ConfigError, DataError
 from brain_tumor.predict import predict
 
 
@@ -93,3 +93,49 @@ def test_command_line_reports_an_error_in_one_sentence(scans, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("brain-tumor predict: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_other_table_formats_are_refused(trained, scans, tmp_path):
+    with pytest.raises(ConfigError, match=r"Invalid output=.*p.xlsx: expected a name that ends in .csv"):
+        predict([f"bundle={trained}", f"input={scans}", f"output={tmp_path / 'p.xlsx'}"], tmp_path)
+
+
+def test_a_volume_is_looked_at_as_a_whole(trained, tmp_path, capsys):
+    """Every slice that holds brain is predicted; the volume has a row of its own, with its key slice."""
+    for number in range(2):
+        slices = [draw("glioma", 50 + 10 * number + depth) for depth in range(12)]
+        volume = np.stack([np.zeros_like(slices[0])] * 3 + slices, axis=2)
+        file = tmp_path / "in" / f"sub-{number}" / f"sub-{number}_T1w.nii.gz"
+        file.parent.mkdir(parents=True)
+        nib.save(nib.Nifti1Image(volume, np.eye(4)), file)
+
+    table = predict([f"bundle={trained}", f"input={tmp_path / 'in'}"], tmp_path / "out")
+
+    assert len(table) == 24
+    assert table["series"].nunique() == table["group"].nunique() == 2
+    assert table["patient_id"].unique().tolist() == ["sub-0", "sub-1"]
+    assert [int(name.rpartition(":")[2]) for name in table["sample_id"][:12]] == list(range(3, 15))
+    volumes = pd.read_csv(tmp_path / "out" / "predictions_volumes.csv", keep_default_na=False)
+    assert volumes["slices"].tolist() == [12, 12]
+    assert set(volumes["key_slice"]) <= set(table["sample_id"])
+    assert "2 volumes, 24 of 30 slices looked at" in " ".join(capsys.readouterr().out.split())
+
+
+def test_names_with_any_characters_are_taken_as_typed(trained, tmp_path):
+    for name in ("ü.png", "scan(1).png", "a,b.png", "007.png", "x [y] {z}.png", "a'b\"c.png", "100%=x.png"):
+        save(tmp_path / name, "glioma", len(name))
+
+        assert predict([f"bundle={trained}", f"input={tmp_path / name}"], tmp_path / "out")["sample_id"].tolist() == [
+            name
+        ]
+
+
+def test_samples_are_in_natural_order(trained, tmp_path):
+    for number in (1, 2, 10, 20):
+        save(tmp_path / "in" / f"scan{number}.png", "glioma", number)
+
+    table = predict([f"bundle={trained}", f"input={tmp_path / 'in'}"], tmp_path / "out")
+
+    assert table["sample_id"].tolist() == [f"scan{number}.png" for number in (1, 2, 10, 20)]
+    written = (tmp_path / "out" / "predictions.csv").read_text().splitlines()[1].split(",")
+    assert all(len(number) <= 8 for number in written[4:8])
