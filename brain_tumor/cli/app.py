@@ -5,7 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import hydra
@@ -23,8 +24,12 @@ from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
+from brain_tumor.run_dir.record import in_use, refuse_taken
+from brain_tumor.run_dir.resume import is_alive
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
 
+_RUNS = ("train", "evaluate")
+"""Verbs that write a run directory."""
 USER_MISTAKE = 2
 """Exit code for a mistake that the user can correct."""
 
@@ -59,6 +64,8 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         sys.argv[1:] = flags_first(as_typed(with_custom_options(with_new_names(arguments, verb))))
         if started_in:
             os.chdir(started_in)  # its relative paths, and plug-ins that lie there
+        if verb in _RUNS:
+            _refuse_taken(sys.argv[1:])
     except BrainTumorError as error:
         _stop(verb, error)
     _under_another_launcher(verb)
@@ -104,6 +111,24 @@ def _under_another_launcher(verb: str) -> None:
         given = [argument for argument in sys.argv if argument.startswith("hydra.run.dir=")]
         run_dir = [given[-1].replace("hydra.run.dir", "paths.run_dir", 1)] if given else []  # to resume from
         sys.argv += [f"hydra.run.dir={folder}", *quiet, *run_dir]
+
+
+def _refuse_taken(arguments: Sequence[str]) -> None:
+    """Refuse a run directory that is taken before Hydra writes its configuration there.
+
+    Raises:
+        ConfigError: A run is in the directory that ``hydra.run.dir`` names, and nothing says what to do with it.
+    """
+    given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments if "=" in argument)
+    place = given.get("hydra.run.dir", "").strip("'\"")
+    runs_nothing = {"-m", "--multirun", "--help", "-h", "--cfg", "-c"} & set(arguments)
+    if not place or "${" in place or runs_nothing or outer_rank() > 0:
+        return
+    run_dir = Path(place).expanduser()
+    if is_alive(run_dir):
+        raise in_use(run_dir)
+    resume = given.get("resume") == "auto"
+    refuse_taken(run_dir, overwrite=resume or given.get("overwrite", "").lower() == "true")
 
 
 def _stop(verb: str, error: Exception) -> NoReturn:

@@ -17,7 +17,7 @@ from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.record import RunRecord, read_record, read_results, refuse_finished
+from brain_tumor.run_dir.record import RunRecord, read_record, read_results, refuse_taken
 from brain_tumor.run_dir.resume import checkpoint_to_resume
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
@@ -53,11 +53,11 @@ def save_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Write ``.hydra/config.yaml`` and ``.hydra/overrides.yaml``, as Hydra does for a command line.
 
     Raises:
-        ConfigError: A finished run is in the directory and may not be replaced, or it cannot be written.
+        ConfigError: A run is in the directory and may not be replaced, or it cannot be written.
     """
     run_dir = Path(cfg.paths.run_dir)
     if cfg.resume != "auto":
-        refuse_finished(run_dir, cfg.overwrite)
+        refuse_taken(run_dir, overwrite=cfg.overwrite)
     try:
         (run_dir / ".hydra").mkdir(parents=True, exist_ok=True)
         OmegaConf.save(cfg, run_dir / ".hydra" / "config.yaml")
@@ -90,12 +90,13 @@ def train_run(cfg: DictConfig) -> TrainedRun:
     if cfg.resume == "auto" and read_record(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _finished_run(run_dir)
     checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
+    restart = cfg.resume == "auto" and checkpoint is None  # interrupted before its first checkpoint, or a new run
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
     resumed_precision = read_record(run_dir).get("precision") if checkpoint else None
     with (
         ignore_known_warnings(),
         stop_signals() as stop,
-        RunRecord(run_dir, overwrite=cfg.overwrite, resume=checkpoint is not None) as record,
+        RunRecord(run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None) as record,
         open_loggers(cfg, resumed_id) as loggers,
     ):
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)

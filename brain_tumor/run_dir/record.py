@@ -2,6 +2,7 @@
 
 import errno
 import importlib.metadata
+import logging
 import os
 import platform
 import shlex
@@ -16,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import filelock
+
 import brain_tumor
 from brain_tumor.errors import BrainTumorError, ConfigError, RunDirError
 from brain_tumor.run_dir.atomic import read_json, write_json
@@ -23,6 +26,7 @@ from brain_tumor.run_dir.atomic import read_json, write_json
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Error numbers of a disk that is full or read-only."""
+log = logging.getLogger(__name__)
 _OUTPUTS = (
     "bundle",
     "checkpoints",
@@ -61,14 +65,24 @@ def read_results(run_dir: Path) -> dict[str, Any]:
     return {_OLD_RESULTS.get(key, key): value for key, value in read_json(run_dir / "results.json").items()}
 
 
-def refuse_finished(run_dir: Path, overwrite: bool) -> None:
-    """Refuse to replace a finished run, unless ``overwrite`` allows it.
+def refuse_taken(run_dir: Path, *, overwrite: bool, resume: bool = False) -> None:
+    """Refuse a directory that holds a run, unless ``overwrite`` or ``resume`` says what to do with it.
+
+    A run that failed before its first checkpoint has nothing to lose and may be replaced.
 
     Raises:
-        ConfigError: The directory holds a finished run.
+        ConfigError: The directory holds a finished run, or an interrupted one that is not resumed.
     """
-    if not overwrite and read_record(run_dir).get("status") == "finished":
+    if overwrite:
+        return
+    status = read_record(run_dir).get("status")
+    if status == "finished":
         raise ConfigError(f"{run_dir} holds a finished run; choose another hydra.run.dir, or set overwrite=true.")
+    if status and not resume and any((run_dir / "checkpoints").glob("*.ckpt")):
+        raise ConfigError(
+            f"{run_dir} holds an interrupted run; continue it with resume=auto, choose another hydra.run.dir, or "
+            "replace it with overwrite=true."
+        )
 
 
 class RunRecord:
@@ -83,11 +97,13 @@ class RunRecord:
         resume: Whether to continue the run in the directory: its files, start time and seconds per stage are kept.
 
     Raises:
-        ConfigError: The directory holds a finished run that may not be replaced, or it cannot be written.
+        ConfigError: Another process runs in the directory, it holds a run that may not be replaced, or it cannot be
+            written.
     """
 
     def __init__(self, run_dir: Path, *, overwrite: bool = False, resume: bool = False) -> None:
-        refuse_finished(run_dir, overwrite)
+        refuse_taken(run_dir, overwrite=overwrite, resume=resume)
+        self._lock = _claim(run_dir)
         self.run_dir = run_dir
         self._path = run_dir / "run.json"
         self._facts: dict[str, Any] = {
@@ -137,6 +153,12 @@ class RunRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            self._exit(error)
+        finally:
+            self._lock.release()
+
+    def _exit(self, error: BaseException | None) -> None:
         if error is None:
             self.note(status="finished", ended=utc_now())
             return
@@ -174,6 +196,31 @@ class RunRecord:
 
     def _write(self) -> None:
         write_json(self._facts, self._path)
+
+
+def _claim(run_dir: Path) -> filelock.BaseFileLock:
+    """Claim a run directory for this process, until the lock is released or the process ends.
+
+    Raises:
+        ConfigError: Another process has claimed it.
+    """
+    lock = filelock.FileLock(run_dir / ".lock", thread_local=False)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise in_use(run_dir) from None
+    except (OSError, NotImplementedError) as error:  # no locks here, or nothing can be written, which is said later
+        log.debug("%s cannot be locked: %s", run_dir, error)
+    return lock
+
+
+def in_use(run_dir: Path) -> ConfigError:
+    """Return the error for a directory that a living run writes to."""
+    pid = read_record(run_dir).get("pid", "unknown")
+    return ConfigError(
+        f"{run_dir} is in use: a run writes to it (process {pid}); wait for its end, or choose another hydra.run.dir."
+    )
 
 
 def utc_now() -> str:

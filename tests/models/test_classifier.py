@@ -13,9 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from brain_tumor.callbacks.epoch_table import EpochTable
 from brain_tumor.callbacks.freezing import Freezing
 from brain_tumor.errors import BrainTumorError, ConfigError
-from brain_tumor.evaluation.metrics.all_metrics import metric_values
-from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.models.classifier import Classifier, ValidationScores
+from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.features import features_and_logits
 from brain_tumor.models.losses import CrossEntropy
 from brain_tumor.models.mixing import Mixing
@@ -131,7 +129,6 @@ class TestClassifier:
         )
 
     def test_epoch_table_has_one_row_per_epoch(self, tmp_path, caplog):
-        import pandas as pd
 
         caplog.set_level("INFO")
         run = trainer(tmp_path, EpochTable(tmp_path / "metrics.csv", announce=True), epochs=3)
@@ -173,7 +170,7 @@ class TestClipping:
     def test_by_value(self, tmp_path):
         largest = []
         callback = LambdaCallback(
-            on_train_batch_end=lambda trainer, module, *_: largest.append(
+            on_train_batch_end=lambda _, module, *__: largest.append(
                 max(parameter.grad.abs().max().item() for parameter in module.parameters())
             )
         )
@@ -260,54 +257,3 @@ class TestFreezing:
     def test_epochs_per_stage_below_one(self):
         with pytest.raises(ConfigError, match="1 or more"):
             Freezing(epochs_per_stage=0)
-
-
-class TestValidationScores:
-    @pytest.fixture
-    def predicted(self):
-        rng = np.random.default_rng(0)
-        return (
-            torch.arange(97),
-            torch.from_numpy(rng.integers(0, 4, 97)),
-            torch.from_numpy(rng.normal(size=(97, 4))).float(),
-        )
-
-    def compute(self, rows, labels, logits, batches):
-        scores = ValidationScores(4)
-        for batch in batches:
-            scores.update(rows[batch], labels[batch], logits[batch])
-        return {name: score.item() for name, score in scores.compute().items()}
-
-    def test_equal_scikit_learn(self, predicted):
-        _, labels, logits = predicted
-        probabilities = logits.double().softmax(dim=1)
-        probabilities /= probabilities.sum(dim=1, keepdim=True)
-        classes = probabilities.argmax(dim=1)
-
-        scores = self.compute(*predicted, [slice(0, 50), slice(50, 97)])
-
-        assert scores["loss"] == pytest.approx(log_loss(labels, probabilities), rel=1e-5)
-        assert scores["accuracy"] == pytest.approx(accuracy_score(labels, classes))
-        assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, classes))
-        assert scores["f1_macro"] == pytest.approx(f1_score(labels, classes, average="macro"))
-        assert scores["auroc"] == pytest.approx(roc_auc_score(labels, probabilities, multi_class="ovr"), rel=1e-5)
-
-    @pytest.mark.parametrize("absent", [(), (2,), (0, 3)])
-    def test_equal_the_evaluation_where_classes_are_absent(self, predicted, absent):
-        rows, labels, logits = predicted
-        for label in absent:
-            labels = torch.where(labels == label, 1, labels)
-        names = [f"class{number}" for number in range(4)]
-        table = pd.DataFrame(logits.double().softmax(dim=1), columns=[f"p_{name}" for name in names])
-        table = table.assign(sample_id=rows.numpy().astype(str), label=np.array(names)[labels])
-        expected = metric_values(Predictions.from_frame(table), np.ones((1, len(rows))))
-
-        scores = self.compute(rows, labels, logits, [slice(0, 97)])
-
-        for name in ("f1_macro", "accuracy", "balanced_accuracy", "auroc"):
-            assert scores[name] == pytest.approx(expected[name][0], rel=1e-5), name
-
-    def test_order_and_repeats_change_no_bit(self, predicted):
-        distributed = [slice(50, 97), slice(0, 50), slice(30, 60)]
-
-        assert self.compute(*predicted, distributed) == self.compute(*predicted, [slice(0, 97)])

@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -24,7 +27,7 @@ def test_the_record_is_complete_from_the_start(tmp_path):
     assert (last["status"], last["seed"]) == ("finished", 3)
     assert 0 <= last["seconds"]["data"] < 1
     assert last["ended"] >= last["started"]
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.json"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"run.json", ".lock"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_a_finished_run_is_not_replaced_by_accident(tmp_path):
     (tmp_path / "mine.txt").write_text("")
     with RunRecord(tmp_path, overwrite=True):
         assert stored(tmp_path)["status"] == "running"
-        assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt"}
+        assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt", ".lock"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"status": "failed"}'])
@@ -87,3 +90,42 @@ def test_other_errors_keep_their_type(tmp_path):
 
     with pytest.raises(RuntimeError, match="boom"), record:
         raise RuntimeError("boom")
+
+
+def test_an_interrupted_run_is_not_replaced_by_accident(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"weights")
+    (tmp_path / "run.json").write_text('{"status": "preempted"}')
+
+    with pytest.raises(ConfigError, match=r"holds an interrupted run; continue it with resume=auto, .* overwrite=true"):
+        RunRecord(tmp_path)
+    with RunRecord(tmp_path, resume=True):
+        assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_living_run_is_not_joined(tmp_path):
+    with RunRecord(tmp_path):
+        for options in ({}, {"overwrite": True}, {"resume": True}):
+            with pytest.raises(ConfigError, match=r"is in use: a run writes to it \(process \d+\)"):
+                RunRecord(tmp_path, **options)
+    with RunRecord(tmp_path, overwrite=True):
+        pass
+
+
+@pytest.mark.slow
+def test_of_two_starts_at_once_one_is_refused(tmp_path):
+    """Ten times two processes claim one directory at the same moment."""
+    code = (
+        "import sys, time; from pathlib import Path; from brain_tumor.run_dir.record import RunRecord\n"
+        "while time.time() < float(sys.argv[2]): pass\n"
+        "with RunRecord(Path(sys.argv[1])): time.sleep(1)"
+    )
+    for attempt in range(10):
+        start = str(time.time() + 3)
+        command = [sys.executable, "-c", code, str(tmp_path / str(attempt)), start]
+        pair = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        errors = [process.communicate(timeout=300)[1] for process in pair]
+
+        assert sorted(process.returncode for process in pair) == [0, 1], errors
+        assert sum("ConfigError" in error for error in errors) == 1
+        assert stored(tmp_path / str(attempt))["status"] == "finished"

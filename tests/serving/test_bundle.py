@@ -64,7 +64,7 @@ class TestPacking:
         assert "Research use only; not a medical device." in text
         assert f"{results['value']:.3f} [{results['ci_low']:.3f}, {results['ci_high']:.3f}]" in text
         assert "## Limits" in text
-        assert "none: no patient, group or duplicate" in text
+        assert "none found: no group or duplicate" in text
 
     def test_front_matter_is_yaml_that_the_hub_reads(self, trained):
         hub = pytest.importorskip("huggingface_hub")

@@ -6,7 +6,7 @@ import numpy as np
 
 from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
-from brain_tumor.evaluation.metrics.estimates import WITHOUT_INTERVAL
+from brain_tumor.evaluation.metrics.bootstrap import BIASED
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 
 
@@ -63,7 +63,7 @@ def _ranking(comparison: Comparison, pairs: list[dict[str, Any]]) -> list[dict[s
 
 def _further(name: str, resampled: Resampled, level: float) -> dict[str, float | None]:
     summary = estimate(resampled, level)
-    return summary | {"ci_low": None, "ci_high": None} if name in WITHOUT_INTERVAL else summary
+    return summary | {"ci_low": None, "ci_high": None} if name in BIASED else summary
 
 
 def estimate(resampled: Resampled, level: float) -> dict[str, float | None]:

@@ -10,6 +10,9 @@ from brain_tumor.types import Floats, Rows
 Statistics = Callable[[Floats], dict[str, Floats]]
 """Function weights float64 [B, N] → {name: values float64 [B]}, NaN where a statistic is undefined."""
 Interval = tuple[float, float]
+BIASED = ("ece", "ece_mass", "ece_classwise")
+"""Metrics whose resamples are biased upwards: the absolute errors of bins grow with every repeated image (Bröcker and
+Smith 2007), so that intervals of the other kind lie beside the value."""
 _CHUNK_CELLS = 2_000_000  # weights per chunk: 16 MB, which fits in large CPU caches
 _JACKKNIFE_BLOCKS = 200
 
@@ -19,7 +22,8 @@ def intervals(
 ) -> dict[str, Interval]:
     """Compute bias-corrected and accelerated bootstrap intervals (BCa, Efron 1987), all statistics at once.
 
-    Resamples in which a statistic is undefined are excluded from its interval.
+    Resamples in which a statistic is undefined are excluded from its interval. Those of `BIASED` statistics are moved
+    so that their mean is the value itself.
 
     Args:
         statistics: Function that computes the statistics of weighted images.
@@ -35,7 +39,22 @@ def intervals(
         point = statistics(np.ones((1, len(groups))))
         resampled = _evaluate(statistics, group_weights(groups, resamples, seed))
         jackknife = _evaluate(statistics, jackknife_weights(groups, seed))
-    return {name: _bca(float(value[0]), resampled[name], jackknife[name], level) for name, value in point.items()}
+    spans = {}
+    for name, (value,) in point.items():
+        if name in BIASED:
+            spans[name] = _recentred(float(value), resampled[name], level)
+        else:
+            spans[name] = _bca(float(value), resampled[name], jackknife[name], level)
+    return spans
+
+
+def _recentred(point: float, resampled: Floats, level: float) -> Interval:
+    """Return percentiles of resamples whose mean was moved to the value itself, not below 0."""
+    resampled = resampled[np.isfinite(resampled)]
+    if not (np.isfinite(point) and len(resampled)):
+        return np.nan, np.nan
+    low, high = np.quantile(resampled - resampled.mean() + point, [(1 - level) / 2, (1 + level) / 2])
+    return max(0.0, min(float(low), point)), max(float(high), point)
 
 
 def group_weights(groups: Rows, resamples: int, seed: int) -> Iterator[Floats]:

@@ -13,9 +13,6 @@ from brain_tumor.evaluation.metrics.bootstrap import Interval, Statistics, inter
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, Rows
 
-WITHOUT_INTERVAL = ("ece", "ece_mass", "ece_classwise")
-"""Metrics whose resamples are biased upwards: the absolute errors of bins grow with every repeated image, so that an
-interval of resamples lies above the value itself, or beside it (Bröcker and Smith 2007)."""
 Estimate = dict[str, float | None]
 """``value, ci_low, ci_high``, None where undefined, and ``n``, the number of images behind it."""
 
@@ -57,7 +54,7 @@ def estimates(
     spans = intervals(statistics, groups, resamples, seed, level)
     results: dict[str, Estimate] = {}
     for name, (value,) in point.items():
-        low, high = spans[name] if name not in WITHOUT_INTERVAL else (math.nan, math.nan)
+        low, high = spans[name]
         if name in trials and value in (0.0, 1.0) and low == high:
             low, high = _exact_interval(value, len(np.unique(groups[trials[name]])), level)
         images = int(shares[name].sum()) if name in shares else len(groups)

@@ -69,7 +69,7 @@ def ranking_table(document: Mapping[str, Any]) -> Table:
             str(candidate["rank"]),
             escape(candidate["name"]) + _replicates(candidate),
             f"{format_mean(candidate)}\n{format_interval(candidate)}",
-            *([format_number(candidate["baseline"])] if has_baseline else []),
+            *([format_number(candidate.get("baseline"))] if has_baseline else []),
             format_difference(difference).replace(" [", "\n["),
             format_p(difference["p_holm"]) if difference else UNDEFINED,
             format_share(candidate["best_share"]),

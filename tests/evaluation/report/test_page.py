@@ -57,7 +57,7 @@ def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
 
 def test_every_part_of_the_results_has_its_section(results):
     assert [section.title for section in sections(results, {})] == [
-        "Metrics", "Metrics per class (test)", "Metrics per patient", "Calibration", "Detection: operating points",
+        "Metrics", "Metrics per class (test)", "Metrics per group", "Calibration", "Detection: operating points",
         "Abstention", "Conformal prediction sets", "Subgroups (test)",
     ]  # fmt: skip
 

@@ -72,6 +72,7 @@ def test_the_shipped_book_is_made_from_the_set(shared):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_set_without_ids_is_traced(shared, tmp_path):
     """As pmram: slices of Cheng, re-encoded, cropped, mirrored and renamed, beside pictures of nobody known."""
     cheng = public_set("cheng", shared / "data" / "cheng").samples.sample(240, random_state=0)
