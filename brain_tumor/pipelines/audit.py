@@ -9,6 +9,7 @@ from rich import get_console
 
 from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
+from brain_tumor.data.audit.verdict import SHOWN
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.report.audit_page import write_audit_page
 from brain_tumor.run_dir.record import command_line
@@ -25,9 +26,9 @@ def audit(cfg: DictConfig) -> dict[str, Any]:
     write_outputs(run_dir, document, data, split)
     write_audit_page(run_dir / "audit.html", document, data, split, command_line())
     console = get_console()
+    for number, sentence in enumerate(document["verdict"][:SHOWN], start=1):
+        console.print(f"{number}. {sentence}", style="bold", highlight=False, markup=False)
     console.print(audit_table(document))
-    if fault:
-        console.print(f"Cannot be trained on as it is: {fault}", style="yellow", highlight=False, markup=False)
     console.print(f"Page: {run_dir / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)
     return document
 

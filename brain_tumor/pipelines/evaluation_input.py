@@ -217,6 +217,11 @@ def _overlap_notes(overlap: dict[str, int | str]) -> list[str]:
         "files": "The training images are not available: only byte-identical files were searched for.",
     }
     applicable = [notes[str(overlap["looked_for"])]] if overlap["looked_for"] in notes else []
+    if overlap["left_out"]:
+        applicable.append(
+            f"{overlap['left_out']} images are duplicates of images that the model was trained or selected on and were "
+            "left out (overlap=leave_out): the figures are of the others alone."
+        )
     if overlap["copies"] and not overlap["left_out"]:
         applicable.append(
             f"{overlap['copies']} of these images are duplicates of images that the model was trained or selected on, "

@@ -4,6 +4,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from brain_tumor.data.audit.shortcuts import shortcuts
+from brain_tumor.data.audit.verdict import shortcut_findings
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.data.public.groups.tracing import grouping_statement
@@ -76,6 +78,11 @@ def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
             f"{leaks['val_in_train']} val images share a patient or an image with train, {leaks['test_in_val']} test "
             "images with val. These figures are inflated."
         )
+    found = shortcut_findings(shortcuts(datamodule.samples, datamodule.facts))
+    notes += [sentence for _, sentence in sorted(found, reverse=True)]
+    if (datamodule.samples["patient_id"] == "").any():
+        statement = grouping_statement(datamodule.samples)
+        notes.append(f"{statement[0].upper()}{statement[1:]}.")
     if _some_batches_only(cfg.trainer):
         notes.append("Only some batches were run (debug): the figures mean nothing.")
     return notes

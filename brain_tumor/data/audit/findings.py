@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brain_tumor.data.audit.verdict import verdict
 from brain_tumor.data.baseline import (
     BASELINE,
     MAX_QUERIES,
@@ -35,7 +36,7 @@ from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Rows
 
-AUDIT_VERSION = 5
+AUDIT_VERSION = 6
 """Part of every stored document's name: raise it when the same data would give another document."""
 
 
@@ -84,7 +85,7 @@ def _document(
     classes = sorted(set(samples["label"]))
     cluster = copy_clusters(samples, pairs)
     distinct = samples.assign(cluster=cluster).groupby("label")["cluster"].nunique()
-    return {
+    document: dict[str, Any] = {
         "name": name,
         "digest": data_digest(samples),
         "counts": {
@@ -117,6 +118,7 @@ def _document(
         "grouping": grouping_statement(samples),
         "curation": data.curation,
     }
+    return {"verdict": verdict(document), **document}
 
 
 def _conflicts(pairs: pd.DataFrame, values: "pd.Series[str]") -> pd.DataFrame:
