@@ -126,3 +126,16 @@ def test_images_with_a_patient_are_not_traced(tmp_path, manifest_csv):
     table = pd.read_csv(Path(tmp_path, "audit", "samples.csv"), dtype=str, keep_default_na=False)
     assert document["curation"] in ({}, None)
     assert (table["patient_id"] != "").any() == ("patient id" in document["grouping"])
+
+
+@pytest.mark.shared
+@pytest.mark.long
+def test_nickparvar_is_traced_without_its_table(shared):
+    """Its files here are encoded again; 4,750 are slices of Cheng, most of them mirrored."""
+    groups = pd.read_csv(shared / "data" / "nickparvar" / "groups.csv", dtype=str, keep_default_na=False)
+    views = np.stack([fingerprint(read_image(shared / "data" / "nickparvar" / path)) for path in groups["path"]])
+
+    traced = [patient for patient, _ in trace(views, np.arange(len(views)))]
+
+    assert (groups["cheng_patient_group"] != "").sum() == 4750
+    assert traced == groups["cheng_patient_group"].tolist()
