@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from difflib import get_close_matches
 
 from brain_tumor import CAUTION, __version__
 
@@ -54,7 +55,8 @@ def main() -> None:
             sys.argv = [f"brain-tumor {verb}", *arguments]
             _call(verb)
         case [verb, *_]:
-            print(f"brain-tumor: there is no verb {verb!r}; verbs are {', '.join(VERBS)}.", file=sys.stderr)
+            hint = f" Did you mean {close[0]}?" if (close := get_close_matches(verb, VERBS, n=1)) else ""
+            print(f"brain-tumor: there is no verb {verb!r}; verbs are {', '.join(VERBS)}.{hint}", file=sys.stderr)
             sys.exit(2)
 
 

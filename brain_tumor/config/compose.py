@@ -18,6 +18,7 @@ from brain_tumor.config.key_types import keys
 from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
 from brain_tumor.config.schema import SCHEMAS
+from brain_tumor.config.suggest import about_key, about_option
 from brain_tumor.errors import ConfigError, require
 
 _PACKAGE = Path(brain_tumor.__file__).parent
@@ -118,16 +119,19 @@ def explain(error: BaseException) -> str:
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return _not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):
-        return f"There is no key {unknown[1]}; `--cfg job` shows all keys."
+        return f"There is no key {unknown[1]}.{about_key(unknown[1])} `--cfg job` shows all keys."
     if unknown := re.search(r"Could not load '(.+)/([^/']+)'", text):  # an option of a list, such as callbacks=[…]
         options = group_options(unknown[1], re.findall(r"path=file://(.+)", text))
-        return f"There is no {unknown[1]}={unknown[2]}; there are: {', '.join(options)}."
+        hint = about_option(unknown[1], unknown[2], options)
+        return f"There is no {unknown[1]}={unknown[2]}; there are: {', '.join(options)}.{hint}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if options := [line for line in lines if line.startswith("Available options")]:
-        choices = takewhile(
-            lambda line: not line.startswith("Config search path"), lines[lines.index(options[0]) + 1 :]
+        choices = list(
+            takewhile(lambda line: not line.startswith("Config search path"), lines[lines.index(options[0]) + 1 :])
         )
-        return f"{lines[0]}; there are: {', '.join(choices)}."
+        named = re.search(r"'([^/']+)/([^']+)'", lines[0])
+        hint = about_option(named[1], named[2], choices) if named else ""
+        return f"{lines[0]}; there are: {', '.join(choices)}.{hint}"
     noise = ("object_type=", "set HYDRA_FULL_ERROR", "Set the environment variable")
     return " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
 

@@ -1,5 +1,6 @@
 """Open and close the experiment loggers of a run."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,15 +57,31 @@ def resumable_wandb_id(run_dir: Path) -> str | None:
     return run_id if isinstance(run_id, str) else None
 
 
+_VARIABLES = {
+    "project": "WANDB_PROJECT",
+    "name": "WANDB_NAME",
+    "group": "WANDB_RUN_GROUP",
+    "job_type": "WANDB_JOB_TYPE",
+    "notes": "WANDB_NOTES",
+}
+"""Label of a run → the variable of wandb that sets it."""
+
+
 def _with_names(node: DictConfig, cfg: DictConfig, resume_id: str | None) -> dict[str, Any]:
-    """Return the configuration of a logger; for wandb, complete name, group and tags, and set the id to resume."""
+    """Return the configuration of a logger; for wandb, complete its labels, and set the id to resume.
+
+    A label comes from the configuration, or else from wandb's variable (``WANDB_PROJECT``, …), or else it is ours.
+    """
     arguments = plain(node)
     if arguments.get("_target_") != _WANDB_TARGET:
         return arguments
-    defaults = default_names(cfg)
-    for key in ("name", "group"):
-        arguments[key] = arguments.get(key) or defaults[key]
-    arguments["tags"] = list(dict.fromkeys([*(arguments.get("tags") or []), *defaults["tags"]]))
+    defaults = {"project": "brain-tumor", "job_type": "train", **default_names(cfg)}
+    for key, variable in _VARIABLES.items():
+        arguments[key] = arguments.get(key) or os.environ.get(variable) or defaults.get(key)
+    given = arguments.get("tags") or []
+    tags = given.split(",") if isinstance(given, str) else given
+    tags = [*tags, *os.environ.get("WANDB_TAGS", "").split(","), *defaults["tags"]]
+    arguments["tags"] = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
     if resume_id:
         arguments["id"] = resume_id
     return arguments

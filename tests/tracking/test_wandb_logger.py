@@ -47,6 +47,24 @@ class TestArguments:
         keys = {"name": "display_name", "group": "run_group"}
         assert {key: first[keys.get(key, key)] for key in given} == given
 
+    def test_variables_of_wandb_count_where_the_configuration_says_nothing(self, tmp_path, monkeypatch):
+        for name in ("PROJECT", "NAME", "RUN_GROUP", "JOB_TYPE", "NOTES"):
+            monkeypatch.setenv(f"WANDB_{name}", name.lower())
+        monkeypatch.setenv("WANDB_TAGS", "one,two")
+        with open_loggers(compose([*OFFLINE, "logger.wandb.name=mine", "logger.wandb.tags=baseline"], tmp_path)):
+            pass
+
+        [first, *_] = records_of(offline_log(tmp_path), "run")
+        found = {key: first[key] for key in ("project", "display_name", "run_group", "job_type", "notes")}
+        assert found == {
+            "project": "project",
+            "display_name": "mine",
+            "run_group": "run_group",
+            "job_type": "job_type",
+            "notes": "notes",
+        }
+        assert first["tags"][:3] == ["baseline", "one", "two"]
+
     def test_disabled_writes_nothing(self, tmp_path):
         with open_loggers(compose(["logger=wandb", "logger.wandb.mode=disabled"], tmp_path)) as loggers:
             loggers[0].log_metrics({"val/loss": 1.0}, step=0)
