@@ -70,11 +70,27 @@ def test_seeds_in_a_folder_are_one_candidate(tmp_path):
     assert candidate["sd"] > 0
 
 
+def test_a_sweep_is_ranked_on_validation(tmp_path):
+    """A model is selected from it: test must not select. Runs that are named are compared on test."""
+    for number, (on_val, on_test) in enumerate(((0.95, 0.6), (0.6, 0.95))):
+        run_dir = tmp_path / "sweep" / str(number)
+        write_run(run_dir, [f"model.name=m{number}"], accuracy=on_test, seed=number)
+        predictions(on_val, seed=number + 5).to_csv(run_dir / "predictions" / "val.csv", index=False)
+
+    sweep = compare([str(tmp_path / "sweep"), FEW], tmp_path / "a")
+    named = compare([str(tmp_path / "sweep" / "0"), str(tmp_path / "sweep" / "1"), FEW], tmp_path / "b")
+
+    assert (sweep["eval_split"], named["eval_split"]) == ("val", "test")
+    assert "m0" in sweep["candidates"][0]["name"]
+    assert named["candidates"][0]["name"] != sweep["candidates"][0]["name"]
+    assert compare([str(tmp_path / "sweep"), FEW, "eval_split=test"], tmp_path / "c")["eval_split"] == "test"
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
         (["metric=f2"], "Invalid metric=f2: expected loss"),
-        (["eval_split=train"], "Invalid eval_split=train: expected val or test"),
+        (["eval_split=train"], "Invalid eval_split=train: expected val, test"),
         (["level=1.5"], "Invalid level=1.5"),
         (["resamples=0"], "Invalid resamples=0"),
         (["acceptance.ece=-1"], "Invalid acceptance.ece=-1: expected a number from 0, or null"),

@@ -275,7 +275,10 @@ class Compare:
 
     runs: str | Sequence[str] = key("run directories, folders of runs, or predictions CSV files")
     metric: str = key("metric of results.json that ranks the runs")
-    eval_split: str = key("split whose predictions are compared; select models on val", one_of("val", "test"))
+    eval_split: str | None = key(
+        "split whose predictions are compared; null: val for sweeps and folders of runs, test for runs that are named",
+        one_of("val", "test", None),
+    )
     pool: bool = key("pool runs that differ only in seed, fold or repeat")
     resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))
     level: float = key("confidence level of intervals", number(lambda value: 0 < value < 1, "a number between 0 and 1"))

@@ -31,6 +31,13 @@ def find_runs(places: str | Sequence[str] | None, split: str) -> list[Path]:
     return [path for place in listed for path in _runs_at(Path(str(place)).expanduser().resolve(), split)]
 
 
+def default_split(places: str | Sequence[str] | None) -> str:
+    """Return the split to compare: ``val`` if a place holds runs with it, from which one is selected, else ``test``."""
+    listed = [places] if isinstance(places, str) else places or []
+    folders = [Path(str(place)).expanduser() for place in listed]
+    return "val" if any(next(folder.glob("*/predictions/val.csv"), None) for folder in folders) else "test"
+
+
 def predictions_of(path: Path, split: str) -> Path:
     """Return the predictions table of a run directory; a table itself is returned unchanged."""
     return path / "predictions" / f"{split}.csv" if path.is_dir() else path

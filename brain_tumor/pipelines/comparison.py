@@ -15,7 +15,7 @@ from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
 from brain_tumor.evaluation.report.console import criteria_table, ranking_table
-from brain_tumor.pipelines.compared_runs import baselines, find_runs, leaked, read_runs, run_facts
+from brain_tumor.pipelines.compared_runs import baselines, default_split, find_runs, leaked, read_runs, run_facts
 from brain_tumor.pipelines.comparison_output import write_outputs
 from brain_tumor.run_dir.record import command_line
 
@@ -26,12 +26,14 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     Returns:
         Content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.
     """
-    paths, champion = find_runs(cfg.runs, cfg.eval_split), find_runs(cfg.champion, cfg.eval_split)
-    runs = read_runs([*paths, *champion], cfg.eval_split)
+    split = cfg.eval_split or default_split(cfg.runs)
+    paths, champion = find_runs(cfg.runs, split), find_runs(cfg.champion, split)
+    runs = read_runs([*paths, *champion], split)
     pooled = make_candidates(list(runs.values()), pool=cfg.pool)
     comparison = compare_candidates(pooled, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
     document = comparison_document(comparison)
-    _add_baselines(document, runs, cfg.eval_split)
+    document["eval_split"] = split
+    _add_baselines(document, runs, split)
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, change, command=command_line())

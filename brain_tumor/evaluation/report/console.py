@@ -52,7 +52,8 @@ def ranking_table(document: Mapping[str, Any]) -> Table:
         document: Content of ``compare.json``.
     """
     n, level = document["n"], format_level(document["level"])
-    title = f"{n['images']} images in {n['groups']} groups; {level} intervals by group"
+    split = f"{document['eval_split']}: " if "eval_split" in document else ""
+    title = f"{split}{n['images']} images in {n['groups']} groups; {level} intervals by group"
     table = Table(title=title, title_justify="left", caption=CAUTION)
     table.add_column("#", justify="right")
     table.add_column("candidate", overflow="fold")
