@@ -54,7 +54,7 @@ def test_a_run_of_a_real_training_against_its_copy(trained, run_copy, tmp_path):
     assert [one["best_share"] for one in found["candidates"]] == [0.5, 0.5]
     (change,) = found["change"]["changes"]
     assert change["passed"]
-    assert len(change["criteria"]) == 5
+    assert len(change["criteria"]) == 6
     record = (tmp_path / "out" / "change_record.md").read_text()
     assert "data digest" in record
 

@@ -265,6 +265,7 @@ class Acceptance:
 
     f1_macro: float | None = key("non-inferiority margin of macro-F1; its interval must lie above −margin", _FROM_0)
     sensitivity: float | None = key("largest loss of detection sensitivity, as measured", _FROM_0)
+    specificity: float | None = key("largest loss of detection specificity, as measured", _FROM_0)
     ece: float | None = key("largest increase of the expected calibration error, as measured", _FROM_0)
     leakage: bool = key("refuse a candidate with more leaking images than the champion")
 
@@ -276,8 +277,7 @@ class Compare:
     runs: str | Sequence[str] = key("run directories, folders of runs, or predictions CSV files")
     metric: str = key("metric of results.json that ranks the runs")
     eval_split: str | None = key(
-        "split whose predictions are compared; null: val for sweeps and folders of runs, test for runs that are named",
-        one_of("val", "test", None),
+        "split that is compared; null: val for sweeps and folders, test for named runs", one_of("val", "test", None)
     )
     pool: bool = key("pool runs that differ only in seed, fold or repeat")
     resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))

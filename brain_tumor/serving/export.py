@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brain_tumor.data.cache.digests import digests
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import BundleError, DataError, require
 from brain_tumor.evaluation.calibration import softmax
@@ -109,12 +110,13 @@ def export(
 
     Raises:
         ConfigError: The engine does not support this precision.
-        DataError: There are no such images, or one of them cannot be read.
+        DataError: There are no such images, one of them cannot be read, or the model was not selected on them.
         BundleError: A check failed, a package is not installed, or the bundle is damaged.
     """
     require(engine != REFERENCE, f"engine={engine}", "onnxruntime or openvino; torch needs no export")
     require_supported(engine, precision, threads)
     val = _split_of(samples, "val", bundle)
+    _require_own_images(val, bundle)
     content = _model(bundle, precision, samples, calibration)
     exported, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)
     images = read_images(val["path"].tolist(), bundle.image_size, "Reading validation images")
@@ -131,6 +133,20 @@ def export(
         latency=latencies[engine],
         reference_latency=latencies[REFERENCE],
     )
+
+
+def _require_own_images(val: pd.DataFrame, bundle: Bundle) -> None:
+    """Refuse validation images that the model was not trained or selected on, where the bundle lists these."""
+    known = bundle.training_digests
+    if not known:
+        return
+    paths = val["path"].tolist()
+    foreign = [path for path, digest in zip(paths, digests(paths), strict=True) if digest not in known]
+    if foreign:
+        raise DataError(
+            f"{len(foreign)} of {len(val)} validation images are not those that the model was selected on, first "
+            f"{foreign[0]}; give the samples.csv of its run, or restore these files."
+        )
 
 
 def _split_of(samples: pd.DataFrame, split: str, bundle: Bundle) -> pd.DataFrame:

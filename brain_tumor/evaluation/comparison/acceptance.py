@@ -22,6 +22,8 @@ class AcceptanceCriteria:
     """Non-inferiority margin of macro-F1: the interval of the difference must lie above its negative."""
     sensitivity: float | None = 0.02
     """Largest accepted loss of detection sensitivity; applies where there is a healthy class."""
+    specificity: float | None = 0.02
+    """Largest accepted loss of detection specificity; applies where there is a healthy class."""
     ece: float | None = 0.02
     """Largest accepted increase of the calibration error."""
     leakage: bool = True
@@ -71,6 +73,7 @@ def _margins(candidate: Metrics, champion: Metrics, criteria: AcceptanceCriteria
     margins = {
         "macro-F1": ("f1_macro", criteria.f1_macro, "ci_low"),
         "detection sensitivity": ("detection/sensitivity", criteria.sensitivity, "value"),
+        "detection specificity": ("detection/specificity", criteria.specificity, "value"),
         "ECE": ("ece", criteria.ece, "value"),
     }
     checked = []

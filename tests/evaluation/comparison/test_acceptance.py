@@ -28,7 +28,14 @@ def altered(change):
 def test_an_equal_candidate_passes():
     passed, change = check(table(LABELS, 0.9))
 
-    assert set(passed) == {"test images", "macro-F1", "detection sensitivity", "ECE", "leakage"}
+    assert set(passed) == {
+        "test images",
+        "macro-F1",
+        "detection sensitivity",
+        "detection specificity",
+        "ECE",
+        "leakage",
+    }
     assert all(passed.values())
     assert change["metrics"]["f1_macro"]["difference"]["value"] == 0
 
@@ -96,7 +103,7 @@ def test_leaks(new, old, passed):
 
 
 def test_criteria_can_be_left_out():
-    passed, _ = check(table(LABELS, 0.2), criteria=AcceptanceCriteria(None, None, None, leakage=False))
+    passed, _ = check(table(LABELS, 0.2), criteria=AcceptanceCriteria(None, None, None, None, leakage=False))
 
     assert passed == {"test images": True}
 
@@ -106,7 +113,7 @@ def test_without_a_healthy_class_nothing_is_detected():
     labels = truth(90, names)
     passed, _ = check(table(labels, names=names), table(labels, names=names))
 
-    assert "detection sensitivity" not in passed
+    assert not {"detection sensitivity", "detection specificity"} & set(passed)
 
 
 def test_each_candidate_is_checked():
