@@ -96,7 +96,7 @@ def test_unknown_verb(monkeypatch, capsys):
     assert stop.value.code == 2
     assert (
         capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; "
-        "verbs are train, evaluate, audit, export, predict, compare, data.\n"
+        "verbs are train, evaluate, audit, export, predict, compare, data. Did you mean train?\n"
     )
 
 

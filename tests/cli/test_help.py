@@ -64,7 +64,7 @@ def test_a_key_stands_with_its_default_help_and_range(shown):
     assert "model=small_cnn (brain_tumor.models.small_cnn.SmallCNN): Small residual CNN" in text
     assert "model.depth=1 residual blocks per stage. model.depth=2" in text
     assert "callbacks.resume_checkpoint.minutes=10 " in text
-    assert "split.seed=${seed}" in text
+    assert "split.seed=0" in text
     assert "logger: tensorboard, wandb" in text
 
 
