@@ -29,7 +29,6 @@ COLUMNS = (
     "series",
 )
 SPLITS = ("train", "val", "test")
-_MAX_TRAILING_COMMAS = 16
 
 
 def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFrame:
@@ -60,36 +59,26 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file), None)
-        if not header:
-            raise pd.errors.EmptyDataError("it has no columns")
-        names = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
-        if repeated := [name for name, count in Counter(names).items() if count > 1]:
-            raise pd.errors.ParserError(f"the column {repeated[0]} occurs twice")
-        more = [f"beyond {number}" for number in range(_MAX_TRAILING_COMMAS)]
-        table = pd.read_csv(
-            path,
-            header=None,
-            names=[*names, *more],
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
+            rows = [row for row in csv.reader(file) if row]
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DataError(f"{path} was not found; give the path of a CSV file of samples.") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise DataError(f"{path} is not a readable CSV file: {reason}.") from error
-    table = table.iloc[1:].fillna("").reset_index(drop=True)  # the first row is the header
-    beyond = (table[more] != "").any(axis=1)
-    if beyond.any():
-        first = int(beyond.to_numpy().argmax()) + 1
+    if not rows:
+        raise DataError(f"{path} is not a readable CSV file: it has no columns.")
+    names = [name or f"Unnamed: {number}" for number, name in enumerate(rows[0])]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{path} is not a readable CSV file: the column {repeated[0]} occurs twice.")
+    width = len(names)
+    beyond = [number for number, row in enumerate(rows[1:], start=1) if any(row[width:])]
+    if beyond:
         raise DataError(
-            f"{path} has {len(names)} columns, but {int(beyond.sum())} rows have more values, first row {first}; put "
-            "values that contain commas in quotes."
+            f"{path} has {width} columns, but {len(beyond)} rows have more values, first row {beyond[0]}; put values "
+            "that contain commas in quotes."
         )
-    return table[names]
+    cells = [[*row[:width], *[""] * (width - len(row))] for row in rows[1:]]
+    return pd.DataFrame(cells, columns=names, dtype=str)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
