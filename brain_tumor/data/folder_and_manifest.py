@@ -206,7 +206,7 @@ def _scans_of_row(row: Row, home: Path, rules: ScanRules) -> Scans:
     if path.is_dir():
         scans = series_scans(path, rules)
     elif source_file(row["path"]) != path or format_of(path) not in VOLUME_FORMATS:
-        return Scans([row], {})
+        return Scans([row], {}, {})
     elif format_of(path) == "nifti":
         relative_folder = Path(os.path.relpath(path.parent, home))
         patient = (relative_folder / patient_from_path(path, path.parent)).as_posix()

@@ -91,7 +91,8 @@ def load(
     place = root.resolve() if root and root.is_dir() else None
     files = account(place, Listing(listed, left_out), listed["path"][~readable].tolist())
     counts = file_counts(files)
-    log.info("%s", describe_counts(counts))
+    if counts["left_out"]:
+        log.info("%s", describe_counts(counts))
     facts = decoded.facts[readable].reset_index(drop=True)
     blank = [
         samples["sample_id"][new] for new, row in enumerate(np.flatnonzero(readable)) if _is_blank(decoded, int(row))

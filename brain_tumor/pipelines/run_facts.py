@@ -4,7 +4,6 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from brain_tumor.data.audit.shortcuts import shortcuts
 from brain_tumor.data.audit.verdict import shortcut_findings
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
@@ -66,6 +65,8 @@ def _some_batches_only(trainer: DictConfig) -> bool:
 
 def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
     """Return the sentences that a reader must know before the figures."""
+    from brain_tumor.data.audit.shortcuts import shortcuts  # scikit-learn takes seconds to import
+
     notes = []
     if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
         notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")

@@ -43,7 +43,7 @@ def predictions_summary(predictions: pd.DataFrame, bundle: Bundle) -> Table:
 
 
 def volumes_summary(volumes: pd.DataFrame, slices: Mapping[str, int], bundle: Bundle) -> str:
-    """Say in one line how many volumes there are, how much of them was looked at, and how they were judged.
+    """Say in one line how many volumes there are, how many slices were predicted, and with which rule.
 
     Args:
         volumes: Table of `brain_tumor.evaluation.volumes.by_volume`.

@@ -141,11 +141,11 @@ def _require_own_images(val: pd.DataFrame, bundle: Bundle) -> None:
     if not known:
         return
     paths = val["path"].tolist()
-    foreign = [path for path, digest in zip(paths, digests(paths), strict=True) if digest not in known]
-    if foreign:
+    unknown = [path for path, digest in zip(paths, digests(paths), strict=True) if digest not in known]
+    if unknown:
         raise DataError(
-            f"{len(foreign)} of {len(val)} validation images are not those that the model was selected on, first "
-            f"{foreign[0]}; give the samples.csv of its run, or restore these files."
+            f"{len(unknown)} of {len(val)} validation images are not those that the model was selected on, first "
+            f"{unknown[0]}; give the samples.csv of its run, or restore these files."
         )
 
 

@@ -50,7 +50,7 @@ def find_images(place: str, rules: ScanRules) -> FoundImages:
         names = [Path(row["path"]).relative_to(path).as_posix() for row in scans.rows]
     elif source_file(str(path)).is_file():
         whole = source_file(str(path)) == path
-        scans = find_scans([path], path.parent, rules) if whole else Scans([{"path": str(path)}], {})
+        scans = find_scans([path], path.parent, rules) if whole else Scans([{"path": str(path)}], {}, {})
         names = [Path(row["path"]).name for row in scans.rows]
     else:
         raise DataError(f"{place} does not exist; give an image, a scan, or a folder of them.")

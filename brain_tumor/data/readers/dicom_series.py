@@ -24,8 +24,6 @@ _TAGS = [
     *("ImagePositionPatient", "ImageOrientationPatient", "Manufacturer", "ManufacturerModelName"),
     *("MagneticFieldStrength", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
-PATIENT_KEYS = ("id", "study", "file")
-"""What tells patients apart: PatientID, StudyInstanceUID, or the file itself."""
 _PLACEHOLDER = re.compile(
     r"(anon(y|i)m\w*|anon|de-?identified|removed|redacted|hidden|unknown|none|null|n/?a|nan|no ?id|patient|pat|test|"
     r"subject|x+|0+|-+|\.+)[ _^-]*",
@@ -36,18 +34,6 @@ _MAX_SAMPLES_PER_AXIS = 256
 """Areas of larger images are counted on every n-th pixel along both axes."""
 _SAME_POSITION = 1e-3
 """Distance in mm below which two slices are at the same place."""
-
-
-@dataclass(frozen=True)
-class SliceRules:
-    """Which DICOM objects are taken, and who their patient is."""
-
-    modalities: Collection[str] = ("MR",)
-    """Modalities that are taken; `dicom_kind.ANY` takes all."""
-    derived: bool = False
-    """Whether localizers and computed images are taken, too."""
-    patient: str = "id"
-    """One of `PATIENT_KEYS`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,9 @@ class SliceHeader:
         return f"{self.file}#{self.frame}" if self.frame else str(self.file)
 
 
-def read_slice_headers(file: Path, rules: SliceRules) -> list[SliceHeader] | str:
+def read_slice_headers(
+    file: Path, modalities: Collection[str], *, derived: bool, patient: str
+) -> list[SliceHeader] | str:
     """Read the headers of all frames of a file, in the order of the file; or return why it is left out.
 
     ``patient_id`` is a pseudonym: a digest of PatientID, or if that is empty of StudyInstanceUID, or else of the
@@ -83,22 +71,28 @@ def read_slice_headers(file: Path, rules: SliceRules) -> list[SliceHeader] | str
     never read. ``source`` is manufacturer, model and field strength, not the hospital. Attributes that cannot be parsed
     are unknown.
 
+    Args:
+        file: Path of the file.
+        modalities: Modalities that are taken, or ``any``.
+        derived: Whether localizers and computed images are taken, too.
+        patient: What tells patients apart: ``id`` (PatientID), ``study`` or ``file``.
+
     Raises:
         DataError: The file is damaged or no DICOM file.
     """
     with as_data_error(file), silence_parsers():
         data = open_dicom(file, _TAGS)
-        if reason := dicom_kind.reason_left_out(data, rules.modalities, derived=rules.derived):
+        if reason := dicom_kind.reason_left_out(data, modalities, derived=derived):
             return reason
         count = frame_count(data)
         series = str(safe_get(data, "SeriesInstanceUID") or file.parent)
-        patient, source = _pseudonym(data, series, file, rules.patient), _source(data)
+        pseudonym, source = _pseudonym(data, series, file, patient), _source(data)
         headers = []
         for index in range(count):
             plane, position = _plane_and_position(FrameHeader(data, index))
             number = index if count > 1 else int(as_number(safe_get(data, "InstanceNumber")) or 0)
             frame = str(index) if count > 1 else ""
-            headers.append(SliceHeader(file, frame, series, plane, position, number, patient, source))
+            headers.append(SliceHeader(file, frame, series, plane, position, number, pseudonym, source))
         return headers
 
 
@@ -179,7 +173,7 @@ def _plane_and_position(header: FrameHeader) -> tuple[str, float | None]:
 
 
 def _pseudonym(data: Dataset, series: str, file: Path, patient: str) -> str:
-    """Return the pseudonym of the patient, from what `PATIENT_KEYS` says."""
+    """Return the pseudonym of the patient, told apart by ``id``, ``study`` or ``file``."""
     if patient == "file":
         return digest(f"file {safe_get(data, 'SOPInstanceUID') or file}")
     keywords = ("PatientID", "StudyInstanceUID") if patient == "id" else ("StudyInstanceUID",)

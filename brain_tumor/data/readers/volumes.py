@@ -87,11 +87,14 @@ class Scans(NamedTuple):
     """``path`` (a reference) and, where known, ``patient_id, source, plane, mask_path, series``."""
     left_out: dict[str, str]
     """Path of a file → reason."""
-    slices: dict[str, int] = {}  # noqa: RUF012 - never changed
+    slices: dict[str, int]
     """``series`` of a volume → number of its slices."""
 
-    def __add__(self, other: "Scans") -> "Scans":  # type: ignore[override]
-        return Scans(self.rows + other.rows, self.left_out | other.left_out, self.slices | other.slices)
+    def add(self, other: "Scans") -> None:
+        """Add the rows and files of another place."""
+        self.rows.extend(other.rows)
+        self.left_out.update(other.left_out)
+        self.slices.update(other.slices)
 
 
 def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
@@ -112,16 +115,15 @@ def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
     kinds: dict[str, list[Path]] = {"raster": [], "nifti": [], "dicom": [], "matlab": []}
     for file in sorted({*files} - {*masks}):
         kinds[format_of(file) or "raster"].append(file)
-    scans = Scans(
-        [{"path": str(file)} for file in kinds["raster"] + kinds["matlab"]], dict.fromkeys(map(str, masks), MASK)
-    )
+    images = [{"path": str(file)} for file in kinds["raster"] + kinds["matlab"]]
+    scans = Scans(images, dict.fromkeys(map(str, masks), MASK), {})
     if kinds["nifti"]:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decompresses several .gz files at a time
             found = pool.map(lambda file: _volume_below(file, home, rules), kinds["nifti"])
             for volume in track(found, "Choosing slices", len(kinds["nifti"]), transient=True):
-                scans += volume
+                scans.add(volume)
     if kinds["dicom"]:
-        scans += _dicom_scans(kinds["dicom"], rules)
+        scans.add(_dicom_scans(kinds["dicom"], rules))
     return _with_masks(scans, pair_masks(kinds["raster"] + kinds["nifti"], masks))
 
 
@@ -172,13 +174,13 @@ def nifti_scans(file: Path, series: str, patient: str, rules: ScanRules, *, labe
         if (single := layout.single_slice_plane) and rules.plane in ("", single):
             return Scans([{**common, "path": str(file), "plane": single}], {}, {series: 1})
         if single:
-            return Scans([], {str(file): f"in another plane ({single})"})
+            return Scans([], {str(file): f"in another plane ({single})"}, {})
         count = layout.shape[PLANES.index(plane)]
         measures = cached_areas(rules.cache_dir, [file], f"{plane} and kind", lambda: nifti.measure(file, plane))
     except DataError:
-        return Scans([{"patient_id": patient, "path": str(file)}], {})
+        return Scans([{"patient_id": patient, "path": str(file)}], {}, {})
     if measures[0] and not labels_too:
-        return Scans([], {str(file): "mask (label map, by its values)"})
+        return Scans([], {str(file): "mask (label map, by its values)"}, {})
     chosen = rules.policy.choose(count, lambda: measures[1:])
     _warn_if_empty(file, count, chosen)
     rows = [{**common, "path": f"{file}#{plane}:{index}", "plane": plane} for index in chosen]
@@ -198,24 +200,27 @@ def series_scans(folder: Path, rules: ScanRules) -> Scans:
         raise DataError(
             f"{folder} contains {count} DICOM series; expected exactly one; name another folder or single files."
         )
-    return scans + _series_of(headers, rules)
+    scans.add(_series_of(headers, rules))
+    return scans
 
 
 def _dicom_scans(files: Sequence[Path], rules: ScanRules) -> Scans:
     headers, scans = _read_headers(files, rules)
-    return scans + _series_of(headers, rules)
+    scans.add(_series_of(headers, rules))
+    return scans
 
 
 def _read_headers(files: Sequence[Path], rules: ScanRules) -> tuple[list["SliceHeader"], Scans]:
     """Return the slices of all files that are images of a scan, a row for each unreadable file, and the other files."""
     from brain_tumor.data.readers import dicom_series
 
-    slice_rules = dicom_series.SliceRules(rules.modalities, rules.derived, rules.patient)
     headers: list[SliceHeader] = []
-    scans = Scans([], {})
+    scans = Scans([], {}, {})
     for file in track(files, "Reading DICOM headers", transient=True):
         try:
-            found = dicom_series.read_slice_headers(file, slice_rules)
+            found = dicom_series.read_slice_headers(
+                file, rules.modalities, derived=rules.derived, patient=rules.patient
+            )
         except DataError:
             scans.rows.append({"path": str(file)})
             continue
@@ -229,10 +234,10 @@ def _read_headers(files: Sequence[Path], rules: ScanRules) -> tuple[list["SliceH
 def _series_of(headers: Sequence["SliceHeader"], rules: ScanRules) -> Scans:
     from brain_tumor.data.readers import dicom_series
 
-    scans = Scans([], {})
+    scans = Scans([], {}, {})
     for series in track(dicom_series.group_into_series(headers), "Choosing slices", transient=True):
         if rules.plane in ("", series[0].plane):
-            scans += _series_scans(series, rules)
+            scans.add(_series_scans(series, rules))
         else:
             reason = f"in another plane ({series[0].plane or 'unknown'})"
             scans.left_out.update(dict.fromkeys((str(header.file) for header in series), reason))
