@@ -105,7 +105,7 @@ def load(
     samples, traced = trace_patients(samples, views, facts["pixels"], decoded.entry)
     if traced.get("traced"):
         log.info("Traced %d of %d images without a patient id to patients of cheng.", *traced.values())
-        curation = {**(curation or {"source": "traced by picture", "sets": ["cheng"], "folds": 0}), **traced}
+        curation = {**(curation or {"source": "traced by image", "sets": ["cheng"], "folds": 0}), **traced}
         curation |= {"matched": int((samples["patient_id"] != "").sum()), "of": len(samples)}
         curation["how"] = " ".join(filter(None, (curation.get("how"), HOW)))
     pairs = _pairs_of_readable(image_pairs(decoded), readable)

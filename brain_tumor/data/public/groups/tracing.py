@@ -1,4 +1,4 @@
-"""Fill the patient of images that show a curated picture, whatever their files are."""
+"""Fill the patient of images that show a curated image, whatever their files are."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brain_tumor.data.images import Images
-from brain_tumor.data.public.groups.picture_codes import CODES_VERSION, trace
+from brain_tumor.data.public.groups.image_codes import CODES_VERSION, trace
 from brain_tumor.data.samples import read_table
 from brain_tumor.run_dir.atomic import published_file
 

@@ -1,4 +1,4 @@
-"""Pictures are traced whatever happened to their files, and no picture is traced to another patient."""
+"""Images are traced whatever happened to their files, and no image is traced to another patient."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from brain_tumor.audit import audit
 from brain_tumor.data.fingerprint import WHOLE, fingerprint
 from brain_tumor.data.phantom import draw_patients, render
 from brain_tumor.data.public import public_set
-from brain_tumor.data.public.groups.picture_codes import CodeBook, shipped_book, trace
+from brain_tumor.data.public.groups.image_codes import CodeBook, shipped_book, trace
 from brain_tumor.data.readers.reading import read_image
 
 
@@ -37,18 +37,18 @@ def heads() -> list[np.ndarray]:
     return [render(patient, 0, 128)[0] for patient in draw_patients(60, seed=0)]
 
 
-def test_altered_pictures_are_traced_and_others_are_not(heads):
+def test_altered_images_are_traced_and_others_are_not(heads):
     known, other = heads[:40], heads[40:]
     book = CodeBook.make(np.stack([fingerprint(image)[WHOLE] for image in known]), [f"p{n}" for n in range(40)])
     views = np.stack([fingerprint(altered(image, n)) for n, image in enumerate(known)])
 
     traced = trace(views, np.arange(40), CodeBook.from_bytes(book.to_bytes()))
-    foreign = trace(np.stack([fingerprint(image) for image in other]), np.arange(20), book)
+    others = trace(np.stack([fingerprint(image) for image in other]), np.arange(20), book)
 
     right = [patient == f"p{n}" for n, (patient, _) in enumerate(traced)]
     assert np.mean(right) >= 0.95
     assert not [patient for patient, is_right in zip(traced, right, strict=True) if patient[0] and not is_right]
-    assert {patient for patient, _ in foreign} == {""}
+    assert {patient for patient, _ in others} == {""}
 
 
 def test_the_shipped_book_is_small_and_names_patients():
@@ -74,7 +74,7 @@ def test_the_shipped_book_is_made_from_the_set(shared):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_a_set_without_ids_is_traced(shared, tmp_path):
-    """As pmram: slices of Cheng, re-encoded, cropped, mirrored and renamed, beside pictures of nobody known."""
+    """As pmram: slices of Cheng, re-encoded, cropped, mirrored and renamed, beside images of nobody known."""
     cheng = public_set("cheng", shared / "data" / "cheng").samples.sample(240, random_state=0)
     patients = {}
     for number, (path, label, patient) in enumerate(cheng[["path", "label", "patient_id"]].to_numpy()):

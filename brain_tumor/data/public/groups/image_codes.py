@@ -1,9 +1,9 @@
-"""Recognise curated pictures whose files were altered: re-encoded, resized, stretched, mirrored or cropped.
+"""Recognise curated images whose files were altered: re-encoded, resized, stretched, mirrored or cropped.
 
-A code is made of the 150 lowest frequencies (discrete cosine transform) of the middle of a picture, without its outer
-tenth, in units of their spread over Cheng's slices, as 8-bit numbers. The middle of the altered picture is found by
+A code is made of the 150 lowest frequencies (discrete cosine transform) of the middle of a image, without its outer
+tenth, in units of their spread over Cheng's slices, as 8-bit numbers. The middle of the altered image is found by
 Gauss–Newton on the difference of the codes, from the best of 256 placements; a crop of up to a tenth on each side
-leaves it complete. Made again: ``python -m brain_tumor.data.public.groups.picture_codes DIR`` (the folder of cheng).
+leaves it complete. Made again: ``python -m brain_tumor.data.public.groups.image_codes DIR`` (the folder of cheng).
 """
 
 import io
@@ -27,19 +27,19 @@ from brain_tumor.data.progress import progress
 from brain_tumor.types import GreyImage, Rows
 
 CODES_VERSION = 1
-"""Part of stored results: raise it when the same pictures would be traced otherwise."""
+"""Part of stored results: raise it when the same images would be traced otherwise."""
 MIN_SIMILARITY = 0.993
-"""Cosine of two codes from which they are of one picture: above all pairs of different patients of Cheng, below all
-copies that were altered as this module allows (``tests/data/public/groups/test_picture_codes.py``)."""
+"""Cosine of two codes from which they are of one image: above all pairs of different patients of Cheng, below all
+copies that were altered as this module allows (``tests/data/public/groups/test_image_codes.py``)."""
 
 _LENGTH, _COARSE = 150, 45
 """Numbers in a code, and those that the search for placements begins with."""
 _FREQUENCIES = 17
 """Frequencies per axis; those of a code are the lowest by their sum over both axes."""
 _MARGIN = 0.1
-"""Share of the picture that is left out on each side."""
+"""Share of the image that is left out on each side."""
 _STEPS = (0.0, 0.035, 0.07, 0.105)
-"""Margins of an altered picture that are tried on each side."""
+"""Margins of an altered image that are tried on each side."""
 _MOST_MARGIN, _LEAST_MARGIN = 0.2, -0.03
 _CANDIDATES = 6
 _MIN_COARSE = 0.9
@@ -57,12 +57,12 @@ Codes = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CodeBook:
-    """The codes of the curated pictures."""
+    """The codes of the curated images."""
 
     codes: npt.NDArray[np.int8]
     """int8 [M, 150]."""
     patients: npt.NDArray[np.str_]
-    """Patient of each picture, [M]."""
+    """Patient of each image, [M]."""
     mean: Codes
     """Mean of the normalised frequencies, float32 [150]."""
     scale: Codes
@@ -70,7 +70,7 @@ class CodeBook:
 
     @classmethod
     def make(cls, views: GreyImage, patients: list[str]) -> Self:
-        """Make the book from views uint8 [M, SIDE, SIDE] of whole pictures."""
+        """Make the book from views uint8 [M, SIDE, SIDE] of whole images."""
         raw = _unit(_frequencies(views.astype(np.float32), np.full((len(views), 4), _MARGIN)))
         mean, scale = raw.mean(axis=0), raw.std(axis=0) ** _POWER
         codes = _unit((raw - mean) / scale)
@@ -90,9 +90,9 @@ class CodeBook:
         buffer = io.BytesIO(lzma.decompress(packed))
         return cls(*(np.load(buffer, allow_pickle=False) for _ in range(4)))
 
-    def __call__(self, picture: Codes, placements: npt.NDArray[np.floating]) -> Codes:
-        """Compute codes float32 [K, 150] of one picture [SIDE, SIDE] for K placements [K, 4] of its middle."""
-        raw = _unit(_frequencies(picture, placements))
+    def __call__(self, image: Codes, placements: npt.NDArray[np.floating]) -> Codes:
+        """Compute codes float32 [K, 150] of one image [SIDE, SIDE] for K placements [K, 4] of its middle."""
+        raw = _unit(_frequencies(image, placements))
         return _unit((raw - self.mean) / self.scale)
 
 
@@ -103,15 +103,15 @@ def shipped_book() -> CodeBook:
 
 
 def trace(views: Images, rows: Rows, book: CodeBook | None = None) -> list[tuple[str, float]]:
-    """Find the patient that each picture shows.
+    """Find the patient that each image shows.
 
     Args:
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
         rows: Rows of ``views`` to trace, int64 [K].
-        book: Known pictures; None for the shipped ones.
+        book: Known images; None for the shipped ones.
 
     Returns:
-        For each row the patient, empty if it shows none of the known pictures, and the similarity of the best match.
+        For each row the patient, empty if it shows none of the known images, and the similarity of the best match.
     """
     known = book or shipped_book()
     reference = _unit(known.codes.astype(np.float32))
@@ -122,22 +122,22 @@ def trace(views: Images, rows: Rows, book: CodeBook | None = None) -> list[tuple
 
 
 def _trace(view: GreyImage, book: CodeBook, reference: Codes, coarse: Codes) -> tuple[str, float]:
-    pictures = [np.ascontiguousarray(mirror(view, orientation), np.float32) for orientation in ORIENTATIONS]
+    images = [np.ascontiguousarray(mirror(view, orientation), np.float32) for orientation in ORIENTATIONS]
     whole = np.full((1, 4), _MARGIN)
-    exact = np.concatenate([book(picture, whole) for picture in pictures]) @ reference.T
+    exact = np.concatenate([book(image, whole) for image in images]) @ reference.T
     best, number = float(exact.max()), int(exact.argmax()) % len(reference)
     if best < MIN_SIMILARITY:
-        for picture in pictures[:2]:  # upright and mirrored left–right; scans are not cropped upside down
-            found = _search(picture, book, reference, coarse)
+        for image in images[:2]:  # upright and mirrored left–right; scans are not cropped upside down
+            found = _search(image, book, reference, coarse)
             best, number = max((best, number), found)
             if best >= MIN_SIMILARITY:
                 break
     return (str(book.patients[number]) if best >= MIN_SIMILARITY else "", round(best, 4))
 
 
-def _search(picture: Codes, book: CodeBook, reference: Codes, coarse: Codes) -> tuple[float, int]:
-    """Search for the known picture that a cropped one shows: similarity, and number of the picture."""
-    similarity = _unit(_bank(picture, book)) @ coarse.T
+def _search(image: Codes, book: CodeBook, reference: Codes, coarse: Codes) -> tuple[float, int]:
+    """Search for the known image that a cropped one shows: similarity, and number of the image."""
+    similarity = _unit(_bank(image, book)) @ coarse.T
     placement = similarity.argmax(axis=0)
     highest = similarity.max(axis=0)
     numbers = np.argsort(-highest)[:_CANDIDATES]
@@ -148,8 +148,8 @@ def _search(picture: Codes, book: CodeBook, reference: Codes, coarse: Codes) -> 
     for length, steps in _ROUNDS:
         target = _unit(reference[numbers, :length])
         for _ in range(steps):
-            placements = _improve(picture, book, placements, target)
-    found = (book(picture, placements) * reference[numbers]).sum(axis=1)
+            placements = _improve(image, book, placements, target)
+    found = (book(image, placements) * reference[numbers]).sum(axis=1)
     best = int(found.argmax())
     return float(found[best]), int(numbers[best])
 
@@ -158,11 +158,11 @@ _PLACEMENTS = np.array(list(product(_STEPS, repeat=4)))
 """Margins (top, bottom, left, right) that are tried, [256, 4]."""
 
 
-def _bank(picture: Codes, book: CodeBook) -> Codes:
+def _bank(image: Codes, book: CodeBook) -> Codes:
     """The first numbers of the codes for all of `_PLACEMENTS`, float32 [256, 45]."""
     pairs = np.array(list(product(_STEPS, repeat=2)))
     bases = _basis(pairs)[:, : _ORDER[:_COARSE].max() + 1]
-    down = bases @ picture
+    down = bases @ image
     values = np.einsum("pks,qls->pqkl", down, bases, optimize=True)
     y, x = _ORDER[:_COARSE].T
     raw = values[:, :, y, x].reshape(len(_PLACEMENTS), _COARSE)
@@ -171,13 +171,13 @@ def _bank(picture: Codes, book: CodeBook) -> Codes:
 
 
 def _improve(
-    picture: Codes, book: CodeBook, placements: npt.NDArray[np.floating], target: Codes
+    image: Codes, book: CodeBook, placements: npt.NDArray[np.floating], target: Codes
 ) -> npt.NDArray[np.floating]:
     """Take one Gauss–Newton step for each of K placements [K, 4] towards its target [K, L]."""
     count, length = target.shape
     moves = np.concatenate([np.zeros((1, 4)), _DELTA * np.eye(4), -_DELTA * np.eye(4)])
     around = (placements[:, None] + moves).reshape(-1, 4)
-    codes = _unit(book(picture, around)[:, :length]).reshape(count, 9, length)
+    codes = _unit(book(image, around)[:, :length]).reshape(count, 9, length)
     slopes = (codes[:, 1:5] - codes[:, 5:]) / (2 * _DELTA)
     normal = slopes @ slopes.transpose(0, 2, 1) + 1e-3 * np.eye(4)
     step = np.linalg.solve(normal, slopes @ (target - codes[:, 0])[:, :, None])[:, :, 0]
@@ -193,15 +193,15 @@ def _lowest(frequencies: int, length: int) -> Rows:
 _ORDER = _lowest(_FREQUENCIES, _LENGTH)
 
 
-def _frequencies(pictures: Codes, placements: npt.NDArray[np.floating]) -> Codes:
-    """Compute frequencies of the middles of pictures, float32 [K, 150].
+def _frequencies(images: Codes, placements: npt.NDArray[np.floating]) -> Codes:
+    """Compute frequencies of the middles of images, float32 [K, 150].
 
     Args:
-        pictures: [SIDE, SIDE] or [K, SIDE, SIDE].
+        images: [SIDE, SIDE] or [K, SIDE, SIDE].
         placements: Margins (top, bottom, left, right) around each middle, as shares of the side, [K, 4].
     """
     down, across = _basis(placements[:, :2]), _basis(placements[:, 2:])
-    values = down @ pictures @ across.transpose(0, 2, 1)
+    values = down @ images @ across.transpose(0, 2, 1)
     return np.asarray(values[:, _ORDER[:, 0], _ORDER[:, 1]], np.float32)
 
 
@@ -229,7 +229,7 @@ def main(arguments: list[str]) -> None:
     views = np.stack([fingerprint(read_image(path))[WHOLE] for path in samples["path"]])
     packed = CodeBook.make(views, samples["patient_id"].tolist()).to_bytes()
     Path(str(_FILE)).write_bytes(packed)
-    print(f"{_FILE}: {len(packed):,} bytes, {len(samples)} pictures")
+    print(f"{_FILE}: {len(packed):,} bytes, {len(samples)} images")
 
 
 if __name__ == "__main__":
