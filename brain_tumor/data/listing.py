@@ -95,4 +95,6 @@ def _reason_by_name(file: Path, place: Path) -> str:
         return HIDDEN
     if not file.exists():
         return "broken link"
+    if file.name == "groups.csv":
+        return "table of groups"
     return OUTSIDE if format_of(file) is not None else f"unknown format ({file.suffix.lower() or 'no suffix'})"

@@ -75,15 +75,15 @@ def shortcut_findings(shortcuts: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [
         (
             (shortcut["balanced_accuracy"] - shortcut["chance"]) / (1 - shortcut["chance"]),
-            f"{_name(shortcut['property'])} of the files tells {what[task]} at {shortcut['balanced_accuracy']:.1%} "
+            f"{_subject(shortcut['property'])} {what[task]} at {shortcut['balanced_accuracy']:.1%} "
             f"(balanced accuracy; chance {shortcut['chance']:.0%}): a network can learn it instead of the anatomy.",
         )
         for task, shortcut in strongest.items()
     ]
 
 
-def _name(name: str) -> str:
-    return "Everything but the pixels" if name == "all together" else f"The {name} alone"
+def _subject(name: str) -> str:
+    return "Properties of the files together tell" if name == "all together" else f"The {name} of the files alone tells"
 
 
 def _files(document: Mapping[str, Any]) -> list[Finding]:

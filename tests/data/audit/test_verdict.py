@@ -33,7 +33,7 @@ LEAK = {"class": "", "split": "test", "reference": "train or val", "group": 75, 
         ({"label_conflicts": {"images": 8}}, "8 images appear under two classes"),
         (
             {"shortcuts": [shortcut("size", "detection", 0.917, 0.5)]},
-            "The size alone of the files tells tumour from no_tumor at 91.7% (balanced accuracy; chance 50%)",
+            "The size of the files alone tells tumour from no_tumor at 91.7% (balanced accuracy; chance 50%)",
         ),
         ({"unreadable": ["x"] * 5}, "5 of 100 images cannot be read"),
         ({"blank": ["x"] * 5}, "5 images are blank"),
