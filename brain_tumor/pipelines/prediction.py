@@ -50,7 +50,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     write_table(table.round(_DIGITS), output)
     console = get_console()
     console.print(predictions_summary(table, predictor.bundle))
-    notes = [describe_counts(counts)]
+    notes = [describe_counts(counts)] if counts["left_out"] else []
     if len(volumes):
         write_table(volumes.round(_DIGITS), output.with_name(f"{output.stem}_volumes.csv"))
         notes.append(volumes_summary(volumes, found.slices, predictor.bundle))
