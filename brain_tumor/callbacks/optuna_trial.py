@@ -1,4 +1,4 @@
-"""The Optuna trial of a run, named by its sweep in the environment."""
+"""The Optuna trial that a run belongs to; its sweep passes it in an environment variable."""
 
 import json
 import logging

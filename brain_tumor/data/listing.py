@@ -54,7 +54,7 @@ def account(place: Path | None, listing: Listing, unreadable: Collection[str] = 
 
 
 def all_files(place: Path) -> Iterator[Path]:
-    """Yield every file at any depth below a folder, hidden ones and broken links, too; each folder once."""
+    """Yield every file below a folder, at any depth, hidden ones and broken links too; a linked folder is read once."""
     if not place.is_dir():
         yield place
         return

@@ -144,8 +144,8 @@ def _require_own_images(val: pd.DataFrame, bundle: Bundle) -> None:
     unknown = [path for path, digest in zip(paths, digests(paths), strict=True) if digest not in known]
     if unknown:
         raise DataError(
-            f"{len(unknown)} of {len(val)} validation images are not those that the model was selected on, first "
-            f"{unknown[0]}; give the samples.csv of its run, or restore these files."
+            f"{len(unknown)} of {len(val)} validation images were not used to train or select the model (first: "
+            f"{unknown[0]}): give the samples.csv of the model's run, or restore these files."
         )
 
 

@@ -76,7 +76,7 @@ def rescale(values: npt.NDArray[np.floating], low: float, high: float) -> npt.ND
 
 
 def unit_to_uint8(values: npt.NDArray[np.floating]) -> GreyImage:
-    """Convert values in [0, 1] to uint8; values that are not finite (padding, not measured) become 0."""
+    """Convert values in [0, 1] to uint8; NaN and infinite values (padding, not measured) become 0."""
     return np.asarray(np.rint(np.where(np.isfinite(values), values, 0) * 255), np.uint8)
 
 

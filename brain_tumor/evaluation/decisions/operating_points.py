@@ -63,7 +63,7 @@ def targets(sensitivity: float, specificity: float) -> dict[str, str]:
 
 
 def out_of_order(points: Mapping[str, float]) -> bool:
-    """Return whether thresholds contradict their names, as those chosen before version 0.2 may do."""
+    """Return whether thresholds break the order sensitive ≤ balanced ≤ specific; those of version 0.1 may."""
     order = [points[name] for name in (SENSITIVE, BALANCED, SPECIFIC) if name in points]
     return order != sorted(order)
 

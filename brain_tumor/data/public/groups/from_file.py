@@ -132,7 +132,7 @@ def _check(groups: pd.DataFrame, paths: "pd.Series[str]", file: Path) -> None:
     divided = folds[folds.map(len) > 1]
     if len(divided):
         raise DataError(
-            f"{file}: {len(divided)} groups are in several folds, first {divided.index[0]!r} in "
+            f"{file}: {len(divided)} groups are in more than one fold, first {divided.index[0]!r} in "
             f"{', '.join(divided.iloc[0])}: expected one fold per group."
         )
 

@@ -118,7 +118,7 @@ def test_a_manifest_may_be_named_groups_csv(images):
         ("path,group,fold", six("{path},{n},{n}.5"), r"6 folds are no whole number from 0, first '0.5' in row 2"),
         ("path,group,fold", [*six("{path},{n},{n}"), "x,9,-1"], r"1 folds are no whole .* '-1' in row 8"),
         ("path,group,fold", six("{path},{n},one"), r"6 folds are no whole number"),
-        ("path,group,fold", six("{path},7,{n}"), r"1 groups are in several folds, first '7' in 0, 1, 2"),
+        ("path,group,fold", six("{path},7,{n}"), r"1 groups are in more than one fold, first '7' in 0, 1, 2"),
         ("path,group", ["elsewhere.jpg,1"], r"names 1 files, but none of the 6 images"),
     ],
 )
