@@ -72,7 +72,7 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
     given = [argument.removeprefix(_KEY) for argument in arguments if argument.startswith(_KEY)]
     if not given or given[-1] in ("auto", "null", ""):
         return list(arguments), None
-    run_dir = _latest(runs) if given[-1] == "latest" else Path(given[-1].strip("'\"")).expanduser().absolute()
+    run_dir = _latest(runs) if given[-1] == "latest" else Path(given[-1].strip("'\"")).expanduser().resolve()
     more = _from_here([argument for argument in arguments if not argument.startswith(_KEY)])
     if (run_dir / "sweep.json").is_file() and (run_dir / "multirun.yaml").is_file():
         hydra = OmegaConf.load(run_dir / "multirun.yaml").hydra
@@ -87,7 +87,7 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
             f"{run_dir} holds no run to continue (no .hydra/overrides.yaml) and no sweep (no multirun.yaml); name "
             "another: resume=RUN."
         )
-    command = [str(text) for text in command if not str(text).startswith(_KEY)]
+    command = [str(text) for text in command if not str(text).startswith((_KEY, "overwrite="))]
     started_in = _existing(OmegaConf.select(hydra, "runtime.cwd"))
     return [*_config_dir(hydra, more), *command, *more, place, "resume=auto"], started_in
 
