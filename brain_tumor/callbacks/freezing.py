@@ -32,6 +32,10 @@ class Freezing(Callback):
             for name in self._frozen(pl_module):
                 self._network(pl_module).get_parameter(name).requires_grad_(False)
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Set the modes of a run that resumes within an epoch, which Lightning does not start again."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Put the modules whose parameters are all frozen into evaluation mode, the others into training mode."""
         frozen = set(self._frozen(pl_module))

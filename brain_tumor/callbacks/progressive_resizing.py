@@ -56,6 +56,10 @@ class ProgressiveResizing(Callback):
         finally:
             pl_module.train(was_training)
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Set the image size of a run that resumes within an epoch, which Lightning does not start again."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Set the image size of this epoch."""
         data = _datamodule(trainer)

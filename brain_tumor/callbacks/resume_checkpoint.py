@@ -54,6 +54,8 @@ class ResumeCheckpoint(Checkpoint):
         """
         if batch_idx + 1 >= trainer.num_training_batches:  # validation follows, and then a checkpoint
             return
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:  # a checkpoint holds no accumulated gradients
+            return
         due = self._clock() - self._saved >= self._seconds
         if _any_rank(trainer, due or self._stop.signal is not None):
             self._save(trainer)

@@ -12,12 +12,16 @@ class Throughput(Callback):
     """Log ``speed/samples_per_second`` (all processes) and ``speed/data_wait`` (share of the steps' time, in [0, 1]).
 
     Validation and checkpoints do not count. On a GPU the wait is an upper bound, because the GPU computes
-    while the host waits.
+    while the host waits. In an epoch that a run was resumed in, the batches since then count.
     """
 
     def __init__(self) -> None:
         self._epochs: list[tuple[float, float]] = []
         self._samples, self._wait, self._work, self._mark = 0, 0.0, 0.0, 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock of a run that resumes within an epoch, which Lightning does not start again."""
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""

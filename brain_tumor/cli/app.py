@@ -23,6 +23,7 @@ from brain_tumor.config.as_typed import as_typed
 from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
+from brain_tumor.config.sweep_keys import with_keys_per_job
 from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
 from brain_tumor.run_dir.record import in_use, refuse_taken
 from brain_tumor.run_dir.resume import is_alive
@@ -61,7 +62,8 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
 
     try:
         arguments, started_in = expand(sys.argv[1:])
-        sys.argv[1:] = flags_first(as_typed(with_custom_options(with_new_names(arguments, verb))))
+        typed = as_typed(with_custom_options(with_new_names(arguments, verb)))
+        sys.argv[1:] = flags_first(with_keys_per_job(typed))
         if started_in:
             os.chdir(started_in)  # its relative paths, and plug-ins that lie there
         if verb in _RUNS:

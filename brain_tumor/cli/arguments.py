@@ -6,6 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.config.as_typed import PATHS
 from brain_tumor.errors import ConfigError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.run_dir.resume import is_alive
@@ -55,7 +56,7 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
 def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[str], Path | None]:
     """Replace ``resume=RUN`` or ``resume=latest`` by the command line of that run or sweep, with ``resume=auto``.
 
-    Other arguments come after the overrides of the run, and win.
+    Other arguments come after the overrides of the run, and win; relative paths in them start in the present folder.
 
     Args:
         arguments: Command line.
@@ -71,8 +72,8 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
     given = [argument.removeprefix(_KEY) for argument in arguments if argument.startswith(_KEY)]
     if not given or given[-1] in ("auto", "null", ""):
         return list(arguments), None
-    run_dir = _latest(runs) if given[-1] == "latest" else Path(given[-1].strip("'\"")).expanduser().absolute()
-    more = [argument for argument in arguments if not argument.startswith(_KEY)]
+    run_dir = _latest(runs) if given[-1] == "latest" else Path(given[-1].strip("'\"")).expanduser().resolve()
+    more = _from_here([argument for argument in arguments if not argument.startswith(_KEY)])
     if (run_dir / "sweep.json").is_file() and (run_dir / "multirun.yaml").is_file():
         hydra = OmegaConf.load(run_dir / "multirun.yaml").hydra
         own = [text for text in hydra.overrides.hydra if not text.startswith(("hydra.mode=", "hydra.sweep.dir="))]
@@ -86,18 +87,39 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
             f"{run_dir} holds no run to continue (no .hydra/overrides.yaml) and no sweep (no multirun.yaml); name "
             "another: resume=RUN."
         )
-    command = [str(text) for text in command if not str(text).startswith(_KEY)]
+    command = [str(text) for text in command if not str(text).startswith((_KEY, "overwrite="))]
     started_in = _existing(OmegaConf.select(hydra, "runtime.cwd"))
     return [*_config_dir(hydra, more), *command, *more, place, "resume=auto"], started_in
 
 
 def _config_dir(hydra: DictConfig, arguments: Sequence[str]) -> list[str]:
     """Return ``--config-dir`` of a run that had one, unless the command line gives another."""
-    if {"--config-dir", "-cd"} & set(arguments):
+    if {"--config-dir", "-cd"} & {argument.partition("=")[0] for argument in arguments}:
         return []
     sources = OmegaConf.select(hydra, "runtime.config_sources", default=[])
     folders = [str(source.path) for source in sources if source.provider == "command-line"]
+    if folders and not Path(folders[0]).is_dir():
+        raise ConfigError(
+            f"The run was started with --config-dir {folders[0]}, which is missing; say where that folder is now: "
+            "--config-dir DIR resume=RUN."
+        )
     return ["--config-dir", folders[0]] if folders else []
+
+
+def _from_here(arguments: Sequence[str]) -> list[str]:
+    """Make relative paths absolute, as the run is resumed in the folder in which it was started."""
+    before = ""
+    result = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if before in ("--config-dir", "-cd"):
+            result.append(str(Path(argument).expanduser().absolute()))
+        elif value and (key == "--config-dir" or key.lstrip("+") in PATHS) and Path(value).expanduser().exists():
+            result.append(f"{key}={Path(value).expanduser().absolute()}")
+        else:
+            result.append(argument)
+        before = argument
+    return result
 
 
 def _existing(folder: str | None) -> Path | None:

@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-_PATHS = frozenset(
+PATHS = frozenset(
     {
         *("bundle", "champion", "input", "ood_images", "output", "predictions", "run", "samples", "val"),
         *("data.manifest", "data.root", "model.weights", "paths.cache_dir", "split.path"),
@@ -40,7 +40,7 @@ def _quoted(argument: str, parser: OverridesParser, is_sweep: bool) -> str:
         return argument
     is_list = value[0] == "[" and value[-1] == "]"
     name = key.lstrip("+")
-    is_text = (name in _PATHS or (name == _WITH_COMMAS and "," in value)) and not is_list
+    is_text = (name in PATHS or (name == _WITH_COMMAS and "," in value)) and not is_list
     is_text &= not (is_sweep and "," in value)
     return (
         f"{key}={QuotedString(value, Quote.double).with_quotes()}"

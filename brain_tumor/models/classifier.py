@@ -64,6 +64,8 @@ class Classifier(L.LightningModule):
         self._step_forward = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
         self.train_loss = MeanMetric(nan_strategy="disable")  # the other strategies ignore NaN
         self.val_scores = ValidationScores(len(classes))
+        self.monitored: float | None = None
+        """Monitored metric of the last validation."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits float [B, classes] of normalised images float [B, C, H, W].
@@ -89,14 +91,16 @@ class Classifier(L.LightningModule):
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the sum and weight of the epoch's training loss over all ranks, for a run resumed within the epoch."""
+        """Store the last validation's score and, over all ranks, sum and weight of the epoch's training loss so far."""
         state = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
         if self.trainer.is_last_batch:  # the epoch is complete: the next one starts at zero
             state = torch.zeros_like(state)
         checkpoint["train_loss"] = self.trainer.strategy.reduce(state.clone(), reduce_op="sum").tolist()
+        checkpoint["monitored"] = self.monitored
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the training loss on rank 0 only, so that it counts once."""
+        """Restore the score and, on rank 0 only, so that it counts once, the training loss."""
+        self.monitored = checkpoint.get("monitored")
         if self.trainer.is_global_zero:
             state = zip(("mean_value", "weight"), checkpoint["train_loss"], strict=True)
             for name, value in state:
@@ -120,6 +124,8 @@ class Classifier(L.LightningModule):
                 f"The validation loss became {scores['loss'].item()} in epoch {self.current_epoch}: training diverged. "
                 "Lower optimizer.lr, or set trainer.gradient_clip_val=1 or trainer.precision=32-true."
             )
+        if not self.trainer.sanity_checking:
+            self.monitored = scores[self.monitor.removeprefix("val/")].item()
         for name, score in scores.items():  # equal on all ranks: `compute` has gathered them
             self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self.monitor)
 

@@ -4,6 +4,7 @@
 """
 
 import math
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
@@ -52,7 +53,16 @@ def one_cycle(optimizer: Optimizer, total_steps: int, warmup: float = 0.3, start
     require(0 < start <= 1, f"scheduler.start={start}", "a number above 0, up to 1")
     rates = [group["lr"] for group in optimizer.param_groups]
     # one step more, since Lightning also steps the schedule after the last training step
-    return OneCycleLR(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
+    return _OneCycle(optimizer, rates, total_steps + 1, pct_start=warmup, div_factor=1 / start)
+
+
+class _OneCycle(OneCycleLR):
+    """torch's `OneCycleLR`; after a restart it has the length of the present training, not of the interrupted one."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the position within the cycle."""
+        length = ("total_steps", "_schedule_phases")
+        super().load_state_dict({name: value for name, value in state_dict.items() if name not in length})
 
 
 def constant(optimizer: Optimizer) -> LRScheduler:

@@ -46,7 +46,8 @@ def timm_backbone(
         num_classes: Number of classes.
         image_size: Image height and width in pixels; transformers resample their position embeddings to it.
         pretrained: Whether to load ImageNet weights.
-        weights: Path of a weights file in timm's key layout (.safetensors, .bin, .pth); None downloads from the hub.
+        weights: Path of a weights file in timm's key layout (.safetensors, .bin, .pth), or of a folder that holds
+            ``NAME.safetensors``; None downloads from the hub.
         in_chans: Number of input channels.
         dropout: Dropout probability before the head.
         drop_path: Stochastic depth rate of models that have it; None keeps the model's default.
@@ -63,11 +64,7 @@ def timm_backbone(
     """
     require(isinstance(in_chans, int) and in_chans >= 1, f"model.in_chans={in_chans}", "a whole number from 1")
     require(pretrained or weights is None, f"model.weights={weights} with model.pretrained=false", "only one of them")
-    if weights is not None and not Path(weights).is_file():
-        raise WeightsError(
-            f"model.weights={weights} does not exist; give a file in timm's key layout, or leave model.weights out to "
-            "download from the hub."
-        )
+    weights = _weights_file(weights, name) if weights else None
     architecture, own_args = _described(name) if name.startswith(SOURCES) else (name, {})
     if not timm.is_model(architecture):
         similar = difflib.get_close_matches(architecture, timm.list_models(), n=3) or ["resnet18", "efficientnet_b0"]
@@ -103,6 +100,24 @@ def timm_backbone(
         network.resolved_arguments = {"name": architecture, "model_args": args}
     built: nn.Module = network
     return built
+
+
+def _weights_file(weights: str, name: str) -> str:
+    """Return the path of the weights file of a model, which ``weights`` names or holds.
+
+    Raises:
+        WeightsError: There is no such file.
+    """
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        path /= f"{name.rpartition('/')[2].rpartition(':')[2]}.safetensors"
+    if not path.is_file():
+        given = weights if Path(weights).expanduser() == path else f"{weights}: {path}"
+        raise WeightsError(
+            f"model.weights={given} does not exist; give a file in timm's key layout or a folder with "
+            "NAME.safetensors, or leave model.weights out to download from the hub."
+        )
+    return str(path)
 
 
 def _described(name: str) -> tuple[str, dict[str, Any]]:

@@ -5,20 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from brain_tumor.callbacks.stop import PreemptedError
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.samples import write_table
-from brain_tumor.errors import ConfigError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
+from brain_tumor.pipelines.resuming import CONFIG, find_interrupted, same_processes
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.record import RunRecord, read_record, read_results, refuse_taken
-from brain_tumor.run_dir.resume import checkpoint_to_resume
+from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.run_dir.record import RunRecord, read_record, read_results, utc_now
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
 from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
@@ -49,23 +50,6 @@ class TrainedRun:
     """Monitored validation metric of the best weights; the value that a sweep optimises."""
 
 
-def save_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Write ``.hydra/config.yaml`` and ``.hydra/overrides.yaml``, as Hydra does for a command line.
-
-    Raises:
-        ConfigError: A run is in the directory and may not be replaced, or it cannot be written.
-    """
-    run_dir = Path(cfg.paths.run_dir)
-    if cfg.resume != "auto":
-        refuse_taken(run_dir, overwrite=cfg.overwrite)
-    try:
-        (run_dir / ".hydra").mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, run_dir / ".hydra" / "config.yaml")
-        OmegaConf.save(OmegaConf.create(list(overrides)), run_dir / ".hydra" / "overrides.yaml")
-    except OSError as error:
-        raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); choose another.") from error
-
-
 def train_job(cfg: DictConfig) -> float | None:
     """Train as one process of a job: rank 0 does everything, ranks that torchrun or Slurm started fit with it.
 
@@ -76,20 +60,31 @@ def train_job(cfg: DictConfig) -> float | None:
         train_as_worker(cfg)
         return None
     try:
-        return train_run(cfg).monitored
+        hydra_cfg = HydraConfig.instance().cfg
+        return train_run(cfg, HydraConfig.get().overrides.task, cast("DictConfig", hydra_cfg)).monitored
     except PreemptedError:
         if cfg.resume == "auto":  # otherwise the job would start from the beginning
             requeue()
         raise
 
 
-def train_run(cfg: DictConfig) -> TrainedRun:
-    """Train and evaluate what a composed configuration describes."""
+def train_run(cfg: DictConfig, overrides: Sequence[str], hydra_cfg: DictConfig | None = None) -> TrainedRun:
+    """Train and evaluate what a composed configuration describes.
+
+    Args:
+        cfg: Composed configuration.
+        overrides: Overrides that it was composed with.
+        hydra_cfg: Hydra's own configuration; None without a command line.
+    """
     run_dir = Path(cfg.paths.run_dir)
-    world = resolve_world(cfg)
-    if cfg.resume == "auto" and read_record(run_dir).get("status") == "finished" and not cfg.overwrite:
+    interrupted = find_interrupted(cfg)
+    if interrupted.is_finished:
         return _finished_run(run_dir)
-    checkpoint = checkpoint_to_resume(run_dir, cfg.resume)
+    checkpoint = interrupted.checkpoint
+    saved = {CONFIG.name: cfg.copy(), "overrides.yaml": OmegaConf.create(list(overrides)), "hydra.yaml": hydra_cfg}
+    world = resolve_world(cfg)
+    if checkpoint:
+        same_processes(world.size, run_dir)
     restart = cfg.resume == "auto" and checkpoint is None  # interrupted before its first checkpoint, or a new run
     resumed_id = resumable_wandb_id(run_dir) if checkpoint else None
     resumed_precision = read_record(run_dir).get("precision") if checkpoint else None
@@ -99,7 +94,10 @@ def train_run(cfg: DictConfig) -> TrainedRun:
         RunRecord(run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None) as record,
         open_loggers(cfg, resumed_id) as loggers,
     ):
+        _save_config(saved, run_dir / CONFIG.parent)
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
+        if interrupted.changes:
+            record.note(changed=[*record.facts.get("changed", []), {"time": utc_now()} | interrupted.changes])
         with start_workers(world, run_dir, partial(record.end, "failed")) as workers:
             with record.stage("data"):
                 datamodule = load_data(cfg)
@@ -133,6 +131,15 @@ def train_run(cfg: DictConfig) -> TrainedRun:
             write_report(inputs, evidence, record)
             log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
+
+
+def _save_config(saved: dict[str, DictConfig | ListConfig | None], folder: Path) -> None:
+    """Write the configuration as Hydra does, once the run directory is claimed: it says what ran there."""
+    folder.mkdir(exist_ok=True)
+    for name, content in saved.items():
+        if content is not None:
+            with published_file(folder / name) as draft:
+                OmegaConf.save(content, draft)
 
 
 def _tuned(

@@ -231,7 +231,7 @@ def utc_now() -> str:
 def _resumed_facts(run_dir: Path) -> dict[str, Any]:
     """Return what a resumed run keeps from ``run.json`` of the interrupted one, and the time of the restart."""
     record = read_record(run_dir)
-    kept = {name: record[name] for name in ("started", "seconds", "tuning") if name in record}
+    kept = {name: record[name] for name in ("started", "seconds", "tuning", "changed") if name in record}
     return kept | {"resumed": [*record.get("resumed", []), utc_now()]}
 
 

@@ -14,6 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.config.sweep_keys import only_value
 from brain_tumor.errors import ConfigError, require
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.jobs import REPLICATES, Plan, end_record
@@ -129,8 +130,8 @@ def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistributio
     space, fixed = {}, []
     for key, override in last.items():
         text = str(override.input_line)
-        if not override.is_sweep_override():
-            fixed.append(text)
+        if (alone := only_value(override)) or not override.is_sweep_override():
+            fixed.append(alone or text)
             continue
         require(
             key not in REPLICATES,

@@ -12,11 +12,14 @@ from typing import Any, NoReturn, Self
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.errors import SweepError
+from brain_tumor.config.compose import explain
+from brain_tumor.errors import ConfigError, SweepError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.forked_launcher import ForkedLauncher
 from brain_tumor.sweeps.jobs import FINAL_STATUSES, Job, Plan, end_record, failure_reason, reset_records
@@ -55,6 +58,7 @@ class JobRunner:
         self._summary = Summary(self.sweep_dir)
         self._added: list[Job] = []
         self._unfinished: dict[int, Job] = {}
+        self._refused = 0
         self._sigterm_handler: object = None
 
     def __enter__(self) -> Self:
@@ -77,6 +81,10 @@ class JobRunner:
         self._plan.status = "stopped" if error else "failed" if failed else "finished"
         self._plan.write(self.sweep_dir)
         self._summary.write_and_print()
+        if self._refused and error is None:
+            raise SweepError(
+                f"{self._refused} of {len(self._added)} jobs are finished and were not changed; see above."
+            )
         if failed and error is None:
             raise SweepError(
                 f"{len(failed)} of {len(self._added)} jobs failed; the reasons are in {self.sweep_dir / 'sweep.csv'}."
@@ -90,12 +98,10 @@ class JobRunner:
             first: Number of the first job; the others follow.
 
         Raises:
-            ConfigError: A run directory holds a run already, and neither ``overwrite`` nor ``resume`` is set.
-            HydraException: A job cannot be composed.
+            ConfigError: A run directory holds a run already, and neither ``overwrite`` nor ``resume`` is set; or a job
+                cannot be composed.
         """
-        jobs = [
-            Job(number, self._folder(overrides, number), [*overrides]) for number, overrides in enumerate(batch, first)
-        ]
+        jobs = [self._job(number, [*overrides]) for number, overrides in enumerate(batch, first)]
         reset_records(
             [self.sweep_dir / job.folder for job in jobs],
             overwrite=self._config.get("overwrite", True),
@@ -154,6 +160,10 @@ class JobRunner:
         if job is None:  # ForkedLauncher has reported the end before
             return
         record = self._record(job)
+        if outcome.status == JobStatus.FAILED and record.get("status") == "finished":  # refused; its results stay
+            log.warning("#%d is finished and stays as it was: %s", number, failure_reason(outcome._return_value))
+            self._refused += 1
+            return
         if record.get("status") not in FINAL_STATUSES:
             if outcome.status == JobStatus.COMPLETED:
                 end_record(self.sweep_dir / job.folder, "finished")
@@ -169,6 +179,12 @@ class JobRunner:
 
     def _record(self, job: Job) -> dict[str, Any]:
         return read_record(self.sweep_dir / job.folder)
+
+    def _job(self, number: int, overrides: list[str]) -> Job:
+        try:
+            return Job(number, self._folder(overrides, number), overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(f"Job {number} ({' '.join(overrides)}) cannot be composed. {explain(error)}") from error
 
     def _folder(self, overrides: Sequence[str], number: int) -> str:
         """Return the run directory that Hydra will give to a job, as `Job.folder`."""

@@ -73,7 +73,7 @@ def build_trainer(cfg: DictConfig, loggers: list[Logger], stop: Stop | None = No
     Raises:
         ConfigError: A callback or the trainer cannot be built, or no callback keeps the best weights.
     """
-    return _trainer(cfg, build_callbacks(cfg, stop or Stop()), loggers, plugins=[RunDirCheckpoints()])
+    return _trainer(cfg, build_callbacks(cfg, stop or Stop()), loggers, plugins=[RunDirCheckpoints(cfg.paths.run_dir)])
 
 
 def build_callbacks(cfg: DictConfig, stop: Stop) -> list[Callback]:

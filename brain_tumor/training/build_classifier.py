@@ -17,6 +17,7 @@ from brain_tumor.config.instantiate import accepts, bind, build, build_function,
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import ConfigError, require
+from brain_tumor.models import schedules
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.dry_run import dry_run
 from brain_tumor.models.mixing import Mixing
@@ -163,6 +164,17 @@ def _learning_rate(cfg: DictConfig, network: nn.Module) -> float:
             cfg.lr_scaling,
         )
     return lr * factor
+
+
+def keeps_its_length(cfg: DictConfig) -> bool:
+    """Return whether the schedule stores the length that it started with, so that a resumed run cannot change it.
+
+    Ours follow the present length, as do all that have none; of torch's and others it is not known.
+    """
+    constructor = bind({key: value for key, value in plain(cfg.scheduler).items() if key != "interval"}, "scheduler")
+    is_ours = constructor.func.__module__ == schedules.__name__
+    taken = [name for name in _LENGTHS if name in parameters(constructor.func) and name not in constructor.keywords]
+    return bool(taken) and not is_ours
 
 
 def schedule_builder(cfg: DictConfig) -> Callable[[Optimizer, int], dict[str, Any]]:

@@ -51,18 +51,18 @@ def fit(
             raise ConfigError(f"The network could not be compiled ({reason} …); train without compile=.") from error
         raise
     kept = find_best_checkpoint(trainer.callbacks)  # type: ignore[attr-defined]
-    score = trainer.callback_metrics.get(classifier.monitor)
+    score = classifier.monitored
     if kept is not None and kept.monitor is not None:
-        score = kept.best_model_score
+        score = None if kept.best_model_score is None else kept.best_model_score.item()
     if kept is None or score is None:
         raise ConfigError("Training ended before its first validation; give it more time or epochs.")
     facts = {
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "monitor": classifier.monitor,
-        "best": score.item(),
+        "best": score,
     }
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Throughput):
             facts |= callback.facts
-    return Best(Path(kept.best_model_path), score.item(), facts)
+    return Best(Path(kept.best_model_path), score, facts)

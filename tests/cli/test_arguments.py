@@ -53,7 +53,7 @@ def test_flags_may_stand_anywhere():
 
 
 class TestExpand:
-    def make(self, folder, status="failed", overrides=("data=phantom", "seed=3", "resume=auto")):
+    def make(self, folder, status="failed", overrides=("data=phantom", "seed=3", "overwrite=true", "resume=auto")):
         (folder / ".hydra").mkdir(parents=True)
         (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {text}\n" for text in overrides))
         (folder / "run.json").write_text(json.dumps({"status": status, "pid": os.getpid(), "host": "elsewhere"}))
@@ -68,16 +68,33 @@ class TestExpand:
 
     def test_the_users_config_dir_and_the_folder_of_the_start_belong_to_it(self, tmp_path):
         run = self.make(tmp_path / "run")
-        sources = [{"path": "ours", "provider": "main"}, {"path": "/lab/conf", "provider": "command-line"}]
+        (tmp_path / "conf").mkdir()
+        config_dir = str(tmp_path / "conf")
+        sources = [{"path": "ours", "provider": "main"}, {"path": config_dir, "provider": "command-line"}]
         OmegaConf.save(
             {"hydra": {"runtime": {"cwd": str(tmp_path), "config_sources": sources}}}, run / ".hydra" / "hydra.yaml"
         )
 
         assert expand([f"resume={run}"]) == (
-            ["--config-dir", "/lab/conf", "data=phantom", "seed=3", f"hydra.run.dir='{run}'", "resume=auto"], tmp_path
+            ["--config-dir", config_dir, "data=phantom", "seed=3", f"hydra.run.dir='{run}'", "resume=auto"], tmp_path
         )  # fmt: skip
         assert expand(["--config-dir", "other", f"resume={run}"])[0][:4] == [
-            "data=phantom", "seed=3", "--config-dir", "other"
+            "data=phantom", "seed=3", "--config-dir", str(Path("other").absolute())
+        ]  # fmt: skip
+        (tmp_path / "conf").rmdir()
+        with pytest.raises(ConfigError, match=r"--config-dir .*conf, which is missing; say where that folder is now"):
+            expand([f"resume={run}"])
+
+    def test_paths_that_are_given_now_start_in_the_present_folder(self, tmp_path, monkeypatch):
+        run = self.make(tmp_path / "run")
+        (tmp_path / "here" / "scans").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / "here")
+
+        given, _ = expand(["resume=../run", "data.root=scans", "paths.cache_dir=absent", "seed=4"])
+
+        assert given[2:] == [
+            f"data.root={tmp_path / 'here' / 'scans'}", "paths.cache_dir=absent", "seed=4",
+            f"hydra.run.dir='{run}'", "resume=auto",
         ]  # fmt: skip
 
     def test_a_sweep_is_resumed_as_a_whole(self, tmp_path):

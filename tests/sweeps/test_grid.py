@@ -118,6 +118,17 @@ class TestMistakes:
         code, out = sweep(flat_folder, tmp_path, "experiment=glob(no_such_*)", SHORT)
         assert (code, "experiment=glob(no_such_*) matches nothing" in out) == (2, True)
 
+    def test_a_key_that_only_some_options_have(self, tmp_path, monkeypatch, capsys):
+        arguments = ["-m", "model=resnet18,small_cnn", "model.weights=DIR", f"hydra.sweep.dir={tmp_path}"]
+        monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert "Job 1 (model=small_cnn model.weights=DIR" in error
+        assert "There is no key model.weights." in error
+        assert not (tmp_path / "0").exists()
+
     def test_a_launcher_that_is_not_installed(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(plugins, "_is_installed", lambda _: False)
         monkeypatch.setattr(
@@ -195,6 +206,32 @@ def test_hydras_basic_launcher(tmp_path):
     assert code == 1
     assert read_table(tmp_path / "sweep")["status"].tolist() == ["failed", "finished"], out
     assert "Traceback" not in out
+
+
+@pytest.mark.slow
+def test_one_folder_of_weights_for_several_models(shared, flat_folder, tmp_path, monkeypatch):
+    options = [text for text in TINY if not text.startswith("model.")]
+    models = ["model=resnet18,tf_efficientnet_lite0", f"model.weights={shared / 'weights'}", "debug=fast"]
+    arguments = ["-m", *options, *models, f"data.root={flat_folder}", f"hydra.sweep.dir={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", *arguments])
+    main()
+
+    assert read_table(tmp_path)["status"].tolist() == ["finished"] * 2
+    assert "model.weights" not in read_table(tmp_path)
+    assert read_table(tmp_path)["model"].tolist() == ["resnet18", "tf_efficientnet_lite0"]
+
+
+@pytest.mark.slow
+def test_a_finished_job_is_not_changed_by_resuming_with_other_keys(flat_folder, tmp_path):
+    assert sweep(flat_folder, tmp_path, SHORT, "seed=0", "debug=fast")[0] == 0
+    before = (tmp_path / "0" / "results.json").read_bytes()
+
+    code, out = sweep(flat_folder, tmp_path, "trainer.max_epochs=3", "seed=0", "debug=fast", "resume=auto")
+
+    assert code == 1
+    assert "#0 is finished and stays as it was" in out
+    assert "trainer.max_epochs=3 (was 1) would change" in out
+    assert (tmp_path / "0" / "results.json").read_bytes() == before
 
 
 @pytest.mark.slow
