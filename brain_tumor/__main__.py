@@ -2,10 +2,12 @@
 
 import importlib
 import os
+import signal
 import sys
 from difflib import get_close_matches
 
 from brain_tumor import CAUTION, __version__
+from brain_tumor.errors import PreemptedError
 
 VERBS = {
     "train": "train a classifier and evaluate its best weights",
@@ -67,6 +69,9 @@ def _call(verb: str) -> None:
     except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except KeyboardInterrupt:  # before the verb, which is still imported, handles it
+        print(f"brain-tumor {verb}: {PreemptedError(signal.SIGINT)}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,9 @@ def train(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python") ->
     """
     cfg = compose(overrides, run_dir)
 
-    from brain_tumor.pipelines.training import save_config, train_run  # imports torch: only once the config is valid
+    from brain_tumor.pipelines.training import train_run  # imports torch: only once the config is valid
 
-    save_config(cfg, overrides)
-    return train_run(cfg)
+    return train_run(cfg, overrides)
 
 
 def _run(cfg: DictConfig) -> float | None:

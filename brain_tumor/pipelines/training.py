@@ -1,23 +1,24 @@
 """A training run from data to report: load, fit, predict, evaluate, bundle, report."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.callbacks.stop import PreemptedError
+from brain_tumor.config.compose import config_files
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.samples import write_table
-from brain_tumor.errors import ConfigError
+from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.record import RunRecord, read_record, read_results, refuse_taken
+from brain_tumor.run_dir.record import RunRecord, read_record, read_results
 from brain_tumor.run_dir.resume import checkpoint_to_resume
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
@@ -49,23 +50,6 @@ class TrainedRun:
     """Monitored validation metric of the best weights; the value that a sweep optimises."""
 
 
-def save_config(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Write ``.hydra/config.yaml`` and ``.hydra/overrides.yaml``, as Hydra does for a command line.
-
-    Raises:
-        ConfigError: A run is in the directory and may not be replaced, or it cannot be written.
-    """
-    run_dir = Path(cfg.paths.run_dir)
-    if cfg.resume != "auto":
-        refuse_taken(run_dir, overwrite=cfg.overwrite)
-    try:
-        (run_dir / ".hydra").mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, run_dir / ".hydra" / "config.yaml")
-        OmegaConf.save(OmegaConf.create(list(overrides)), run_dir / ".hydra" / "overrides.yaml")
-    except OSError as error:
-        raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); choose another.") from error
-
-
 def train_job(cfg: DictConfig) -> float | None:
     """Train as one process of a job: rank 0 does everything, ranks that torchrun or Slurm started fit with it.
 
@@ -83,9 +67,14 @@ def train_job(cfg: DictConfig) -> float | None:
         raise
 
 
-def train_run(cfg: DictConfig) -> TrainedRun:
-    """Train and evaluate what a composed configuration describes."""
-    run_dir = Path(cfg.paths.run_dir)
+def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> TrainedRun:
+    """Train and evaluate what a composed configuration describes.
+
+    Args:
+        cfg: Composed configuration; what depends on the machine is resolved in it.
+        overrides: Overrides that it was composed with; None for those of the command line.
+    """
+    run_dir, files = Path(cfg.paths.run_dir), config_files(cfg, overrides)
     world = resolve_world(cfg)
     if cfg.resume == "auto" and read_record(run_dir).get("status") == "finished" and not cfg.overwrite:
         return _finished_run(run_dir)
@@ -95,8 +84,10 @@ def train_run(cfg: DictConfig) -> TrainedRun:
     resumed_precision = read_record(run_dir).get("precision") if checkpoint else None
     with (
         ignore_known_warnings(),
-        stop_signals() as stop,
-        RunRecord(run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None) as record,
+        stop_signals(f"{shlex.join(['brain-tumor', 'train', f'resume={run_dir}'])} continues it") as stop,
+        RunRecord(
+            run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None, config_files=files
+        ) as record,
         open_loggers(cfg, resumed_id) as loggers,
     ):
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)

@@ -1,13 +1,12 @@
 """Run the jobs of a sweep with any launcher; a failed job does not stop the others."""
 
 import logging
-import signal
-import threading
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from types import TracebackType
+from typing import Any, Self
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
-from brain_tumor.errors import SweepError
+from brain_tumor.errors import PreemptedError, SweepError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.forked_launcher import ForkedLauncher
 from brain_tumor.sweeps.jobs import FINAL_STATUSES, Job, Plan, end_record, failure_reason, reset_records
@@ -38,6 +37,7 @@ class JobRunner:
         on_end: Function that is called with each job that has ended, and its ``run.json``.
 
     Raises:
+        PreemptedError: On exit, if a signal stopped the sweep.
         SweepError: On exit, if jobs failed.
     """
 
@@ -55,28 +55,25 @@ class JobRunner:
         self._summary = Summary(self.sweep_dir)
         self._added: list[Job] = []
         self._unfinished: dict[int, Job] = {}
-        self._sigterm_handler: object = None
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._sigterm_handler = signal.signal(signal.SIGTERM, _exit_on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._sigterm_handler is not None:
-            signal.signal(signal.SIGTERM, self._sigterm_handler)  # type: ignore[arg-type]
         if not self._plan.jobs:
             return
         if isinstance(self._launcher, ForkedLauncher):  # it has stopped the jobs that were still running
             for job in self._unfinished.values():
                 if self._record(job).get("status") == "running":
-                    end_record(self.sweep_dir / job.folder, "failed", "the sweep was stopped")
+                    end_record(self.sweep_dir / job.folder, getattr(error, "status", "failed"), "the sweep was stopped")
         failed = [job for job in self._added if self._record(job).get("status") == "failed"]
         self._plan.status = "stopped" if error else "failed" if failed else "finished"
         self._plan.write(self.sweep_dir)
         self._summary.write_and_print()
+        if isinstance(error, PreemptedError):  # of the sweep, or of a job in this process
+            raise PreemptedError(error.number, self._how_to_go_on()) from None
         if failed and error is None:
             raise SweepError(
                 f"{len(failed)} of {len(self._added)} jobs failed; the reasons are in {self.sweep_dir / 'sweep.csv'}."
@@ -167,6 +164,11 @@ class JobRunner:
             self._on_end(job, record)
         self._summary.update()
 
+    def _how_to_go_on(self) -> str:
+        if "resume" not in self._config:
+            return "the table shows which jobs have run"
+        return f"{shlex.join(['brain-tumor', self._plan.verb, f'resume={self.sweep_dir}'])} continues it"
+
     def _record(self, job: Job) -> dict[str, Any]:
         return read_record(self.sweep_dir / job.folder)
 
@@ -188,8 +190,3 @@ def _consecutive(numbers: list[int]) -> list[list[int]]:
     """Split numbers into runs without a gap: a launcher numbers the jobs of one launch consecutively."""
     groups = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
-
-
-def _exit_on_signal(number: int, _: FrameType | None) -> NoReturn:
-    """End the sweep on SIGTERM as on Ctrl-C: stop the jobs and write the summary."""
-    raise SystemExit(128 + number)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from brain_tumor.errors import ConfigError, DataError, RunDirError
+from brain_tumor.errors import ConfigError, DataError, PreemptedError, RunDirError
 from brain_tumor.run_dir.record import RunRecord
 
 
@@ -31,18 +31,19 @@ def test_the_record_is_complete_from_the_start(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "status", "reason"),
     [
-        (DataError("No images."), "No images."),
-        (RuntimeError("boom"), "RuntimeError: boom"),
-        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+        (DataError("No images."), "failed", "No images."),
+        (RuntimeError("boom"), "failed", "RuntimeError: boom"),
+        (KeyboardInterrupt(), "preempted", "KeyboardInterrupt"),
+        (PreemptedError(15, "repeat it"), "preempted", "Stopped by SIGTERM; repeat it."),
     ],
 )
-def test_a_failure_is_recorded_with_its_reason(tmp_path, error, reason):
+def test_an_early_end_is_recorded_with_its_reason(tmp_path, error, status, reason):
     with pytest.raises(type(error)), RunRecord(tmp_path):
         raise error
 
-    assert (stored(tmp_path)["status"], stored(tmp_path)["reason"]) == ("failed", reason)
+    assert (stored(tmp_path)["status"], stored(tmp_path)["reason"]) == (status, reason)
 
 
 def test_a_finished_run_is_not_replaced_by_accident(tmp_path):
