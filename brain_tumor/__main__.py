@@ -43,6 +43,9 @@ examples:
   brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
   brain-tumor compare RUN RUN                                which is better, and is the difference significant?
   brain-tumor data list                                      public data sets, licences, known leakage
+
+completion by the Tab key, in bash and zsh (after bashcompinit): eval "$(brain-tumor -sc install=bash)";
+in fish: brain-tumor -sc install=fish | source
 """
 
 
@@ -53,6 +56,10 @@ def main() -> None:
             print(HELP, end="")
         case ["--version", *_]:
             print(__version__)
+        case [*arguments] if {"-sc", "--shell-completion"} & set(arguments):
+            from brain_tumor.cli.completion import complete
+
+            complete(arguments, [*VERBS])
         case [verb, *arguments] if verb in VERBS:
             sys.argv = [f"brain-tumor {verb}", *arguments]
             _call(verb)
