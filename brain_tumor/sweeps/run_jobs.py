@@ -11,11 +11,14 @@ from typing import Any, Self
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.errors import PreemptedError, SweepError
+from brain_tumor.config.compose import explain
+from brain_tumor.errors import ConfigError, PreemptedError, SweepError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.forked_launcher import ForkedLauncher
 from brain_tumor.sweeps.jobs import FINAL_STATUSES, Job, Plan, end_record, failure_reason, reset_records
@@ -93,6 +96,10 @@ class JobRunner:
         jobs = [
             Job(number, self._folder(overrides, number), [*overrides]) for number, overrides in enumerate(batch, first)
         ]
+        self._add(jobs)
+        return jobs
+
+    def _add(self, jobs: list[Job]) -> None:
         reset_records(
             [self.sweep_dir / job.folder for job in jobs],
             overwrite=self._config.get("overwrite", True),
@@ -101,7 +108,40 @@ class JobRunner:
         self._plan.jobs += jobs
         self._added += jobs
         self._plan.write(self.sweep_dir)
-        return jobs
+
+    def add_or_fail(self, overrides: Sequence[str], number: int) -> Job | None:
+        """Add a job of a search; one that cannot be composed has failed, and is reported and recorded as such.
+
+        Returns:
+            The job, or None if it has failed.
+        """
+        try:
+            (job,) = self.add([overrides], first=number)
+        except (HydraException, OmegaConfBaseException) as error:
+            job = Job(number, self._folder([], number), [*overrides])
+            self._add([job])
+            self._unfinished[number] = job
+            self._end_job(number, JobReturn(status=JobStatus.FAILED, _return_value=ConfigError(explain(error))))
+            return None
+        return job
+
+    def require_one_that_composes(self, batch: Sequence[Sequence[str]]) -> None:
+        """Check that jobs of a search can be composed at all.
+
+        Args:
+            batch: Overrides of examples.
+
+        Raises:
+            HydraException: None of them can be composed; that of the last one.
+        """
+        for number, overrides in enumerate(batch, start=1):
+            try:
+                self._folder(overrides, 0)
+            except (HydraException, OmegaConfBaseException):
+                if number == len(batch):
+                    raise
+            else:
+                return
 
     def run(self, jobs: Sequence[Job], hydra_overrides: Sequence[Sequence[str]] | None = None) -> None:
         """Run jobs until all of them have ended.

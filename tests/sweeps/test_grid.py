@@ -133,6 +133,24 @@ class TestMistakes:
         )
 
 
+@pytest.mark.slow
+def test_cross_validation_has_as_many_jobs_as_folds(flat_folder, tmp_path, monkeypatch, capsys):
+    """`hparams_search=kfold` follows split.folds; that the data are missing ends each job before it trains."""
+    options = [
+        "hparams_search=kfold",
+        "split.folds=6",
+        "data=folder",
+        "data.root=/no/such",
+        f"hydra.sweep.dir={tmp_path}",
+    ]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", *options])
+    with pytest.raises(SystemExit):
+        main()
+    capsys.readouterr()
+
+    assert read_table(tmp_path)["split.fold"].tolist() == list(range(6))
+
+
 @pytest.mark.long
 class TestEnding:
     def test_runs_of_an_earlier_sweep_are_kept(self, flat_folder, tmp_path):
