@@ -58,6 +58,7 @@ class JobRunner:
         self._summary = Summary(self.sweep_dir)
         self._added: list[Job] = []
         self._unfinished: dict[int, Job] = {}
+        self._example: Sequence[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +119,7 @@ class JobRunner:
         try:
             (job,) = self.add([overrides], first=number)
         except (HydraException, OmegaConfBaseException) as error:
-            job = Job(number, self._folder([], number), [*overrides])
+            job = Job(number, self._folder(self._example, number), [*overrides])
             self._add([job])
             self._unfinished[number] = job
             self._end_job(number, JobReturn(status=JobStatus.FAILED, _return_value=ConfigError(explain(error))))
@@ -126,7 +127,7 @@ class JobRunner:
         return job
 
     def require_one_that_composes(self, batch: Sequence[Sequence[str]]) -> None:
-        """Check that jobs of a search can be composed at all.
+        """Check that jobs of a search can be composed at all; those that cannot get their folder as the first that can.
 
         Args:
             batch: Overrides of examples.
@@ -141,6 +142,7 @@ class JobRunner:
                 if number == len(batch):
                     raise
             else:
+                self._example = overrides
                 return
 
     def run(self, jobs: Sequence[Job], hydra_overrides: Sequence[Sequence[str]] | None = None) -> None:
