@@ -2,10 +2,12 @@
 
 import importlib
 import os
+import signal
 import sys
 from difflib import get_close_matches
 
 from brain_tumor import CAUTION, __version__
+from brain_tumor.errors import PreemptedError
 
 VERBS = {
     "train": "train a classifier and evaluate its best weights",
@@ -41,6 +43,9 @@ examples:
   brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
   brain-tumor compare RUN RUN                                which is better, and is the difference significant?
   brain-tumor data list                                      public data sets, licences, known leakage
+
+completion by the Tab key, in bash and zsh (after bashcompinit): eval "$(brain-tumor -sc install=bash)";
+in fish: brain-tumor -sc install=fish | source
 """
 
 
@@ -51,6 +56,10 @@ def main() -> None:
             print(HELP, end="")
         case ["--version", *_]:
             print(__version__)
+        case [*arguments] if {"-sc", "--shell-completion"} & set(arguments):
+            from brain_tumor.cli.completion import complete
+
+            complete(arguments, [*VERBS])
         case [verb, *arguments] if verb in VERBS:
             sys.argv = [f"brain-tumor {verb}", *arguments]
             _call(verb)
@@ -67,6 +76,9 @@ def _call(verb: str) -> None:
     except BrokenPipeError:  # `| head` has seen enough; what is left to print must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except KeyboardInterrupt:  # before the verb, which is still imported, handles it
+        print(f"brain-tumor {verb}: {PreemptedError(signal.SIGINT)}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

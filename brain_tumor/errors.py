@@ -1,5 +1,7 @@
 """Errors that a user can cause; each message says what was found, what was expected and what to do next."""
 
+import signal
+
 
 class BrainTumorError(Exception):
     """Base class of errors whose message is one sentence; a verb prints it and exits with ``exit_code``."""
@@ -45,6 +47,36 @@ class PrunedError(BrainTumorError):
 
     status = "pruned"
     """Final ``status`` in ``run.json``."""
+
+
+REPEAT = "repeat the command to start again"
+"""How to go on after a command was stopped that has nothing to continue."""
+
+
+class PreemptedError(BaseException):
+    """A signal (SIGTERM, SIGUSR1, or SIGINT of Ctrl-C) asked the command to stop; it is saved as far as it can be.
+
+    It is no `Exception`: no handler of errors may take it for a failure of what was interrupted, such as a download or
+    the decoding of an image.
+
+    Args:
+        number: Number of the signal.
+        advice: How to go on, the end of the message.
+        at_once: Whether to stop without waiting for other processes.
+    """
+
+    status = "preempted"
+    """Final ``status`` in ``run.json``."""
+
+    def __init__(self, number: int, advice: str = REPEAT, *, at_once: bool = False) -> None:
+        super().__init__(number, advice)
+        self.number, self.advice, self.at_once = number, advice, at_once
+        self.exit_code = 128 + number
+        """Exit code of the command: a shell's convention for a process that a signal ended."""
+
+    def __str__(self) -> str:
+        name = signal.Signals(self.number).name
+        return f"Stopped by {'Ctrl-C (SIGINT)' if name == 'SIGINT' else name}; {self.advice}."
 
 
 class JobError(Exception):

@@ -31,13 +31,13 @@ def evaluate(overrides: Sequence[str] = (), run_dir: str | Path = "runs/evaluate
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    return _run(compose(overrides, run_dir, "evaluate"))
+    return _run(compose(overrides, run_dir, "evaluate"), overrides)
 
 
-def _run(cfg: DictConfig) -> dict[str, Any]:
+def _run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dict[str, Any]:
     from brain_tumor.pipelines.evaluation import evaluate  # imports torch: only once the config is valid
 
-    return evaluate(cfg)
+    return evaluate(cfg, overrides)
 
 
 def main() -> None:

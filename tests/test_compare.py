@@ -70,6 +70,22 @@ def test_seeds_in_a_folder_are_one_candidate(tmp_path):
     assert candidate["sd"] > 0
 
 
+@pytest.mark.parametrize("found_folds", [2, 4])
+def test_folds_that_are_missing_are_noted(found_folds, tmp_path):
+    """Of four folds of 20 images, two or all are there; each run lists all images of its data."""
+    for fold in range(found_folds):
+        rows = slice(20 * fold, 20 * fold + 20)
+        run = write_run(tmp_path / "sweep" / str(fold), [f"split.fold={fold}"], split={"fold": 0}, rows=rows)
+        predictions()[["sample_id"]].to_csv(run / "samples.csv", index=False)
+
+    notes = compare([str(tmp_path / "sweep"), FEW], tmp_path / "out")["notes"]
+
+    lacking = [note for note in notes if "lacks folds" in note]
+    assert lacking == [
+        "sweep lacks folds: none of its 2 runs predicted 40 of 80 images; its figures are those of the others."
+    ] * (found_folds == 2)
+
+
 def test_a_sweep_is_ranked_on_validation(tmp_path):
     """A model is selected from it: test must not select. Runs that are named are compared on test."""
     for number, (on_val, on_test) in enumerate(((0.95, 0.6), (0.6, 0.95))):

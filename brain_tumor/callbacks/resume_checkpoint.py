@@ -1,6 +1,5 @@
 """``last.ckpt``: the state that an interrupted run continues from."""
 
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from brain_tumor.callbacks.stop import PreemptedError, Stop
+from brain_tumor.callbacks.stop import Stop
 from brain_tumor.errors import require
 
 
@@ -72,7 +71,7 @@ class ResumeCheckpoint(Checkpoint):
 
     def _stop_if_requested(self, trainer: L.Trainer) -> None:
         if _any_rank(trainer, self._stop.signal is not None):
-            raise PreemptedError(self._stop.signal or signal.SIGTERM)
+            raise self._stop.error()
 
     def _save(self, trainer: L.Trainer) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]

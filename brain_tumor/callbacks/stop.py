@@ -1,4 +1,4 @@
-"""A request to stop training early: raised at once, or deferred until training can be saved."""
+"""A request to stop early: raised at once, or deferred until training can be saved."""
 
 import signal
 import threading
@@ -6,48 +6,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from brain_tumor.errors import BrainTumorError
+from brain_tumor.errors import REPEAT, PreemptedError
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 PATIENCE = 8.0
 """Seconds that training has to reach a point where it can be saved; clusters kill a job some time after the signal."""
 
 
-class PreemptedError(BrainTumorError):
-    """The run was asked to stop by a signal; ``resume=auto`` resumes it."""
-
-    status = "preempted"
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number  # a shell's convention for a process that a signal ended
-        name = signal.Signals(number).name
-        super().__init__(f"Stopped by {name}; the same command with resume=auto and this hydra.run.dir resumes it.")
-
-
 class Stop:
-    """A request to stop: raised at once, or, inside `deferred`, kept until `check` is called."""
+    """A request to stop: raised at once, or, inside `deferred`, kept until `check` is called.
 
-    def __init__(self) -> None:
+    A second Ctrl-C (SIGINT) is not deferred.
+
+    Args:
+        advice: How to go on after a stop, the end of the message.
+    """
+
+    def __init__(self, advice: str = REPEAT) -> None:
         self.signal: int | None = None
         """Number of the signal that asked to stop, or None."""
+        self._advice = advice
         self._deferred = False
 
     def handle(self, number: int, _: FrameType | None = None) -> None:
         """Handle a signal."""
+        again = number == signal.SIGINT and self.signal is not None
         self.signal = number
-        if not self._deferred:
-            raise PreemptedError(number)
+        if again or not self._deferred:
+            raise self.error(at_once=again)
         signal.signal(signal.SIGALRM, self._out_of_patience)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
     def _out_of_patience(self, *_: object) -> None:
-        raise PreemptedError(self.signal or signal.SIGTERM)
+        raise self.error(at_once=True)
+
+    def error(self, *, at_once: bool = False) -> PreemptedError:
+        """Return the error that ends what runs; on a rank that got no signal itself, another one did."""
+        return PreemptedError(self.signal or signal.SIGTERM, self._advice, at_once=at_once)
 
     def install(self) -> None:
-        """Install the handlers, again after Lightning has installed its own for SIGTERM at the start of fitting."""
+        """Install the handlers, again after Lightning has installed its own for SIGTERM at the start of fitting.
+
+        SIGINT that is ignored stays so, as in a background process of a shell.
+        """
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                signal.signal(number, self.handle)
+                if number != signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, self.handle)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -67,4 +72,4 @@ class Stop:
             PreemptedError: A stop was requested.
         """
         if self.signal is not None:
-            raise PreemptedError(self.signal)
+            raise self.error()

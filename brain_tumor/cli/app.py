@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,10 +25,11 @@ from brain_tumor.config.compose import CONF_DIR, check, explain
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.config.sweep_keys import with_keys_per_job
-from brain_tumor.errors import BrainTumorError, ConfigError, SweepError
+from brain_tumor.errors import BrainTumorError, ConfigError, PreemptedError, SweepError
 from brain_tumor.run_dir.record import in_use, refuse_taken
 from brain_tumor.run_dir.resume import is_alive
 from brain_tumor.training.distributed.world import outer_launcher, outer_rank
+from brain_tumor.training.signals import stop_signals
 
 _RUNS = ("train", "evaluate")
 """Verbs that write a run directory."""
@@ -42,6 +44,15 @@ def run_app(verb: str, task: Callable[[DictConfig], object]) -> None:
         verb: Name of the verb and of its configuration.
         task: Function of the composed configuration; a sweep optimises the value that it returns.
     """
+    try:
+        with stop_signals():
+            _run(verb, task)
+    except PreemptedError as error:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl-C ends what Python and libraries do at exit
+        _stop(verb, error)
+
+
+def _run(verb: str, task: Callable[[DictConfig], object]) -> None:
     started = False
 
     def job(cfg: DictConfig) -> float | None:
@@ -116,7 +127,7 @@ def _under_another_launcher(verb: str) -> None:
 
 
 def _refuse_taken(arguments: Sequence[str]) -> None:
-    """Refuse a run directory that is taken before Hydra writes its configuration there.
+    """Refuse a run directory that is taken before anything is composed or imported for the run.
 
     Raises:
         ConfigError: A run is in the directory that ``hydra.run.dir`` names, and nothing says what to do with it.
@@ -133,7 +144,7 @@ def _refuse_taken(arguments: Sequence[str]) -> None:
     refuse_taken(run_dir, overwrite=resume or given.get("overwrite", "").lower() == "true")
 
 
-def _stop(verb: str, error: Exception) -> NoReturn:
-    message = str(error) if isinstance(error, BrainTumorError) else explain(error)
+def _stop(verb: str, error: BaseException) -> NoReturn:
+    message = str(error) if isinstance(error, BrainTumorError | PreemptedError) else explain(error)
     print(f"brain-tumor {verb}: {message}", file=sys.stderr)
     sys.exit(getattr(error, "exit_code", USER_MISTAKE))

@@ -77,11 +77,13 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
     if (run_dir / "sweep.json").is_file() and (run_dir / "multirun.yaml").is_file():
         hydra = OmegaConf.load(run_dir / "multirun.yaml").hydra
         own = [text for text in hydra.overrides.hydra if not text.startswith(("hydra.mode=", "hydra.sweep.dir="))]
-        command, place = ["--multirun", *hydra.overrides.task, *own], f"hydra.sweep.dir='{run_dir}'"
+        command, place = ["--multirun", *hydra.overrides.task, *own], [f"hydra.sweep.dir='{run_dir}'"]
     elif (run_dir / ".hydra" / "overrides.yaml").is_file():
         file = run_dir / ".hydra" / "hydra.yaml"  # a run that was started from Python has none
         hydra = OmegaConf.load(file).hydra if file.is_file() else OmegaConf.create()
-        command, place = list(OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")), f"hydra.run.dir='{run_dir}'"
+        command, place = list(OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")), [f"hydra.run.dir='{run_dir}'"]
+        if any(text.startswith("hparams_search=") for text in command):
+            place.append("hydra.mode=RUN")  # the job alone, not its search
     else:
         raise ConfigError(
             f"{run_dir} holds no run to continue (no .hydra/overrides.yaml) and no sweep (no multirun.yaml); name "
@@ -89,7 +91,7 @@ def expand(arguments: Sequence[str], runs: Path = Path("runs")) -> tuple[list[st
         )
     command = [str(text) for text in command if not str(text).startswith((_KEY, "overwrite="))]
     started_in = _existing(OmegaConf.select(hydra, "runtime.cwd"))
-    return [*_config_dir(hydra, more), *command, *more, place, "resume=auto"], started_in
+    return [*_config_dir(hydra, more), *command, *more, *place, "resume=auto"], started_in
 
 
 def _config_dir(hydra: DictConfig, arguments: Sequence[str]) -> list[str]:

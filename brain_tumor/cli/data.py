@@ -13,13 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from brain_tumor.data.public.registry import SETS, Counts, PublicSet, find_set
-from brain_tumor.errors import BrainTumorError, DataError
+from brain_tumor.errors import BrainTumorError, DataError, PreemptedError
+from brain_tumor.training.signals import stop_signals
 
 if TYPE_CHECKING:
     from brain_tumor.data.cache.eviction import StoredEntry
 
-USER_MISTAKE = 2
-"""Exit code for mistakes of the user, and for data sets that are not as published."""
 _WIDTH = 120
 """Columns of text if the output is no terminal."""
 
@@ -39,13 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the verb; exits with 2 on a mistake of the user, and if a data set is not as published."""
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.call(parsed)
-    except BrainTumorError as error:
+        with stop_signals("run it again to continue"):
+            parsed.call(parsed)
+    except (BrainTumorError, PreemptedError) as error:
         print(f"brain-tumor data {parsed.command}: {error}", file=sys.stderr)
-        sys.exit(USER_MISTAKE)
-    except KeyboardInterrupt:
-        print(f"brain-tumor data {parsed.command}: interrupted; run it again to continue.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(error.exit_code)
 
 
 def _list(parsed: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -49,6 +50,20 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
         del cfg["hydra"]
     cfg.paths.run_dir = str(Path(run_dir).absolute())
     return check(cfg, verb, overrides, groups)
+
+
+def config_files(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the files of ``.hydra/``, name → content, for a run to write once its directory is its own.
+
+    Args:
+        cfg: Composed configuration, without Hydra's own part.
+        overrides: Overrides that it was composed with; None for those of the command line, which Hydra knows.
+    """
+    files = {"config.yaml": OmegaConf.to_yaml(cfg)}
+    if overrides is None:
+        files["hydra.yaml"] = OmegaConf.to_yaml(HydraConfig.instance().cfg)
+        overrides = HydraConfig.get().overrides.task
+    return files | {"overrides.yaml": OmegaConf.to_yaml(OmegaConf.create([*overrides]))}
 
 
 def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collection[str]) -> DictConfig:

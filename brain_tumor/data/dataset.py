@@ -1,6 +1,7 @@
 """From decoded images to batches: the dataset, the samplers that ranks share, the loader that resumes, its workers."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -199,7 +200,8 @@ def _usable_cores() -> int:
 
 
 def init_worker(worker_id: int) -> None:  # noqa: ARG001 - signature of torch's worker_init_fn
-    """Restrict a worker to one thread: the workers share the cores among themselves."""
+    """Restrict a worker to one thread, as workers share the cores, and leave Ctrl-C to the process it works for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_one_opencv_thread()
     torch.set_num_threads(1)
 

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from brain_tumor.data.samples import read_table
 from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.evaluation.comparison.candidates import Run
 from brain_tumor.evaluation.predictions import read_predictions
@@ -106,6 +107,17 @@ def leaked(path: Path) -> int | None:
         return sum(int(count) for name, count in found.items() if name != "allowed")
     except (OSError, RunDirError, ValueError, KeyError, AttributeError):
         return None
+
+
+def unpredicted(paths: Sequence[Path], predicted: Collection[str]) -> int:
+    """Count the images of runs that none of them predicted: those of folds that are missing, for joined folds.
+
+    Args:
+        paths: Run directories of one recipe.
+        predicted: Ids of the images that were predicted.
+    """
+    tables = [read_table(path / "samples.csv") for path in paths if (path / "samples.csv").is_file()]
+    return len({name for table in tables for name in table["sample_id"]} - set(predicted))
 
 
 def baselines(paths: Sequence[Path], split: str, metric: str) -> dict[Path, float]:

@@ -15,7 +15,15 @@ from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
 from brain_tumor.evaluation.report.console import criteria_table, ranking_table
-from brain_tumor.pipelines.compared_runs import baselines, default_split, find_runs, leaked, read_runs, run_facts
+from brain_tumor.pipelines.compared_runs import (
+    baselines,
+    default_split,
+    find_runs,
+    leaked,
+    read_runs,
+    run_facts,
+    unpredicted,
+)
 from brain_tumor.pipelines.comparison_output import write_outputs
 from brain_tumor.run_dir.record import command_line
 
@@ -34,6 +42,7 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     document = comparison_document(comparison)
     document["eval_split"] = split
     _add_baselines(document, runs, split)
+    document["notes"][:0] = _missing_folds(pooled, runs)
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, change, command=command_line())
@@ -45,6 +54,21 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
         console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     console.print(f"Page: {run_dir / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
     return {**document, "change": change} if change else document
+
+
+def _missing_folds(candidates: Sequence[Candidate], runs: Mapping[Path, Run]) -> list[str]:
+    """Say which candidates lack folds: joined, those of a data set predict each of its images once."""
+    notes = []
+    for candidate in candidates:
+        if candidate.folds > 1:
+            paths = [path for path, run in runs.items() if run.name in candidate.runs]
+            predicted = set(candidate.tables[0].frame["sample_id"].astype(str))
+            if missing := unpredicted(paths, predicted):
+                notes.append(
+                    f"{candidate.name} lacks folds: none of its {candidate.folds} runs predicted {missing} of "
+                    f"{missing + len(predicted)} images; its figures are those of the others."
+                )
+    return notes
 
 
 def _add_baselines(document: dict[str, Any], runs: Mapping[Path, Run], split: str) -> None:

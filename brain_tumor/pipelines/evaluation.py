@@ -1,5 +1,6 @@
 """From predictions to ``results.json``, ``report.html``, ``figures/`` and the table in the terminal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich import get_console
 
+from brain_tumor.config.compose import config_files
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.samples import write_table
 from brain_tumor.evaluation.evidence import Settings, evidence
@@ -33,8 +35,12 @@ class Evidence:
     """Sentences that a reader must know before the figures."""
 
 
-def evaluate(cfg: DictConfig) -> dict[str, Any]:
+def evaluate(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dict[str, Any]:
     """Evaluate the tables, the run or the model that a composed configuration names.
+
+    Args:
+        cfg: Composed configuration.
+        overrides: Overrides that it was composed with; None for those of the command line.
 
     Returns:
         Content of ``results.json``.
@@ -42,7 +48,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    with RunRecord(Path(cfg.paths.run_dir), overwrite=cfg.overwrite) as record:
+    files = config_files(cfg, overrides)
+    with RunRecord(Path(cfg.paths.run_dir), overwrite=cfg.overwrite, config_files=files) as record:
         record.note(seed=cfg.seed)
         with record.stage("predict"):
             inputs = evaluation_input(cfg)

@@ -1,24 +1,24 @@
 """A training run from data to report: load, fit, predict, evaluate, bundle, report."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
-from brain_tumor.callbacks.stop import PreemptedError
+from brain_tumor.config.compose import config_files
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.samples import write_table
+from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.ood import add_ood_scores
-from brain_tumor.pipelines.resuming import CONFIG, find_interrupted, same_processes
+from brain_tumor.pipelines.resuming import find_interrupted, same_processes
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
 from brain_tumor.pipelines.training_evaluation import training_input
-from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.run_dir.record import RunRecord, read_record, read_results, utc_now
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
@@ -60,28 +60,25 @@ def train_job(cfg: DictConfig) -> float | None:
         train_as_worker(cfg)
         return None
     try:
-        hydra_cfg = HydraConfig.instance().cfg
-        return train_run(cfg, HydraConfig.get().overrides.task, cast("DictConfig", hydra_cfg)).monitored
+        return train_run(cfg).monitored
     except PreemptedError:
         if cfg.resume == "auto":  # otherwise the job would start from the beginning
             requeue()
         raise
 
 
-def train_run(cfg: DictConfig, overrides: Sequence[str], hydra_cfg: DictConfig | None = None) -> TrainedRun:
+def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> TrainedRun:
     """Train and evaluate what a composed configuration describes.
 
     Args:
-        cfg: Composed configuration.
-        overrides: Overrides that it was composed with.
-        hydra_cfg: Hydra's own configuration; None without a command line.
+        cfg: Composed configuration; what depends on the machine is resolved in it.
+        overrides: Overrides that it was composed with; None for those of the command line.
     """
-    run_dir = Path(cfg.paths.run_dir)
+    run_dir, files = Path(cfg.paths.run_dir), config_files(cfg, overrides)
     interrupted = find_interrupted(cfg)
     if interrupted.is_finished:
         return _finished_run(run_dir)
     checkpoint = interrupted.checkpoint
-    saved = {CONFIG.name: cfg.copy(), "overrides.yaml": OmegaConf.create(list(overrides)), "hydra.yaml": hydra_cfg}
     world = resolve_world(cfg)
     if checkpoint:
         same_processes(world.size, run_dir)
@@ -90,11 +87,12 @@ def train_run(cfg: DictConfig, overrides: Sequence[str], hydra_cfg: DictConfig |
     resumed_precision = read_record(run_dir).get("precision") if checkpoint else None
     with (
         ignore_known_warnings(),
-        stop_signals() as stop,
-        RunRecord(run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None) as record,
+        stop_signals(f"{shlex.join(['brain-tumor', 'train', f'resume={run_dir}'])} continues it") as stop,
+        RunRecord(
+            run_dir, overwrite=cfg.overwrite or restart, resume=checkpoint is not None, config_files=files
+        ) as record,
         open_loggers(cfg, resumed_id) as loggers,
     ):
-        _save_config(saved, run_dir / CONFIG.parent)
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
         if interrupted.changes:
             record.note(changed=[*record.facts.get("changed", []), {"time": utc_now()} | interrupted.changes])
@@ -131,15 +129,6 @@ def train_run(cfg: DictConfig, overrides: Sequence[str], hydra_cfg: DictConfig |
             write_report(inputs, evidence, record)
             log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
-
-
-def _save_config(saved: dict[str, DictConfig | ListConfig | None], folder: Path) -> None:
-    """Write the configuration as Hydra does, once the run directory is claimed: it says what ran there."""
-    folder.mkdir(exist_ok=True)
-    for name, content in saved.items():
-        if content is not None:
-            with published_file(folder / name) as draft:
-                OmegaConf.save(content, draft)
 
 
 def _tuned(

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import Any, Self
 import filelock
 
 import brain_tumor
-from brain_tumor.errors import BrainTumorError, ConfigError, RunDirError
-from brain_tumor.run_dir.atomic import read_json, write_json
+from brain_tumor.errors import BrainTumorError, ConfigError, PreemptedError, RunDirError
+from brain_tumor.run_dir.atomic import published_file, read_json, write_json
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "albumentations", "numpy")
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -95,13 +95,16 @@ class RunRecord:
         run_dir: Run directory, created if it is missing.
         overwrite: Whether a finished run in the directory may be replaced.
         resume: Whether to continue the run in the directory: its files, start time and seconds per stage are kept.
+        config_files: Files of ``.hydra/``, name → content.
 
     Raises:
         ConfigError: Another process runs in the directory, it holds a run that may not be replaced, or it cannot be
             written.
     """
 
-    def __init__(self, run_dir: Path, *, overwrite: bool = False, resume: bool = False) -> None:
+    def __init__(
+        self, run_dir: Path, *, overwrite: bool = False, resume: bool = False, config_files: Mapping[str, str] = {}
+    ) -> None:
         refuse_taken(run_dir, overwrite=overwrite, resume=resume)
         self._lock = _claim(run_dir)
         self.run_dir = run_dir
@@ -124,6 +127,7 @@ class RunRecord:
             run_dir.mkdir(parents=True, exist_ok=True)
             if self._path.exists() and not resume:
                 _remove_outputs(run_dir)
+            _write_config(run_dir / ".hydra", config_files)
             self._write()
         except OSError as error:
             raise ConfigError(f"The run directory {run_dir} cannot be written ({error}); set hydra.run.dir.") from error
@@ -163,9 +167,11 @@ class RunRecord:
             self.note(status="finished", ended=utc_now())
             return
         raised = self._as_run_dir_error(error)
-        reason = str(raised) if isinstance(raised, BrainTumorError) else f"{type(error).__name__}: {error}"
+        sentence = isinstance(raised, BrainTumorError | PreemptedError)
+        reason = str(raised) if sentence else f"{type(error).__name__}: {error}".removesuffix(": ")
         with suppress(OSError):  # if run.json cannot be written either, the error itself still gives the reason
-            self.end(getattr(error, "status", "failed"), reason)
+            stopped = isinstance(error, KeyboardInterrupt)  # from Python, where no handler of ours is installed
+            self.end("preempted" if stopped else getattr(error, "status", "failed"), reason)
         if raised is not error:
             raise raised from error
 
@@ -242,6 +248,17 @@ def _remove_outputs(run_dir: Path) -> None:
             shutil.rmtree(run_dir / name)
         else:
             (run_dir / name).unlink(missing_ok=True)
+
+
+def _write_config(folder: Path, files: Mapping[str, str]) -> None:
+    """Write the files of ``.hydra/``, each in one step, and remove those of an earlier run."""
+    for name, content in files.items():
+        folder.mkdir(exist_ok=True)
+        with published_file(folder / name) as draft:
+            draft.write_text(content, encoding="utf-8")
+    for path in folder.glob("*.yaml"):
+        if path.name not in files:
+            path.unlink()
 
 
 def command_line() -> str:

@@ -26,6 +26,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from brain_tumor.callbacks.stop import SIGNALS
 from brain_tumor.errors import JobError, require
 from brain_tumor.sweeps.jobs import job_failure
 
@@ -126,10 +127,7 @@ class ForkedLauncher(Launcher):
                     outcomes[job.number] = _receive_outcome(job)
                     self._report(job.number, outcomes[job.number])
         finally:
-            for job in running:
-                _signal_group(job.process, signal.SIGTERM)
-            for job in running:
-                _join_or_kill(job.process)
+            _stop_jobs([job.process for job in running])
         return [outcomes[number] for number, _ in jobs]
 
     def _start(self, number: int, overrides: list[str], slot: int) -> _RunningJob:
@@ -196,6 +194,21 @@ def _join_or_kill(process: BaseProcess) -> None:
         process.join()
 
 
+def _stop_jobs(processes: Sequence[BaseProcess]) -> None:
+    """Give jobs the time to save and end; kill them if this process is itself told to stop again."""
+    for process in processes:
+        _signal_group(process, signal.SIGTERM)
+    try:
+        for process in processes:
+            _join_or_kill(process)
+    except BaseException:
+        for process in processes:
+            if process.is_alive():
+                _signal_group(process, signal.SIGKILL)
+                process.join()
+        raise
+
+
 def _signal_group(process: BaseProcess, number: signal.Signals) -> None:
     """Send a signal to the process group of a job, which its workers may keep alive after the job has ended."""
     if process.pid is not None:
@@ -214,7 +227,8 @@ def _run_in_child(job: _ForkedJob, pipe: Connection, slot: int, slots: int, pare
         parent: Process id of the parent; if that process is gone, this one ends too.
     """
     os.setpgid(0, 0)  # one process group per job: it can be killed as a whole, and Ctrl-C reaches the sweep alone
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     _reseed()
     if slots > 1:

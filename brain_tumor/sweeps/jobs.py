@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.config.compose import explain
-from brain_tumor.errors import BrainTumorError, ConfigError, JobError, RunDirError
+from brain_tumor.errors import BrainTumorError, ConfigError, JobError, PreemptedError, RunDirError
 from brain_tumor.run_dir.atomic import read_json, write_json
 from brain_tumor.run_dir.record import command_line, read_record, utc_now
 
@@ -143,7 +143,7 @@ def job_failure(error: BaseException) -> JobError:
 
 def failure_reason(error: BaseException) -> str:
     """Describe an error in one sentence."""
-    if isinstance(error, BrainTumorError | JobError):
+    if isinstance(error, BrainTumorError | PreemptedError | JobError):
         return str(error)
     if isinstance(error, OmegaConfBaseException):
         return explain(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +13,19 @@ from brain_tumor.config.compose import explain
 from brain_tumor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optuna import Study
+    from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
+
+
+class Condition(NamedTuple):
+    """The choice that a searched key belongs to."""
+
+    key: str
+    values: tuple[str, ...]
+
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Return whether the settings of a trial have one of the values."""
+        return str(params.get(self.key)) in self.values
 
 
 class ProposedTrial(NamedTuple):
@@ -63,11 +75,12 @@ class OptunaStudy:
         """Return the numbers of trials that are still marked as running."""
         return [trial.number for trial in self._study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
 
-    def ask(self, space: dict[str, BaseDistribution]) -> ProposedTrial:
+    def ask(self, space: dict[str, BaseDistribution], conditions: Mapping[str, Condition] = {}) -> ProposedTrial:
         """Propose the next trial.
 
         Args:
             space: Key → distribution of its values.
+            conditions: Key → the choice of another key without which it is not part of a trial.
 
         Raises:
             ConfigError: The study was started with a different search space.
@@ -83,7 +96,10 @@ class OptunaStudy:
                 seed=seed, n_startup_trials=self._startup_trials, constant_liar=self._parallel
             )
         try:
-            trial = self._study.ask(space)
+            trial = self._study.ask({key: space[key] for key in space if key not in conditions})
+            for key, condition in conditions.items():
+                if condition.holds(trial.params):
+                    _suggest(trial, key, space[key])
         except ValueError as error:
             raise ConfigError(
                 f"The study {self._study.study_name} was started with a different search space ({explain(error)}); use "
@@ -121,6 +137,18 @@ class OptunaStudy:
 
         trial = self._study.tell(number, state=TrialState.FAIL)
         self._study.enqueue_trial(trial.params)
+
+
+def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> None:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            trial.suggest_categorical(key, choices)
+        case FloatDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_float(key, low, high, step=step, log=log)
+        case IntDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_int(key, low, high, step=step, log=log)
 
 
 def _open(address: str, name: str, mode: str) -> Study:

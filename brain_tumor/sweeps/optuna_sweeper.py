@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,11 +19,15 @@ from brain_tumor.config.sweep_keys import only_value
 from brain_tumor.errors import ConfigError, require
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.jobs import REPLICATES, Plan, end_record
-from brain_tumor.sweeps.optuna_study import OptunaStudy
+from brain_tumor.sweeps.optuna_study import Condition, OptunaStudy
 from brain_tumor.sweeps.run_jobs import JobRunner
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+
+_MAX_EXAMPLES = 64
+"""Combinations that are tried to find one that can be composed."""
 
 
 class OptunaSweeper(Sweeper):
@@ -36,6 +41,7 @@ class OptunaSweeper(Sweeper):
         study_name: Name of the study, which is continued if the storage holds it.
         storage: Path of an SQLite file or address of a database; None is ``study.db`` in the sweep's directory.
         params: Key → its values, in Hydra's syntax; the command line takes precedence.
+        conditions: Key → the choice that it belongs to, as ``optimizer=sgd``; it is not part of other trials.
 
     Raises:
         ConfigError: ``n_trials``, ``n_jobs`` or ``startup_trials`` is not a whole number from 1.
@@ -50,11 +56,12 @@ class OptunaSweeper(Sweeper):
         study_name: str,
         storage: str | None,
         params: DictConfig,
+        conditions: DictConfig,
     ) -> None:
         for name, value in {"n_trials": n_trials, "n_jobs": n_jobs, "startup_trials": startup_trials}.items():
             require(isinstance(value, int) and value >= 1, f"hydra.sweeper.{name}={value}", "a whole number from 1")
         self._n_trials, self._n_jobs, self._seed, self._startup_trials = n_trials, n_jobs, seed, startup_trials
-        self._study_name, self._storage, self._params = study_name, storage, params
+        self._study_name, self._storage, self._params, self._conditions = study_name, storage, params, conditions
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Build the launcher; called by Hydra."""
@@ -84,6 +91,7 @@ class OptunaSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self._context.config_loader)
         params = [f"{key!s}={value}" for key, value in self._params.items()]
         space, fixed = read_space(parser.parse_overrides([*params, *arguments]))
+        space, conditions = apply_conditions(self._conditions, space, fixed)
         plan = Plan.create(self._config, list(space))
         if len(study) and (sweep_dir / "sweep.json").is_file():
             plan.jobs = Plan.read(sweep_dir).jobs
@@ -92,10 +100,13 @@ class OptunaSweeper(Sweeper):
         with JobRunner(
             self._config, self._context, self._launcher, plan, on_end=lambda job, record: study.tell(job.number, record)
         ) as runner:
+            runner.require_one_that_composes([[*fixed, *trial] for trial in example_trials(space, conditions)])
             while (remaining := self._n_trials - study.count_completed()) > 0:
-                trials = [study.ask(space) for _ in range(min(remaining, self._n_jobs))]
-                jobs = [runner.add([[*fixed, *trial.overrides]], first=trial.number)[0] for trial in trials]
-                runner.run(jobs, [[trial.hydra_override] for trial in trials])
+                trials = [study.ask(space, conditions) for _ in range(min(remaining, self._n_jobs))]
+                added = [runner.add_or_fail([*fixed, *trial.overrides], trial.number) for trial in trials]
+                hydra_overrides = {trial.number: [trial.hydra_override] for trial in trials}
+                jobs = [job for job in added if job is not None]
+                runner.run(jobs, [hydra_overrides[job.number] for job in jobs])
 
 
 def _recover(study: OptunaStudy, plan: Plan, sweep_dir: Path) -> None:
@@ -147,6 +158,62 @@ def read_space(overrides: Sequence[Override]) -> tuple[dict[str, BaseDistributio
             "The search has no key to vary; add one, such as 'optimizer.lr=tag(log,interval(1e-4,1e-2))'."
         )
     return space, fixed
+
+
+def apply_conditions(
+    conditions: Mapping[Any, Any], space: Mapping[str, BaseDistribution], fixed: Sequence[str]
+) -> tuple[dict[str, BaseDistribution], dict[str, Condition]]:
+    """Check conditions, and decide those on keys that are fixed.
+
+    Args:
+        conditions: Key → ``OTHER_KEY=VALUE`` or ``OTHER_KEY=VALUE,VALUE``, in which it is searched.
+        space: Search space.
+        fixed: Overrides that are the same in all trials.
+
+    Returns:
+        The search space without keys that belong to no trial, and the conditions that depend on the trial.
+
+    Raises:
+        ConfigError: A condition is malformed, or names a key that not every trial has.
+    """
+    names = {key.lstrip("+"): key for key in space}
+    constant = {key.lstrip("+"): value for key, _, value in (text.partition("=") for text in fixed)}
+    kept, found = dict(space), dict[str, Condition]()
+    for name, text in conditions.items():
+        key, separator, listed = str(text).partition("=")
+        values = tuple(listed.split(","))
+        require(
+            bool(separator) and (key in constant or (key in names and key not in conditions)),
+            f"hydra.sweeper.conditions: {name}: {text}",
+            "KEY=VALUE of a key that all trials have, as in hparams_search=optuna_conditional",
+        )
+        if name not in names:  # the command line fixes it
+            continue
+        if key not in constant:
+            found[names[name]] = Condition(names[key], values)
+        elif constant[key] not in values:
+            del kept[names[name]]
+    return kept, found
+
+
+def example_trials(space: Mapping[str, BaseDistribution], conditions: Mapping[str, Condition]) -> list[list[str]]:
+    """Return overrides of example trials: combinations of the searched options of groups, with one value per other key.
+
+    Args:
+        space: Search space.
+        conditions: Conditions of its keys.
+    """
+    deciding = {condition.key for condition in conditions.values()}
+    values = []
+    for key, distribution in space.items():
+        choices = getattr(distribution, "choices", None) or (distribution.low,)
+        values.append(choices if "." not in key or key in deciding else choices[:1])
+    trials = []
+    for chosen in islice(product(*values), _MAX_EXAMPLES):
+        params = dict(zip(space, chosen, strict=True))
+        kept = [key for key in params if key not in conditions or conditions[key].holds(params)]
+        trials.append([f"{key}={params[key]}" for key in kept])
+    return trials
 
 
 def _distribution(override: Override) -> BaseDistribution:

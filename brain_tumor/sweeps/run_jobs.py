@@ -1,13 +1,12 @@
 """Run the jobs of a sweep with any launcher; a failed job does not stop the others."""
 
 import logging
-import signal
-import threading
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from types import TracebackType
+from typing import Any, Self
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.hydra_config import HydraConfig
@@ -19,7 +18,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.config.compose import explain
-from brain_tumor.errors import ConfigError, SweepError
+from brain_tumor.errors import ConfigError, PreemptedError, SweepError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.forked_launcher import ForkedLauncher
 from brain_tumor.sweeps.jobs import FINAL_STATUSES, Job, Plan, end_record, failure_reason, reset_records
@@ -41,6 +40,7 @@ class JobRunner:
         on_end: Function that is called with each job that has ended, and its ``run.json``.
 
     Raises:
+        PreemptedError: On exit, if a signal stopped the sweep.
         SweepError: On exit, if jobs failed.
     """
 
@@ -59,24 +59,20 @@ class JobRunner:
         self._added: list[Job] = []
         self._unfinished: dict[int, Job] = {}
         self._refused = 0
-        self._sigterm_handler: object = None
+        self._example: Sequence[str] = []
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._sigterm_handler = signal.signal(signal.SIGTERM, _exit_on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._sigterm_handler is not None:
-            signal.signal(signal.SIGTERM, self._sigterm_handler)  # type: ignore[arg-type]
         if not self._plan.jobs:
             return
         if isinstance(self._launcher, ForkedLauncher):  # it has stopped the jobs that were still running
             for job in self._unfinished.values():
                 if self._record(job).get("status") == "running":
-                    end_record(self.sweep_dir / job.folder, "failed", "the sweep was stopped")
+                    end_record(self.sweep_dir / job.folder, getattr(error, "status", "failed"), "the sweep was stopped")
         failed = [job for job in self._added if self._record(job).get("status") == "failed"]
         self._plan.status = "stopped" if error else "failed" if failed else "finished"
         self._plan.write(self.sweep_dir)
@@ -85,6 +81,8 @@ class JobRunner:
             raise SweepError(
                 f"{self._refused} of {len(self._added)} jobs are finished and were not changed; see above."
             )
+        if isinstance(error, PreemptedError):  # of the sweep, or of a job in this process
+            raise PreemptedError(error.number, self._how_to_go_on()) from None
         if failed and error is None:
             raise SweepError(
                 f"{len(failed)} of {len(self._added)} jobs failed; the reasons are in {self.sweep_dir / 'sweep.csv'}."
@@ -102,6 +100,10 @@ class JobRunner:
                 cannot be composed.
         """
         jobs = [self._job(number, [*overrides]) for number, overrides in enumerate(batch, first)]
+        self._add(jobs)
+        return jobs
+
+    def _add(self, jobs: list[Job]) -> None:
         reset_records(
             [self.sweep_dir / job.folder for job in jobs],
             overwrite=self._config.get("overwrite", True),
@@ -110,7 +112,42 @@ class JobRunner:
         self._plan.jobs += jobs
         self._added += jobs
         self._plan.write(self.sweep_dir)
-        return jobs
+
+    def add_or_fail(self, overrides: Sequence[str], number: int) -> Job | None:
+        """Add a job of a search; one that cannot be composed has failed, and is reported and recorded as such.
+
+        Returns:
+            The job, or None if it has failed.
+        """
+        try:
+            job = self._job(number, [*overrides])
+        except ConfigError as error:
+            job = Job(number, self._folder(self._example, number), [*overrides])
+            self._add([job])
+            self._unfinished[number] = job
+            self._end_job(number, JobReturn(status=JobStatus.FAILED, _return_value=error))
+            return None
+        self._add([job])
+        return job
+
+    def require_one_that_composes(self, batch: Sequence[Sequence[str]]) -> None:
+        """Check that jobs of a search can be composed at all; those that cannot get their folder as the first that can.
+
+        Args:
+            batch: Overrides of examples.
+
+        Raises:
+            HydraException: None of them can be composed; that of the last one.
+        """
+        for number, overrides in enumerate(batch, start=1):
+            try:
+                self._folder(overrides, 0)
+            except (HydraException, OmegaConfBaseException):
+                if number == len(batch):
+                    raise
+            else:
+                self._example = overrides
+                return
 
     def run(self, jobs: Sequence[Job], hydra_overrides: Sequence[Sequence[str]] | None = None) -> None:
         """Run jobs until all of them have ended.
@@ -177,6 +214,11 @@ class JobRunner:
             self._on_end(job, record)
         self._summary.update()
 
+    def _how_to_go_on(self) -> str:
+        if "resume" not in self._config:
+            return "the table shows which jobs have run"
+        return f"{shlex.join(['brain-tumor', self._plan.verb, f'resume={self.sweep_dir}'])} continues it"
+
     def _record(self, job: Job) -> dict[str, Any]:
         return read_record(self.sweep_dir / job.folder)
 
@@ -204,8 +246,3 @@ def _consecutive(numbers: list[int]) -> list[list[int]]:
     """Split numbers into runs without a gap: a launcher numbers the jobs of one launch consecutively."""
     groups = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
-
-
-def _exit_on_signal(number: int, _: FrameType | None) -> NoReturn:
-    """End the sweep on SIGTERM as on Ctrl-C: stop the jobs and write the summary."""
-    raise SystemExit(128 + number)

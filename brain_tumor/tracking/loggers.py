@@ -9,8 +9,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from brain_tumor.callbacks.stop import PreemptedError
 from brain_tumor.config.instantiate import build, plain
+from brain_tumor.errors import PreemptedError
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.tracking.wandb.logger import SafeWandbLogger
 from brain_tumor.tracking.wandb.naming import default_names

@@ -1,4 +1,4 @@
-"""Handle SIGTERM and SIGUSR1, which clusters send before they end a job."""
+"""Handle SIGTERM and SIGUSR1, which clusters send before they end a job, and SIGINT of Ctrl-C."""
 
 import logging
 import os
@@ -9,15 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from brain_tumor.callbacks.stop import SIGNALS, Stop
+from brain_tumor.errors import REPEAT
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """Handle the signals inside the context; afterwards the previous handlers are restored."""
+def stop_signals(advice: str = REPEAT) -> Iterator[Stop]:
+    """Handle the signals inside the context; afterwards the previous handlers are restored.
+
+    Args:
+        advice: How to go on after a stop, the end of the message.
+
+    Raises:
+        PreemptedError: A signal asked to stop.
+    """
     before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
-    stop = Stop()
+    stop = Stop(advice)
     stop.install()
     try:
         yield stop

@@ -66,6 +66,13 @@ class TestExpand:
             ["data=phantom", "seed=3", "seed=4", f"hydra.run.dir='{run}'", "resume=auto"], None
         )  # fmt: skip
 
+    def test_a_job_of_a_search_is_resumed_alone(self, tmp_path):
+        job = self.make(tmp_path / "0", overrides=("hparams_search=optuna", "optimizer.lr=0.002"))
+
+        assert expand([f"resume={job}"])[0] == [
+            "hparams_search=optuna", "optimizer.lr=0.002", f"hydra.run.dir='{job}'", "hydra.mode=RUN", "resume=auto"
+        ]  # fmt: skip
+
     def test_the_users_config_dir_and_the_folder_of_the_start_belong_to_it(self, tmp_path):
         run = self.make(tmp_path / "run")
         (tmp_path / "conf").mkdir()

@@ -1,4 +1,5 @@
 import dataclasses
+import signal
 import subprocess
 import sys
 
@@ -41,6 +42,7 @@ def published(monkeypatch):
 
 def test_list_imports_no_torch():
     code = """
+import signal
 import sys
 sys.argv = ["brain-tumor", "data", "list"]
 from brain_tumor.__main__ import main
@@ -141,14 +143,13 @@ def test_folders_with_spaces_are_quoted(published, tmp_path, capsys):
     assert f"data.root='\"{tmp_path}/my set\"'" in run(capsys, "fetch", "preetviradiya", str(tmp_path / "my set"))[1]
 
 
-def test_an_interrupted_download_can_be_repeated(monkeypatch, tmp_path, capsys):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fetch, "fetch", interrupt)
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C (SIGINT)"), (signal.SIGTERM, "SIGTERM")])
+def test_an_interrupted_download_can_be_repeated(number, name, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(fetch, "fetch", lambda *_: signal.raise_signal(number))
 
     code, _, err = run(capsys, "fetch", "cheng", str(tmp_path))
-    assert (code, err.splitlines()[-1]) == (130, "brain-tumor data fetch: interrupted; run it again to continue.")
+    assert code == 128 + number
+    assert err.splitlines()[-1] == f"brain-tumor data fetch: Stopped by {name}; run it again to continue."
 
 
 def test_both_entry_points(monkeypatch, capsys):

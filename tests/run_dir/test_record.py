@@ -1,11 +1,12 @@
 import json
 import subprocess
 import sys
-import time
 
+import numpy as np
 import pytest
+from factories import predictions
 
-from brain_tumor.errors import ConfigError, DataError, RunDirError
+from brain_tumor.errors import ConfigError, DataError, PreemptedError, RunDirError
 from brain_tumor.run_dir.record import RunRecord
 
 
@@ -31,18 +32,19 @@ def test_the_record_is_complete_from_the_start(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "status", "reason"),
     [
-        (DataError("No images."), "No images."),
-        (RuntimeError("boom"), "RuntimeError: boom"),
-        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+        (DataError("No images."), "failed", "No images."),
+        (RuntimeError("boom"), "failed", "RuntimeError: boom"),
+        (KeyboardInterrupt(), "preempted", "KeyboardInterrupt"),
+        (PreemptedError(15, "repeat it"), "preempted", "Stopped by SIGTERM; repeat it."),
     ],
 )
-def test_a_failure_is_recorded_with_its_reason(tmp_path, error, reason):
+def test_an_early_end_is_recorded_with_its_reason(tmp_path, error, status, reason):
     with pytest.raises(type(error)), RunRecord(tmp_path):
         raise error
 
-    assert (stored(tmp_path)["status"], stored(tmp_path)["reason"]) == ("failed", reason)
+    assert (stored(tmp_path)["status"], stored(tmp_path)["reason"]) == (status, reason)
 
 
 def test_a_finished_run_is_not_replaced_by_accident(tmp_path):
@@ -112,20 +114,46 @@ def test_a_living_run_is_not_joined(tmp_path):
         pass
 
 
-@pytest.mark.slow
-def test_of_two_starts_at_once_one_is_refused(tmp_path):
-    """Ten times two processes claim one directory at the same moment."""
-    code = (
-        "import sys, time; from pathlib import Path; from brain_tumor.run_dir.record import RunRecord\n"
-        "while time.time() < float(sys.argv[2]): pass\n"
-        "with RunRecord(Path(sys.argv[1])): time.sleep(1)"
-    )
+BARRIER = """
+import sys
+from pathlib import Path
+from brain_tumor import __main__
+from brain_tumor.run_dir import record
+
+claim, own, other = record._claim, Path(sys.argv.pop()), Path(sys.argv.pop())
+
+def claim_together(run_dir):
+    own.touch()
+    while not other.exists():
+        pass
+    return claim(run_dir)
+
+record._claim = claim_together
+sys.argv[0] = "brain-tumor"
+__main__.main()
+"""
+"""A command that waits, just before it claims its directory, for another one to be as far."""
+
+
+@pytest.mark.long
+def test_of_two_starts_at_once_one_runs_and_one_is_refused(tmp_path):
+    """Ten times two evaluations of one table claim one directory at the same moment; .hydra is that of the one."""
     for attempt in range(10):
-        start = str(time.time() + 3)
-        command = [sys.executable, "-c", code, str(tmp_path / str(attempt)), start]
-        pair = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        predictions(np.arange(12) % 4, np.full((12, 4), 0.25)).frame.to_csv(tmp_path / "table.csv", index=False)
+        run, marks = tmp_path / str(attempt), [tmp_path / f"{attempt}{name}" for name in "ab"]
+        pair = []
+        for seed, (own, other) in enumerate((marks, marks[::-1])):
+            arguments = ["evaluate", f"predictions={tmp_path / 'table.csv'}", f"seed={seed}", f"hydra.run.dir={run}"]
+            command = [sys.executable, "-c", BARRIER, *arguments, "evaluation.resamples=20", str(other), str(own)]
+            pair.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
         errors = [process.communicate(timeout=300)[1] for process in pair]
 
-        assert sorted(process.returncode for process in pair) == [0, 1], errors
-        assert sum("ConfigError" in error for error in errors) == 1
-        assert stored(tmp_path / str(attempt))["status"] == "finished"
+        codes = [process.returncode for process in pair]
+        assert sorted(codes) == [0, 2], errors
+        winner = codes.index(0)
+        assert f"{run} is in use: a run writes to it" in errors[1 - winner]
+        assert (stored(run)["status"], stored(run)["seed"]) == ("finished", winner)
+        assert f"seed: {winner}" in (run / ".hydra" / "config.yaml").read_text().splitlines()
+        assert f"- seed={winner}" in (run / ".hydra" / "overrides.yaml").read_text().splitlines()
+        assert (run / ".hydra" / "hydra.yaml").is_file()
+        assert (run / "results.json").is_file()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import pytest
 from factories import CENTRES, save
@@ -143,6 +144,24 @@ class TestMistakes:
         )
 
 
+@pytest.mark.slow
+def test_cross_validation_has_as_many_jobs_as_folds(flat_folder, tmp_path, monkeypatch, capsys):
+    """`hparams_search=kfold` follows split.folds; that the data are missing ends each job before it trains."""
+    options = [
+        "hparams_search=kfold",
+        "split.folds=6",
+        "data=folder",
+        "data.root=/no/such",
+        f"hydra.sweep.dir={tmp_path}",
+    ]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "train", *options])
+    with pytest.raises(SystemExit):
+        main()
+    capsys.readouterr()
+
+    assert read_table(tmp_path)["split.fold"].tolist() == list(range(6))
+
+
 @pytest.mark.long
 class TestEnding:
     def test_runs_of_an_earlier_sweep_are_kept(self, flat_folder, tmp_path):
@@ -159,19 +178,50 @@ class TestEnding:
         assert read_table(tmp_path)["status"].tolist() == ["failed"]
         assert not (tmp_path / "0" / "results.json").exists()
 
-    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-    def test_a_stopped_sweep_stops_its_jobs_and_writes_its_summary(self, how, flat_folder, tmp_path):
-        process = start(flat_folder, tmp_path, "trainer.max_epochs=1,2000", "seed=0")
-        wait_for(tmp_path / "1" / "metrics.csv", process)
-        (job,) = writing_processes(tmp_path / "1" / "train.log")
-        os.kill(process.pid, how)
+    @pytest.mark.parametrize(
+        ("launcher", "how"),
+        [
+            ("forked", signal.SIGTERM),
+            ("forked", signal.SIGINT),
+            ("basic", signal.SIGTERM),
+            ("basic", signal.SIGINT),
+            ("joblib", signal.SIGINT),
+        ],
+    )
+    def test_a_stopped_sweep_stops_its_jobs_and_writes_its_summary(self, launcher, how, flat_folder, tmp_path):
+        """A terminal sends SIGINT to all processes of the command, a cluster SIGTERM to the first one."""
+        options = [f"hydra/launcher={launcher}", *(["hydra.launcher.n_jobs=1"] if launcher == "joblib" else [])]
+        process = start(flat_folder, tmp_path, *options, "trainer.max_epochs=1,2000,2001", "seed=0")
+        wait_for(tmp_path / "1" / "checkpoints" / "last.ckpt", process)
+        jobs = writing_processes(tmp_path / "1" / "train.log")
+        (os.kill if how == signal.SIGTERM else os.killpg)(process.pid, how)
         code, out = finish(process, timeout=600)
 
-        assert code not in (0, 2)
-        assert not is_alive(job)
+        assert code == 128 + how, out
+        assert not [job for job in jobs if is_alive(job)]
         table = read_table(tmp_path)
-        assert table["status"].tolist() == ["finished", "preempted"], out
+        assert table["status"].tolist() == ["finished", "preempted", "waiting"], out
         assert json.loads((tmp_path / "sweep.json").read_text())["status"] == "stopped"
+        assert "Traceback" not in out
+        assert "3 jobs: " in out
+        name = "Ctrl-C (SIGINT)" if how == signal.SIGINT else "SIGTERM"
+        last = f"brain-tumor train: Stopped by {name}; brain-tumor train resume={tmp_path} continues it."
+        assert out.splitlines()[-1] == last
+        assert out.count("brain-tumor train: Stopped by") == 1
+
+    def test_a_second_ctrl_c_ends_a_sweep_and_its_jobs_at_once(self, flat_folder, tmp_path):
+        process = start(flat_folder, tmp_path, "hydra.launcher.n_jobs=2", "trainer.max_epochs=2000,2001", "seed=0")
+        for number in "01":
+            wait_for(tmp_path / number / "metrics.csv", process)
+        jobs = [job for number in "01" for job in writing_processes(tmp_path / number / "train.log")]
+        while process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.1)  # two that wait to be handled are one
+        _, out = finish(process)
+
+        assert process.returncode in (130, -signal.SIGINT), out
+        assert not [job for job in jobs if is_alive(job)]
+        assert "Traceback" not in out
 
     def test_jobs_of_a_killed_sweep_end(self, flat_folder, tmp_path):
         process = start(flat_folder, tmp_path, "trainer.max_epochs=1,2000", "seed=0")

@@ -93,8 +93,8 @@ def _notes(comparison: Comparison) -> list[str]:
         notes.append("The interval of a single run covers other patients, but not repeated training.")
     if any(candidate.folds > 1 for candidate in comparison.candidates):
         notes.append(
-            "Folds are joined: each image was predicted by the model of its recipe and seed that was not trained on "
-            "it. Areas under curves mix the scores of these models."
+            "Folds are joined: each of these images was predicted by the model of its recipe and seed that was not "
+            "trained on it. Areas under curves mix the scores of these models."
         )
     if singles and len(comparison.candidates) > 1 and recipes:
         notes.append("McNemar's and DeLong's tests compare single runs; recipes of several seeds have none.")

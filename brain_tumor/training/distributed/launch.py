@@ -18,7 +18,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from brain_tumor.errors import BrainTumorError, RankError
+from brain_tumor.errors import BrainTumorError, PreemptedError, RankError
 from brain_tumor.training.distributed.world import World
 
 _GRACE = 10.0
@@ -125,6 +125,9 @@ def start_workers(world: World, run_dir: Path, on_death: Callable[[str], None]) 
             workers.end(_JOIN_SECONDS)
         except BrainTumorError:  # all ranks raise it; rank 0 reports
             workers.end(_JOIN_SECONDS)
+            raise
+        except PreemptedError as error:  # all ranks raise it, unless this one did not wait for them
+            workers.end(0 if error.at_once else _JOIN_SECONDS)
             raise
         except Exception as error:
             if ours and (reason := workers.failure(_EXIT_SECONDS if _no_answer(error) else 0) or _no_answer(error)):

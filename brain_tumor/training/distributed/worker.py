@@ -5,6 +5,7 @@ A worker fits together with rank 0 and ends; rank 0 alone writes and reports.
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.config.plugins import load_plugins
-from brain_tumor.errors import BrainTumorError
+from brain_tumor.errors import BrainTumorError, PreemptedError
 from brain_tumor.training.distributed.world import resolve_world
 
 
@@ -41,6 +42,7 @@ def train_as_worker(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the worker process that rank 0 starts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches rank 0 too, which stops all
     threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     from brain_tumor.training import prepare  # noqa: F401 - import for seconds while rank 0 loads the data
@@ -54,6 +56,8 @@ def main() -> None:
         train_as_worker(cfg)
     except BrainTumorError as error:
         print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except PreemptedError as error:  # rank 0 reports
         sys.exit(error.exit_code)
 
 
