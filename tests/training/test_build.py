@@ -18,6 +18,8 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.train import train
 from brain_tumor.training import build as assemble
 from brain_tumor.training.build_classifier import build_classifier
+from brain_tumor.training.distributed.world import resolve_world
+from brain_tumor.training.prepare import prepare
 
 ESSENTIAL = [
     "StepSeed", "Throughput", "EpochTable", "LearningRate", "GradientNorm", "BestCheckpoint", "ResumeCheckpoint",
@@ -186,7 +188,7 @@ def test_learning_rates(overrides, lr, reason, flat_folder, tmp_path, caplog):
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
     with caplog.at_level(logging.INFO):
-        classifier = build_classifier(cfg, datamodule)
+        classifier = prepare(cfg, datamodule, resolve_world(cfg), Stop()).classifier
 
     assert {group["lr"] for group in classifier._optimizer(classifier.network).param_groups} == {lr}
     assert f"({reason})" in caplog.text
