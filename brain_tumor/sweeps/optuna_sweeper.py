@@ -89,7 +89,12 @@ class OptunaSweeper(Sweeper):
         OmegaConf.save(self._config, sweep_dir / "multirun.yaml")
         _recover(study, plan, sweep_dir)
         with JobRunner(
-            self._config, self._context, self._launcher, plan, on_end=lambda job, record: study.tell(job.number, record)
+            self._config,
+            self._context,
+            self._launcher,
+            plan,
+            on_end=lambda job, record: study.tell(job.number, record),
+            total=self._n_trials,
         ) as runner:
             while (remaining := self._n_trials - study.count_completed()) > 0:
                 trials = [study.ask(space) for _ in range(min(remaining, self._n_jobs))]

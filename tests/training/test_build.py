@@ -39,8 +39,8 @@ def names(found):
     ("listed", "before"),
     [
         ("[]", []),
-        ("[progress]", ["RichProgressBar"]),
-        ("[progress,ema]", ["RichProgressBar", "EMAWeightAveraging"]),
+        ("[progress]", ["EpochBar"]),
+        ("[progress,ema]", ["EpochBar", "EMAWeightAveraging"]),
         ("[early_stopping]", ["EarlyStopping"]),
         ("[resume_checkpoint,best_checkpoint]", []),
     ],
@@ -51,7 +51,7 @@ def test_the_essential_ones_follow_whatever_is_listed(listed, before):
 
 def test_experiments_and_searches_have_them_too():
     assert names(callbacks("experiment=quick"))[-7:] == ESSENTIAL
-    assert set(names(callbacks("hparams_search=optuna"))) == {"RichProgressBar", "Pruning", *ESSENTIAL}
+    assert set(names(callbacks("hparams_search=optuna"))) == {"EpochBar", "Pruning", *ESSENTIAL}
 
 
 @pytest.mark.parametrize("key", ["step_seed", "throughput", "epoch_table", "learning_rate_monitor", "gradient_norm"])
