@@ -93,6 +93,14 @@ def _check_batches(cfg: DictConfig, datamodule: ScanDataModule, network: nn.Modu
                 f"trainer.{key}={share} of {batches} batches is none; expected a share that makes a batch or more, or "
                 f"their number: trainer.{key}=1."
             )
+    limit, most = cfg.trainer.limit_train_batches, cfg.trainer.get("max_steps") or -1
+    used = int(training * limit) if isinstance(limit, float) else min(training, limit)
+    needed = math.ceil(used / cfg.trainer.accumulate_grad_batches) * (cfg.trainer.check_val_every_n_epoch or 0)
+    if 0 <= most < needed:
+        raise ConfigError(
+            f"trainer.max_steps={most} ends before the first validation, after {needed} steps; expected {needed} or "
+            "more, or a smaller trainer.limit_train_batches."
+        )
     if per_process == 1 and not (cfg.trainer.sync_batchnorm and world.size > 1):
         training_dry_run(
             copy.deepcopy(network),

@@ -80,6 +80,12 @@ def test_a_share_that_is_no_batch(share, flat_folder, tmp_path):
         train(["data=folder", f"data.root={flat_folder}", *SHORT, f"trainer.{share}=0.001"], tmp_path)
 
 
+@pytest.mark.slow
+def test_steps_that_end_before_a_validation(flat_folder, tmp_path):
+    with pytest.raises(ConfigError, match=r"trainer\.max_steps=2 ends before the first validation, after [3-9] steps"):
+        train(["data=folder", f"data.root={flat_folder}", *SHORT, "+trainer.max_steps=2"], tmp_path)
+
+
 class _Hub:
     """An address that refuses connections, or takes them and never answers."""
 
