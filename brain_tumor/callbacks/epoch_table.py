@@ -19,10 +19,10 @@ class EpochTable(Callback):
 
     Args:
         path: CSV file.
-        announce: Whether to log a line per epoch, too; None: where there is no progress bar.
+        announce: Whether to log a line per epoch, too, with the losses and the monitored metric.
     """
 
-    def __init__(self, path: str | Path, announce: bool | None = None) -> None:
+    def __init__(self, path: str | Path, announce: bool = True) -> None:
         self._path, self._announce = Path(path), announce
         self._rows: list[dict[str, float]] = []
         self._start, self._validated = 0.0, False
@@ -61,7 +61,7 @@ class EpochTable(Callback):
         self._rows.append(row)
         if trainer.is_global_zero:
             write_table(pd.DataFrame(self._rows), self._path)
-        if trainer.progress_bar_callback is None if self._announce is None else self._announce:
-            metrics = {name: value for name, value in row.items() if name.startswith(("train/", "val/"))}
-            numbers = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        if self._announce:
+            shown = dict.fromkeys(["train/loss", "val/loss", getattr(pl_module, "monitor", "val/loss")])
+            numbers = ", ".join(f"{name} {row[name]:.4f}" for name in shown if name in row)
             log.info("Epoch %d of %s: %s", row["epoch"] + 1, trainer.max_epochs, numbers)

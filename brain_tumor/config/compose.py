@@ -1,9 +1,10 @@
 """Compose and check a configuration; a mistake in it is reported in one sentence."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import brain_tumor
 from brain_tumor.config.as_typed import as_typed
+from brain_tumor.config.fit_keys import require_validation
 from brain_tumor.config.key_types import keys
 from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
@@ -91,6 +93,9 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         raise ConfigError(explain(error)) from error
     if missing:
         raise ConfigError(_not_set(missing[0]))
+    for name in _values(cfg, "None"):
+        if not name.startswith("class_map."):  # there it may be a class
+            raise ConfigError(f"Invalid {name}=None: no value is written null here; set {name}=null.")
     for name, known in schema:
         table, _, last = name.rpartition(".")
         node = OmegaConf.select(cfg, table) if table else cfg
@@ -99,6 +104,8 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
     if "monitor" in cfg:
         best, mode = "min" if cfg.monitor.metric == "val/loss" else "max", cfg.monitor.mode
         require(mode == best, f"monitor.mode={mode} for {cfg.monitor.metric}", f"monitor.mode={best}")
+    if "trainer" in cfg:
+        require_validation(cfg)
     for override in overrides:
         name = override.lstrip("+").partition("=")[0]
         if override.startswith("+") and name not in groups and not _is_read(cfg, name):
@@ -110,6 +117,18 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         raise ConfigError(explain(error)) from error
     load_plugins(plugins)
     return cfg
+
+
+def _values(node: Any, value: str, path: str = "") -> Iterator[str]:
+    """Yield the dotted key of each occurrence of a value, at any depth; interpolations are not resolved."""
+    plain: Any = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    items: Iterable[tuple[Any, Any]]
+    items = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    for name, below in items:
+        key = f"{path}.{name}" if path else str(name)
+        if below == value:
+            yield key
+        yield from _values(below, value, key)
 
 
 def _is_read(cfg: DictConfig, name: str) -> bool:

@@ -1,9 +1,10 @@
 """Build objects from configuration nodes; a mistake in one is reported in one sentence."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import hydra
 from hydra.errors import InstantiationException
@@ -15,6 +16,7 @@ from brain_tumor.config.plugins import PACKAGES, targets
 from brain_tumor.errors import BrainTumorError, ConfigError, require
 
 T = TypeVar("T")
+_LISTS = frozenset({list, tuple, Sequence})
 
 
 def plain(node: DictConfig | dict[str, Any]) -> dict[str, Any]:
@@ -149,21 +151,41 @@ def call(factory: Callable[..., T], what: str, *inputs: Any, **arguments: Any) -
         return factory(*inputs, **arguments)
     except BrainTumorError:
         raise
-    except (TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
-        _refuse_words(factory, what)
+    except (TypeError, ValueError, AttributeError, ImportError, RuntimeError, LookupError) as error:
+        refuse_misfits(factory, what)
         raise _own(error) or ConfigError(f"{what} cannot be built: {explain(error)}") from error
 
 
-def _refuse_words(factory: Callable[..., Any], what: str) -> None:
-    """Name an argument that is a word instead of a number.
+def refuse_misfits(factory: Callable[..., Any], what: str) -> None:
+    """Name a bound argument that differs in kind from its parameter: the likely cause of a call that failed.
+
+    Args:
+        factory: Function or class; only a `functools.partial` has bound arguments.
+        what: Key of the node, for messages.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: An argument is a word where a number or a list belongs, or a list of another length than the
+            default tuple.
     """
-    for name, value in getattr(factory, "keywords", {}).items():
-        parameter = parameters(factory.func).get(name)  # type: ignore[attr-defined]
-        if isinstance(value, str) and parameter and parameter.annotation in (int, float):
-            raise ConfigError(f"Invalid {what}.{name}={value}: expected a number.")
+    function: Any = factory
+    bound: dict[str, Any] = {}
+    while isinstance(function, partial):
+        function, bound = function.func, {**function.keywords, **bound}
+    for name, value in bound.items():
+        parameter = parameters(function).get(name)
+        if parameter is None:
+            continue
+        is_union = get_origin(parameter.annotation) in (Union, UnionType)
+        choices = get_args(parameter.annotation) if is_union else (parameter.annotation,)
+        kinds = {get_origin(choice) or choice for choice in choices}
+        if isinstance(value, str) and str not in kinds:
+            require(not kinds & {int, float}, f"{what}.{name}={value}", "a number")
+        if isinstance(value, str | int | float) and type(value) not in kinds:
+            require(not kinds & _LISTS, f"{what}.{name}={value}", "a list of values: [A,B]")
+        default = parameter.default
+        if isinstance(value, list) and isinstance(default, tuple) and tuple in kinds and len(value) != len(default):
+            expected = f"{len(default)} values, such as {list(default)}"
+            raise ConfigError(f"Invalid {what}.{name}={value}: expected {expected}.")
 
 
 def _own(error: BaseException | None) -> BrainTumorError | None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from omegaconf import OmegaConf
 
+from brain_tumor.config.fit_keys import Optimizer, Trainer
 from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
 
-_AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
 _NAMES = Check(
@@ -99,34 +99,6 @@ class TrainingData(SizedReading):
         one_of("none", "class_weights", "sampler"),
     )
     random_labels: bool = key("give each patient a random class: a score above chance then shows leakage")
-
-
-@dataclass(kw_only=True)
-class Optimizer:
-    """Keys that all optimizers share."""
-
-    lr: float | str = key(
-        "learning rate; auto takes the network's suggested_lr, or 1e-3 where it has none", _AUTO_OR_NUMBER
-    )
-
-
-@dataclass(kw_only=True)
-class Trainer:
-    """Keys of Lightning's Trainer that are checked here, and ours."""
-
-    max_epochs: int = key("epochs of training", whole(1))
-    timeout: float = key(
-        "seconds after which a process that does not answer ends the job",
-        number(lambda value: value > 0, "seconds, more than 0"),
-    )
-    precision: str = key(
-        "floating-point precision; auto: bf16 where the device is faster with it",
-        one_of("auto", "32-true", "bf16-mixed", "16-mixed"),
-    )
-    limit_predict_batches: float = key(
-        "batches of validation and test that are predicted: a share (1.0) or a count (1)",
-        number(lambda value: value > 0, "more than 0"),
-    )
 
 
 @dataclass(kw_only=True)

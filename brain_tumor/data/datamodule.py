@@ -29,7 +29,7 @@ from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
 from brain_tumor.data.duplicates.pairs import distinct_images
 from brain_tumor.data.images import Images
 from brain_tumor.data.labels import random_labels as with_random_labels
-from brain_tumor.data.listing import Listing, file_counts
+from brain_tumor.data.listing import Listing, describe_split, file_counts
 from brain_tumor.data.loaded_data import OnError, load
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.data.samples import SPLITS, data_digest
@@ -185,7 +185,7 @@ class ScanDataModule(L.LightningDataModule):
             **{split: int(split_counts[split]) for split in SPLITS},
             "left_out": int(split_counts.get("", 0)),
         }
-        log.info("%d images of %d classes: %s", len(data.samples), len(self.classes), self.counts)
+        log.info("%s", describe_split(self.counts, len(self.classes)))
 
     def prepare_data(self) -> None:
         """Load the data in one process per machine, which fills the cache before the other processes read it."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from brain_tumor.data.readers.reading import format_of, source_file
+from brain_tumor.data.samples import SPLITS
 
 HIDDEN = "hidden file"
 OUTSIDE = "outside the class folders"
@@ -82,6 +83,17 @@ def describe_counts(counts: Mapping[str, Any]) -> str:
         number, _, reason = parts[0].partition(" ")
         parts[0] = f"{number} left out {reason}"
     return f"{counts['files']} files: " + ", ".join([f"{counts['taken']} taken", *parts])
+
+
+def describe_split(counts: Mapping[str, int], classes: int) -> str:
+    """Describe `ScanDataModule.counts`: ``180 images (150 distinct) of 4 classes: 132 train, 24 val, 24 test``."""
+    readable, distinct = counts["readable"], counts["distinct"]
+    parts = [f"{counts[split]} {split}" for split in SPLITS]
+    parts += [f"{counts['left_out']} in no split"] if counts["left_out"] else []
+    unread = counts["found"] - readable
+    parts += [f"{unread} more cannot be read"] if unread else []
+    images = f"{readable} images" if distinct == readable else f"{readable} images ({distinct} distinct)"
+    return f"{images} of {classes} classes: {', '.join(parts)}"
 
 
 def is_hidden(file: Path, place: Path) -> bool:

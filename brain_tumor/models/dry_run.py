@@ -56,5 +56,39 @@ def dry_run(network: nn.Module, *, channels: int, image_size: int, num_classes: 
         network.feature_info = [{"module": name, "num_chs": width}]  # type: ignore[assignment]
 
 
+def training_dry_run(network: nn.Module, *, channels: int, image_size: int, batch_size: int, setting: str) -> None:
+    """Run blank images through a network in training mode, which changes its running statistics.
+
+    Args:
+        network: Network that has passed `dry_run`; it stays in training mode.
+        channels: Number of input channels.
+        image_size: Height and width of the images in pixels.
+        batch_size: Number of images of the smallest training batch.
+        setting: What makes it that small, for messages: ``data.batch_size=1``.
+
+    Raises:
+        ConfigError: A layer would normalise a single value, or the network returns something else than in evaluation.
+    """
+    network.train()
+    try:
+        with torch.no_grad():
+            output: Any = network(torch.zeros(min(batch_size, 2), channels, image_size, image_size))
+    except Exception as error:  # whatever the network raises
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        if "more than 1 value per channel" in reason:  # of torch's batch_norm
+            raise ConfigError(
+                f"{setting}: a batch norm of {type(network).__name__} would see one value per channel at {image_size} "
+                "px and could not normalise it; expected 2 images or more per step and process."
+            ) from error
+        raise ConfigError(
+            f"{type(network).__name__} fails in training for {min(batch_size, 2)} images of {image_size} px: {reason}."
+        ) from error
+    if not isinstance(output, Tensor):
+        raise ConfigError(
+            f"{type(network).__name__} returns {type(output).__name__} in training: expected logits float "
+            "[B, classes] alone; switch its further outputs off."
+        )
+
+
 def _has_locations(output: Any) -> bool:
     return isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1

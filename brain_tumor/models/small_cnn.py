@@ -37,7 +37,8 @@ class SmallCNN(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        require(isinstance(widths, Sequence) and min(widths) >= 8, f"model.widths={widths}", "a list of numbers from 8")
+        numbers = widths if isinstance(widths, list | tuple) and all(isinstance(n, int) for n in widths) else ()
+        require(min(numbers, default=0) >= 8, f"model.widths={widths}", "a list of numbers from 8")
         require(depth >= 1, f"model.depth={depth}", "1 or more")
         self.pretrained_cfg = GREY_STATISTICS
         self.stem = nn.Sequential(

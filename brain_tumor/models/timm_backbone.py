@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,10 +14,13 @@ from timm.models import load_model_config_from_hf
 from torch import nn
 
 from brain_tumor.errors import ConfigError, WeightsError, require
+from brain_tumor.models.hub import one_try
 from brain_tumor.models.protocol import heads
 
 SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
 """Beginnings of names of networks that are not built into timm: on the Hugging Face hub, or in a local folder."""
+
+_WITHOUT_HUB = "give a local file (model.weights=PATH), or train from scratch (model.pretrained=false)"
 
 _ARGUMENTS = ("num_classes", "drop_rate", "in_chans", "img_size")
 """Arguments of timm's models that have a key of their own here."""
@@ -87,8 +91,12 @@ def timm_backbone(
         torch.set_rng_state(rng_state)
         overlay = {"file": weights} if weights else None
         untrained = network
+        downloads = not weights and not name.startswith("local-dir:")
         try:
-            network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+            with one_try(f"model.name={name}", _WITHOUT_HUB) if downloads else nullcontext():
+                network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+        except WeightsError:
+            raise
         except Exception as error:  # hub, file and key layout raise unrelated exception types
             raise WeightsError(_weights_message(name, weights, error)) from error
         _require_all_loaded(network, untrained, weights or name)
@@ -131,8 +139,11 @@ def _described(name: str) -> tuple[str, dict[str, Any]]:
         if source == "local-dir":
             config = json.loads((Path(place).expanduser() / "config.json").read_text(encoding="utf-8"))
             return str(config["architecture"]), dict(config.get("model_args") or {})
-        _, architecture, model_args = load_model_config_from_hf(place)
+        with one_try(f"model.name={name}", "download it there and set model.name=local-dir:FOLDER"):
+            _, architecture, model_args = load_model_config_from_hf(place)
         return architecture, dict(model_args or {})
+    except WeightsError:
+        raise
     except Exception as error:  # hub, file and layout raise unrelated exception types
         where = "Give a folder with config.json in timm's layout and its weights"
         if source != "local-dir":
@@ -168,5 +179,5 @@ def _weights_message(name: str, weights: str | None, error: Exception) -> str:
         return f"{weights} does not fit model.name={name}: {reason}. Give this model's weights in timm's key layout."
     return (
         f"The pretrained weights of model.name={name} could not be downloaded: {reason}. "
-        "Give a local file with model.weights=PATH, or train from scratch with model.pretrained=false."
+        f"Check the network, or {_WITHOUT_HUB}."
     )

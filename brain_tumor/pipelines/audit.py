@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich import get_console
 
 from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
 from brain_tumor.data.audit.verdict import SHOWN
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.report.audit_page import write_audit_page
+from brain_tumor.evaluation.report.console import show
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.training.data_from_config import build_split, data_name, load_data, split_name
 
@@ -25,11 +25,10 @@ def audit(cfg: DictConfig) -> dict[str, Any]:
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, data, split)
     write_audit_page(run_dir / "audit.html", document, data, split, command_line())
-    console = get_console()
     for number, sentence in enumerate(document["verdict"][:SHOWN], start=1):
-        console.print(f"{number}. {sentence}", style="bold", highlight=False, markup=False)
-    console.print(audit_table(document))
-    console.print(f"Page: {run_dir / 'audit.html'}", soft_wrap=True, highlight=False, markup=False)
+        show(f"{number}. {sentence}", style="bold")
+    show(audit_table(document))
+    show(f"Page: {run_dir / 'audit.html'}", soft_wrap=True)
     return document
 
 

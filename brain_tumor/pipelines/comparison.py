@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich import get_console
 
 from brain_tumor.config.instantiate import plain
 from brain_tumor.errors import AcceptanceError, ConfigError
@@ -14,7 +13,7 @@ from brain_tumor.evaluation.comparison.candidates import Candidate, Run, make_ca
 from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
-from brain_tumor.evaluation.report.console import criteria_table, ranking_table
+from brain_tumor.evaluation.report.console import criteria_table, ranking_table, show
 from brain_tumor.pipelines.compared_runs import (
     baselines,
     default_split,
@@ -46,13 +45,12 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
     write_outputs(run_dir, document, change, command=command_line())
-    console = get_console()
-    console.print(ranking_table(document))
+    show(ranking_table(document))
     if change:
-        console.print(criteria_table(change["changes"]))
+        show(criteria_table(change["changes"]))
     for note in document["notes"]:
-        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
-    console.print(f"Page: {run_dir / 'compare.html'}", soft_wrap=True, highlight=False, markup=False)
+        show(f"Note: {note}", style="yellow")
+    show(f"Page: {run_dir / 'compare.html'}", soft_wrap=True)
     return {**document, "change": change} if change else document
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich import get_console
 
 from brain_tumor.config.compose import config_files
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.samples import write_table
 from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.report.checklists import write_checklists
-from brain_tumor.evaluation.report.console import results_table
+from brain_tumor.evaluation.report.console import results_table, show
 from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
 from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.evaluation.result_warnings import result_warnings
@@ -93,10 +92,9 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord)
     figures = draw_figures(results, inputs.splits["test"], run_dir / "figures", inputs.epochs) | computed.figures
     write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)
     write_checklists(run_dir, results, record.facts)
-    console = get_console()
-    console.print(results_table(results))
+    show(results_table(results))
     for note in computed.notes:
-        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
+        show(f"Note: {note}", "yellow")
     for name, place in {"Report": "report.html", "Figures": "figures", "Bundle": "bundle", "Run": ""}.items():
         if (path := run_dir / place).exists():
-            console.print(f"{name + ':':<9}{path}", soft_wrap=True, highlight=False, markup=False)
+            show(f"{name + ':':<9}{path}", soft_wrap=True)

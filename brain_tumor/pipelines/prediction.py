@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich import get_console
 
 from brain_tumor.data.listing import account, describe_counts, file_counts
 from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError, require
+from brain_tumor.evaluation.report.console import show
 from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.serving.console import predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_table
@@ -48,8 +48,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     output = Path(cfg.output or Path(cfg.paths.run_dir) / "predictions.csv").expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
     write_table(table.round(_DIGITS), output)
-    console = get_console()
-    console.print(predictions_summary(table, predictor.bundle))
+    show(predictions_summary(table, predictor.bundle))
     notes = [describe_counts(counts)] if counts["left_out"] else []
     if len(volumes):
         write_table(volumes.round(_DIGITS), output.with_name(f"{output.stem}_volumes.csv"))
@@ -57,6 +56,6 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     if warning := rejection_warning(table):
         notes.append(f"Note: {warning}")
     for note in notes:
-        console.print(note, style="yellow" if note.startswith("Note") else None, highlight=False, markup=False)
-    console.print(f"Predictions: {output}", soft_wrap=True, highlight=False, markup=False)
+        show(note, style="yellow" if note.startswith("Note") else None)
+    show(f"Predictions: {output}", soft_wrap=True)
     return table

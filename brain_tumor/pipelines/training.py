@@ -33,6 +33,7 @@ from brain_tumor.training.known_warnings import ignore_known_warnings
 from brain_tumor.training.predict import predict
 from brain_tumor.training.prepare import load_data, prepare
 from brain_tumor.training.signals import requeue, stop_signals
+from brain_tumor.training.try_out import try_out
 from brain_tumor.training.tune import apply, tune
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ def train_job(cfg: DictConfig) -> float | None:
         The monitored validation metric on rank 0, None on other ranks.
     """
     if outer_rank() > 0:
+        resolve_world(cfg)
+        try_out(cfg)  # as rank 0 does: a mistake ends all of them
         train_as_worker(cfg)
         return None
     try:
@@ -96,6 +99,7 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
         record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
         if interrupted.changes:
             record.note(changed=[*record.facts.get("changed", []), {"time": utc_now()} | interrupted.changes])
+        try_out(cfg)
         with start_workers(world, run_dir, partial(record.end, "failed")) as workers:
             with record.stage("data"):
                 datamodule = load_data(cfg)

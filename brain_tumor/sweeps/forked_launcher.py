@@ -86,6 +86,8 @@ class ForkedLauncher(Launcher):
         self.n_jobs = n_jobs
         self.on_end: Callable[[int, JobReturn], None] | None = None
         """Function that is called with the number and the outcome of each job as soon as it has ended."""
+        self.total: int | None = None
+        """Number of jobs of the sweep, if it is known."""
         self._fallback = BasicLauncher()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -131,7 +133,9 @@ class ForkedLauncher(Launcher):
         return [outcomes[number] for number, _ in jobs]
 
     def _start(self, number: int, overrides: list[str], slot: int) -> _RunningJob:
-        log.info("#%d: %s", number, " ".join(text for text in overrides if not text.lstrip("+").startswith("hydra.")))
+        place = f" (job {number + 1} of {max(self.total, number + 1)})" if self.total else ""
+        settings = (text for text in overrides if not text.lstrip("+").startswith("hydra."))
+        log.info("#%d%s: %s", number, place, " ".join(settings))
         job = _ForkedJob(self._context, self._task, self._config, overrides, number)
         context = multiprocessing.get_context("fork")
         receiver, sender = context.Pipe(duplex=False)

@@ -98,7 +98,12 @@ class OptunaSweeper(Sweeper):
         OmegaConf.save(self._config, sweep_dir / "multirun.yaml")
         _recover(study, plan, sweep_dir)
         with JobRunner(
-            self._config, self._context, self._launcher, plan, on_end=lambda job, record: study.tell(job.number, record)
+            self._config,
+            self._context,
+            self._launcher,
+            plan,
+            on_end=lambda job, record: study.tell(job.number, record),
+            total=self._n_trials,
         ) as runner:
             runner.require_one_that_composes([[*fixed, *trial] for trial in example_trials(space, conditions)])
             while (remaining := self._n_trials - study.count_completed()) > 0:

@@ -38,6 +38,7 @@ class JobRunner:
         launcher: Any launcher; it may raise when a job fails, and may lose jobs.
         plan: Plan of the sweep; jobs are added to those that it holds.
         on_end: Function that is called with each job that has ended, and its ``run.json``.
+        total: Number of jobs that the sweep will have; None: those of the plan.
 
     Raises:
         PreemptedError: On exit, if a signal stopped the sweep.
@@ -51,10 +52,11 @@ class JobRunner:
         launcher: Launcher,
         plan: Plan,
         on_end: Callable[[Job, dict[str, Any]], None] | None = None,
+        total: int | None = None,
     ) -> None:
         self.sweep_dir = Path(config.hydra.sweep.dir).absolute()
         self._config, self._context, self._launcher = config, context, launcher
-        self._plan, self._on_end = plan, on_end
+        self._plan, self._on_end, self._total = plan, on_end, total
         self._summary = Summary(self.sweep_dir)
         self._added: list[Job] = []
         self._unfinished: dict[int, Job] = {}
@@ -163,6 +165,7 @@ class JobRunner:
         }
         if isinstance(self._launcher, ForkedLauncher):
             self._launcher.on_end = self._end_job
+            self._launcher.total = self._total or len(self._plan.jobs)
         # BasicLauncher runs jobs one after another in this process: one job per launch is recorded as soon as it ends
         if not isinstance(self._launcher, BasicLauncher):
             for numbers in _consecutive(list(self._unfinished)):

@@ -146,10 +146,18 @@ def optimizer_builder(cfg: DictConfig, network: nn.Module) -> Callable[[nn.Modul
 
 
 def _learning_rate(cfg: DictConfig, network: nn.Module) -> float:
-    """The learning rate, scaled with the number of processes times accumulated batches; the log gives the reason."""
-    processes = local_processes(cfg.trainer) * cfg.trainer.num_nodes
-    batches = processes * cfg.trainer.accumulate_grad_batches
-    factor = LR_SCALING[cfg.lr_scaling](batches)
+    """The learning rate, scaled with the number of processes times accumulated batches."""
+    return resolve_lr(cfg.optimizer.get("lr", "auto"), network)[0] * LR_SCALING[cfg.lr_scaling](_batches_per_step(cfg))
+
+
+def _batches_per_step(cfg: DictConfig) -> int:
+    batches: int = local_processes(cfg.trainer) * cfg.trainer.num_nodes * cfg.trainer.accumulate_grad_batches
+    return batches
+
+
+def log_learning_rate(cfg: DictConfig, network: nn.Module) -> None:
+    """Log the learning rate with its reason, and the effective batch where it is more than one batch."""
+    batches = _batches_per_step(cfg)
     lr, reason = resolve_lr(cfg.optimizer.get("lr", "auto"), network)
     log.info("optimizer.lr=%g (%s)", lr, reason)
     if batches > 1:
@@ -157,13 +165,12 @@ def _learning_rate(cfg: DictConfig, network: nn.Module) -> float:
             "effective batch %d = %d per process × %d processes × %d accumulated; lr %g × %g (lr_scaling=%s)",
             cfg.data.batch_size * batches,
             cfg.data.batch_size,
-            processes,
+            batches // cfg.trainer.accumulate_grad_batches,
             cfg.trainer.accumulate_grad_batches,
             lr,
-            factor,
+            LR_SCALING[cfg.lr_scaling](batches),
             cfg.lr_scaling,
         )
-    return lr * factor
 
 
 def keeps_its_length(cfg: DictConfig) -> bool:
@@ -187,11 +194,18 @@ def schedule_builder(cfg: DictConfig) -> Callable[[Optimizer, int], dict[str, An
     interval = recipe.pop("interval", "epoch")
     require(interval in ("step", "epoch"), f"scheduler.interval={interval}", "step or epoch")
     constructor, what = bind(recipe, "scheduler"), f"scheduler._target_={recipe['_target_']}"
+    reads_metric = inspect.isclass(constructor.func) and issubclass(constructor.func, ReduceLROnPlateau)
+    every = cfg.trainer.check_val_every_n_epoch
+    require(
+        not reads_metric or (interval == "epoch" and bool(every)),
+        f"scheduler.interval={interval} with trainer.check_val_every_n_epoch={every} for ReduceLROnPlateau",
+        "scheduler.interval=epoch and a number of epochs, as it reads a metric that validations bring",
+    )
 
     def schedule_of(optimizer: Optimizer, steps: int) -> dict[str, Any]:
         length = steps if interval == "step" else cfg.trainer.max_epochs
         known: dict[str, Any] = dict.fromkeys(_LENGTHS, length)
-        if inspect.isclass(constructor.func) and issubclass(constructor.func, ReduceLROnPlateau):
+        if reads_metric:
             known["mode"] = cfg.monitor.mode
         filled = {
             name: value
@@ -205,7 +219,7 @@ def schedule_builder(cfg: DictConfig) -> Callable[[Optimizer, int], dict[str, An
             )
         described = {"scheduler": schedule, "interval": interval}
         if isinstance(schedule, ReduceLROnPlateau):  # it reads the metric, which is new after a validation only
-            described |= {"monitor": cfg.monitor.metric, "frequency": cfg.trainer.check_val_every_n_epoch}
+            described |= {"monitor": cfg.monitor.metric, "frequency": every}
         return described
 
     return schedule_of

@@ -18,16 +18,16 @@ KNOWN_WARNINGS = (
 
 @contextmanager
 def ignore_known_warnings() -> Iterator[None]:
-    """Ignore `KNOWN_WARNINGS` and Lightning's hints on hardware and products; all other warnings pass."""
-    lightning = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in lightning]
+    """Ignore `KNOWN_WARNINGS`, Lightning's hints on hardware and products and timm's on weights; others pass."""
+    hinting = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "timm")]
+    levels = [logger.level for logger in hinting]
     with warnings.catch_warnings():
         for pattern in KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", pattern)
-        for logger in lightning:
+        for logger in hinting:
             logger.setLevel(logging.WARNING)
         try:
             yield
         finally:
-            for logger, level in zip(lightning, levels, strict=True):
+            for logger, level in zip(hinting, levels, strict=True):
                 logger.setLevel(level)

@@ -70,7 +70,7 @@ def test_value_of_the_wrong_kind(command, flat_folder):
 )
 def test_a_word_where_a_number_belongs(command, flat_folder, override):
     chosen = [*FAST, "callbacks=[ema]", f"data.root={flat_folder}", override]
-    refused(command(*chosen), f"Invalid {override}: expected a number.")
+    refused(command(*chosen), f"Invalid {override}: expected a number")
 
 
 def test_missing_weights_file(command, flat_folder):
@@ -163,3 +163,25 @@ def test_a_real_process_prints_no_traceback(tmp_path):
 
     refused((done.returncode, done.stderr), "only one class")
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_log_of_a_run_holds_its_epochs_and_results(flat_folder, tmp_path):
+    """Each line once, and none that holds a Python object."""
+    run = tmp_path / "run"
+    options = [f"data.root={flat_folder}", "evaluation.resamples=20", "callbacks=[progress]", f"hydra.run.dir={run}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "brain_tumor", "train", *FAST[:-1], *options],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
+    )
+
+    written = (run / "train.log").read_text(encoding="utf-8")
+    for text in (written, done.stdout):
+        for words in ("48 images of 4 classes: ", "Epoch 1 of 1: train/loss ", "f1_macro  ", "Note: ", "report.html"):
+            assert words in text
+        assert text.count("Epoch 1 of 1") == 1
+        assert "{" not in text
+    assert done.stderr == ""

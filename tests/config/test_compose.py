@@ -219,11 +219,11 @@ def test_an_appended_group_is_read(tmp_path):
 
 def test_appended_arguments_reach_their_object(tmp_path):
     cfg = compose(
-        ["+augmentation.steps.GaussNoise.p=0.2", "+trainer.fast_dev_run=true", "trainer.precision=32-true"], tmp_path
+        ["+augmentation.steps.GaussNoise.p=0.2", "+trainer.min_epochs=2", "trainer.precision=32-true"], tmp_path
     )
 
     assert cfg.augmentation.steps.GaussNoise.p == 0.2
-    assert assemble.build_trainer(cfg, []).fast_dev_run
+    assert assemble.build_trainer(cfg, []).min_epochs == 2
 
 
 def test_every_validation_metric_can_be_monitored(tmp_path):

@@ -131,7 +131,7 @@ class TestClassifier:
     def test_epoch_table_has_one_row_per_epoch(self, tmp_path, caplog):
 
         caplog.set_level("INFO")
-        run = trainer(tmp_path, EpochTable(tmp_path / "metrics.csv", announce=True), epochs=3)
+        run = trainer(tmp_path, EpochTable(tmp_path / "metrics.csv"), epochs=3)
         run.fit(classifier(cosine), loader(), loader())
 
         table = pd.read_csv(tmp_path / "metrics.csv")

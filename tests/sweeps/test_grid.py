@@ -104,6 +104,7 @@ def test_ranges_lists_and_globs(flat_folder, tmp_path, experiments):
         (e, s, c) for e in ("own_slow", "own_quick") for s in (0, 1) for c in ("constant", "cosine")
     }
     assert "Epoch 1 of 1" in (tmp_path / "sweep" / "0" / "console.txt").read_text()
+    assert all(f"#{number} (job {number + 1} of 8): " in out for number in range(8))
     assert "Epoch 1 of 1" not in out  # jobs that run at the same time write to files
 
 

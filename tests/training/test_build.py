@@ -18,6 +18,8 @@ from brain_tumor.errors import ConfigError
 from brain_tumor.train import train
 from brain_tumor.training import build as assemble
 from brain_tumor.training.build_classifier import build_classifier
+from brain_tumor.training.distributed.world import resolve_world
+from brain_tumor.training.prepare import prepare
 
 ESSENTIAL = [
     "StepSeed", "Throughput", "EpochTable", "LearningRate", "GradientNorm", "BestCheckpoint", "ResumeCheckpoint",
@@ -37,8 +39,8 @@ def names(found):
     ("listed", "before"),
     [
         ("[]", []),
-        ("[progress]", ["RichProgressBar"]),
-        ("[progress,ema]", ["RichProgressBar", "EMAWeightAveraging"]),
+        ("[progress]", ["EpochBar"]),
+        ("[progress,ema]", ["EpochBar", "EMAWeightAveraging"]),
         ("[early_stopping]", ["EarlyStopping"]),
         ("[resume_checkpoint,best_checkpoint]", []),
     ],
@@ -49,7 +51,7 @@ def test_the_essential_ones_follow_whatever_is_listed(listed, before):
 
 def test_experiments_and_searches_have_them_too():
     assert names(callbacks("experiment=quick"))[-7:] == ESSENTIAL
-    assert set(names(callbacks("hparams_search=optuna"))) == {"RichProgressBar", "Pruning", *ESSENTIAL}
+    assert set(names(callbacks("hparams_search=optuna"))) == {"EpochBar", "Pruning", *ESSENTIAL}
 
 
 @pytest.mark.parametrize("key", ["step_seed", "throughput", "epoch_table", "learning_rate_monitor", "gradient_norm"])
@@ -186,7 +188,7 @@ def test_learning_rates(overrides, lr, reason, flat_folder, tmp_path, caplog):
     datamodule = assemble.build_datamodule(cfg)
     datamodule.load()
     with caplog.at_level(logging.INFO):
-        classifier = build_classifier(cfg, datamodule)
+        classifier = prepare(cfg, datamodule, resolve_world(cfg), Stop()).classifier
 
     assert {group["lr"] for group in classifier._optimizer(classifier.network).param_groups} == {lr}
     assert f"({reason})" in caplog.text

@@ -1,8 +1,12 @@
 """The tables that the terminal shows of an evaluation and of a comparison."""
 
+import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import get_console
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,7 +24,30 @@ from brain_tumor.evaluation.report.format import (
 )
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, evaluated_splits
 
+_LOG_WIDTH = 120
 _INTERVAL_WIDTH = len(" [0.931, 0.970]")
+
+
+def show(content: Table | str, style: str | None = None, *, soft_wrap: bool = False) -> None:
+    """Print a table or a sentence, and write it to the log file of the run, where there is one.
+
+    Args:
+        content: Table, or a sentence without markup.
+        style: Style of a sentence in the terminal.
+        soft_wrap: Whether the terminal breaks the line, as for a path, which can then be copied whole.
+    """
+    text = io.StringIO()
+    file = Console(file=text, width=_LOG_WIDTH)
+    if isinstance(content, str):
+        get_console().print(content, style=style, markup=False, highlight=False, soft_wrap=soft_wrap)
+        file.print(content, markup=False, highlight=False, soft_wrap=True)
+    else:
+        get_console().print(content)
+        file.print(content)
+    record = logging.LogRecord(__name__, logging.INFO, __file__, 0, "%s", (text.getvalue().rstrip(),), None)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
@@ -56,14 +83,14 @@ def ranking_table(document: Mapping[str, Any]) -> Table:
     title = f"{split}{n['images']} images in {n['groups']} groups; {level} intervals by group"
     table = Table(title=title, title_justify="left", caption=CAUTION)
     table.add_column("#", justify="right")
-    table.add_column("candidate", overflow="fold")
-    table.add_column(document["metric"], justify="right")
+    table.add_column("candidate", overflow="fold", min_width=len("candidate"))
+    table.add_column(document["metric"], justify="right", no_wrap=True)
     has_baseline = any(candidate.get("baseline") is not None for candidate in document["candidates"])
     if has_baseline:
         table.add_column("1-NN", justify="right")
-    table.add_column("to the best", justify="right")
-    table.add_column("p (Holm)", justify="right")
-    table.add_column("ranked first", justify="right")
+    table.add_column("to the best", justify="right", no_wrap=True)
+    table.add_column("p\n(Holm)", justify="right")
+    table.add_column("ranked\nfirst", justify="right")
     for candidate in document["candidates"]:
         difference = candidate["difference"]
         table.add_row(

@@ -103,6 +103,11 @@ def _check_strategy(trainer: DictConfig, size: int) -> None:
             f"trainer.strategy={trainer.strategy} needs CUDA GPUs and found none; trainer=ddp_cpu starts "
             "processes on the CPU."
         )
+    if trainer.accelerator == "gpu" and not _has_gpu():
+        raise ConfigError(
+            "trainer.accelerator=gpu, and torch finds no GPU (CUDA or Apple) on this machine; set trainer=cpu, or "
+            "install a driver and a torch that support its GPU."
+        )
 
 
 def _local_devices(trainer: DictConfig) -> int:
@@ -123,3 +128,9 @@ def _gpus() -> int:
     import torch  # imports for seconds: not needed to find the launcher
 
     return torch.cuda.device_count()
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
