@@ -208,7 +208,7 @@ class Evaluate(Inference):
         "classes that are joined: binary (tumour or not), or {glioma: tumor, meningioma: tumor}"
     )
     published_split: str | None = key("evaluate this published split of the data alone")
-    overlap: str = key("images that the model was trained or selected on: refuse, leave_out or allow")
+    overlap: str = key("images or patients that the model was trained or selected on: refuse, leave_out or allow")
     image_evidence: bool = key("evaluate robustness, OOD rejection, saliency and the most confident mistakes, too")
     ood_images: str | None = key("folder of images that the OOD detector should reject, beside the built-in sets")
     limit: int = key("test images used for image_evidence, drawn by class; each is classified 62 times", whole(1))
