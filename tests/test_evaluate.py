@@ -220,7 +220,9 @@ class TestElsewhere:
         table = pd.DataFrame(training)
         table[table["split"] != "new"].to_csv(tmp_path / "training.csv", index=False)
         data = ["data=manifest", f"data.manifest={tmp_path / 'training.csv'}", "data.image_size=32"]
-        run = train([*data, "data.batch_size=2", "trainer.max_epochs=1", "data.num_workers=0", *FAST[:1]], tmp_path / "run").run_dir
+        run = train(
+            [*data, "data.batch_size=2", "trainer.max_epochs=1", "data.num_workers=0", *FAST[:1]], tmp_path / "run"
+        ).run_dir
         tested = [f"run={run}", "data=folder", f"data.root={external}", *FAST]
 
         with pytest.raises(DataError, match=r"0 of 10 images are duplicates of .*, and 4 more show a patient of these"):

@@ -252,9 +252,11 @@ class Export(Verb):
 
     bundle: str = key("model: run directory of brain-tumor train, or bundle")
     engine: str = key("onnxruntime or openvino")
-    precision: str = key("fp32, int8, or bf16 (openvino); refused where macro-F1 on validation falls by over 0.002")
+    precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
     samples: str | None = key("images to check with (CSV): path, label, split; null: samples.csv of the bundle's run")
     calibration: int = key("training images that int8 is calibrated with", whole(1))
+    max_change: float = key("largest change of a validation probability that int8 and bf16 may bring", _FROM_0)
+    mean_change: float = key("largest mean change of validation probabilities that int8 and bf16 may bring", _FROM_0)
     threads: int | None = key("threads per prediction; null: one per physical core")
     paths: Paths
 

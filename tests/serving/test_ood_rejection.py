@@ -189,9 +189,12 @@ class TestExport:
         scaled = _scaled_features(model)
         monkeypatch.setattr(exporting, "quantized", lambda *_: scaled)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+        bounds = {"max_change": 1.0, "mean_change": 1.0}
 
         with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
-            exporting.export(bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4)
+            exporting.export(
+                bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4, **bounds
+            )
 
     def test_int8_keeps_its_features(self, gated_copy, monkeypatch):
         monkeypatch.setattr(exporting, "SECONDS", 0.0)
@@ -199,8 +202,9 @@ class TestExport:
         monkeypatch.setattr(exporting, "REJECTED_SHIFT", 1.0)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
         exporting.export(
-            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64
-        )
+            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64,
+            max_change=1.0, mean_change=1.0,
+        )  # fmt: skip
         images = read_images(table(gated_copy)["path"].tolist(), 32, "")
 
         int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(images) for kind in ("int8", "fp32"))
