@@ -9,14 +9,10 @@ from dataclasses import dataclass
 
 from omegaconf import OmegaConf
 
-from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
+from brain_tumor.config.key_types import AUTO_OR_NUMBER, NAMES, Check, is_number, key, number, one_of, whole
 
-_AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
-_NAMES = Check(
-    lambda value: OmegaConf.is_list(value) and all(isinstance(name, str) for name in value), "a list of names: [mylab]"
-)
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
 
 
@@ -24,7 +20,7 @@ _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc
 class Verb:
     """Keys of every verb that builds objects."""
 
-    plugins: Sequence[str] = key("packages of your own that may be named in a _target_", _NAMES)
+    plugins: Sequence[str] = key("packages of your own that may be named in a _target_", NAMES)
 
 
 @dataclass(kw_only=True)
@@ -106,7 +102,7 @@ class Optimizer:
     """Keys that all optimizers share."""
 
     lr: float | str = key(
-        "learning rate; auto takes the network's suggested_lr, or 1e-3 where it has none", _AUTO_OR_NUMBER
+        "learning rate; auto takes the network's suggested_lr, or 1e-3 where it has none", AUTO_OR_NUMBER
     )
 
 

@@ -65,6 +65,16 @@ def volumes_summary(volumes: pd.DataFrame, slices: Mapping[str, int], bundle: Bu
     )
 
 
+def ood_statement(bundle: Bundle) -> str | None:
+    """Say how much the OOD detector rejects and misses; None if the bundle has no such figures."""
+    info = bundle.ood_detector
+    if info is None or not info.missed:
+        return None
+    missed = ", ".join(f"{name} {share:.0%}" for name, share in info.missed.items())
+    rejected = "" if info.rejected is None else f"It rejects {info.rejected:.1%} of test scans. "
+    return f"The OOD detector does not find all: {rejected}Of each kind of OOD image it misses: {missed}."
+
+
 def rejection_warning(predictions: pd.DataFrame) -> str | None:
     """Warn about predictions of rejected images; None if no image was rejected."""
     count = int(predictions["rejected"].fillna(False).sum())
