@@ -151,7 +151,7 @@ class TestElsewhere:
         assert found == bundle["operating_points"]
         assert results["abstention"]["below"] == bundle["abstain_below"]
         assert "conformal" not in results
-        assert results["overlap"] == {"looked_for": "copies", "files": 0, "copies": 0, "left_out": 0}
+        assert results["overlap"] == {"looked_for": "copies", "files": 0, "copies": 0, "same_patient": 0, "left_out": 0}
 
     def test_table_holds_the_network_s_own_probabilities(self, trained, elsewhere, tmp_path):
         from brain_tumor import Predictor
@@ -195,6 +195,48 @@ class TestElsewhere:
 
         with pytest.raises(DataError, match=r"1 of 33 images.*'glioma/new.png'"):
             evaluate([f"run={trained}", "data=folder", f"data.root={root}", *FAST], tmp_path / "out")
+
+    @pytest.mark.shared
+    @pytest.mark.slow
+    def test_other_slices_of_a_training_patient_are_counted_and_left_out(self, shared, tmp_path, capsys):
+        """Slices of the Cheng set without ids: patients of train and val are traced, those of test are new."""
+        from PIL import Image
+
+        from brain_tumor.train import train
+
+        cheng = pd.read_csv(shared / "data" / "cheng" / "groups.csv", dtype=str)
+        slices = cheng[cheng["class"] != "glioma"].groupby("cheng_patient_group").filter(lambda rows: len(rows) > 6)
+        patients = slices.groupby("class")["cheng_patient_group"].unique()
+        training, external = [], tmp_path / "external"
+        for label, of_class in patients.items():
+            for split, patient in zip(["train", "val", "test", "new"], of_class, strict=False):
+                paths = slices.loc[slices["cheng_patient_group"] == patient, "path"].tolist()
+                for number, path in enumerate([paths[0], paths[-1]]):
+                    home = external / label if number or split == "new" else tmp_path / "training"
+                    home.mkdir(parents=True, exist_ok=True)
+                    with Image.open(shared / "data" / "cheng" / path) as image:
+                        image.resize((180, 180)).save(home / f"{label}{split}{number}.png")
+                training.append({"path": f"training/{label}{split}0.png", "label": label, "split": split})
+        table = pd.DataFrame(training)
+        table[table["split"] != "new"].to_csv(tmp_path / "training.csv", index=False)
+        data = ["data=manifest", f"data.manifest={tmp_path / 'training.csv'}", "data.image_size=32"]
+        run = train(
+            [*data, "data.batch_size=2", "trainer.max_epochs=1", "data.num_workers=0", *FAST[:1]], tmp_path / "run"
+        ).run_dir
+        tested = [f"run={run}", "data=folder", f"data.root={external}", *FAST]
+
+        with pytest.raises(DataError, match=r"0 of 10 images are duplicates of .*, and 4 more show a patient of these"):
+            evaluate(tested, tmp_path / "refused")
+        capsys.readouterr()
+        results = evaluate([*tested, "overlap=leave_out"], tmp_path / "out")
+
+        overlap = {"looked_for": "copies", "files": 0, "copies": 0, "same_patient": 4, "left_out": 4}
+        assert results["overlap"] == overlap
+        assert results["n"]["test"]["images"] == 6
+        sentence = "4 more show a patient of these images. These 4 were left out"
+        assert sentence in " ".join(capsys.readouterr().out.split())
+        assert sentence in (tmp_path / "out" / "report.html").read_text()
+        assert "4 more show a patient of the training data" in (tmp_path / "out" / "claim.md").read_text()
 
     def test_a_bundle_alone_knows_its_files(self, trained, flat_folder, elsewhere, tmp_path):
         bundle = shutil.copytree(trained / "bundle", tmp_path / "model")

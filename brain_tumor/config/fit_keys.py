@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
+from brain_tumor.config.key_types import AUTO_OR_NUMBER, Check, is_number, key, number, one_of, whole
 from brain_tumor.errors import require
 
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
@@ -27,7 +27,7 @@ class Optimizer:
 
     lr: float | str = key(
         "learning rate; auto takes the network's suggested_lr, or 1e-3 where it has none",
-        Check(lambda value: value == "auto" or is_number(value), "a number, or auto"),
+        AUTO_OR_NUMBER,
     )
     weight_decay: float = key("weight decay, except on norms and biases", _FROM_0)
     head_lr: float | None = key("learning rate of the head; null: optimizer.lr", _FROM_0)

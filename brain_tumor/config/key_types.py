@@ -5,6 +5,8 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from types import NoneType
 from typing import Any, get_args
 
+from omegaconf import OmegaConf
+
 
 @dataclass(frozen=True)
 class Check:
@@ -73,3 +75,9 @@ def _check_of(entry: "Field[Any]") -> Check | None:
         return check
     holds = check.holds
     return Check(lambda value: value is None or holds(value), f"{check.expected}, or null")
+
+
+AUTO_OR_NUMBER = Check(lambda value: value == "auto" or is_number(value), "a number, or auto")
+NAMES = Check(
+    lambda value: OmegaConf.is_list(value) and all(isinstance(name, str) for name in value), "a list of names: [mylab]"
+)

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from omegaconf import OmegaConf
 
 from brain_tumor.config.fit_keys import Optimizer, Trainer
-from brain_tumor.config.key_types import Check, is_number, key, number, one_of, whole
+from brain_tumor.config.key_types import NAMES, Check, is_number, key, number, one_of, whole
 
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
-_NAMES = Check(
-    lambda value: OmegaConf.is_list(value) and all(isinstance(name, str) for name in value), "a list of names: [mylab]"
-)
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
 
 
@@ -24,7 +21,7 @@ _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc
 class Verb:
     """Keys of every verb that builds objects."""
 
-    plugins: Sequence[str] = key("packages of your own that may be named in a _target_", _NAMES)
+    plugins: Sequence[str] = key("packages of your own that may be named in a _target_", NAMES)
 
 
 @dataclass(kw_only=True)
@@ -180,7 +177,7 @@ class Evaluate(Inference):
         "classes that are joined: binary (tumour or not), or {glioma: tumor, meningioma: tumor}"
     )
     published_split: str | None = key("evaluate this published split of the data alone")
-    overlap: str = key("images that the model was trained or selected on: refuse, leave_out or allow")
+    overlap: str = key("images or patients that the model was trained or selected on: refuse, leave_out or allow")
     image_evidence: bool = key("evaluate robustness, OOD rejection, saliency and the most confident mistakes, too")
     ood_images: str | None = key("folder of images that the OOD detector should reject, beside the built-in sets")
     limit: int = key("test images used for image_evidence, drawn by class; each is classified 62 times", whole(1))
@@ -224,9 +221,11 @@ class Export(Verb):
 
     bundle: str = key("model: run directory of brain-tumor train, or bundle")
     engine: str = key("onnxruntime or openvino")
-    precision: str = key("fp32, int8, or bf16 (openvino); refused where macro-F1 on validation falls by over 0.002")
+    precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
     samples: str | None = key("images to check with (CSV): path, label, split; null: samples.csv of the bundle's run")
     calibration: int = key("training images that int8 is calibrated with", whole(1))
+    max_change: float = key("largest change of a validation probability that int8 and bf16 may bring", _FROM_0)
+    mean_change: float = key("largest mean change of validation probabilities that int8 and bf16 may bring", _FROM_0)
     threads: int | None = key("threads per prediction; null: one per physical core")
     paths: Paths
 

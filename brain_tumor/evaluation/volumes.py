@@ -13,6 +13,12 @@ from brain_tumor.types import Floats
 RULES = {"mean": 1.0, "top_quarter": 0.25, "key_slice": 0.0}
 """Rule → share of the slices of a volume whose probabilities are averaged, those with the highest tumour score first;
 at least one is."""
+VOLUME_RULES = {
+    "mean": "the mean of all slices that are not rejected",
+    "top_quarter": "the mean of the quarter of its slices with the highest tumour scores, without rejected ones",
+    "key_slice": "the slice with the highest tumour score, of those that are not rejected",
+}
+"""Rule → what the probabilities of a volume are, in words."""
 DEFAULT_RULE = "top_quarter"
 """A tumour shows on some slices of a volume only; the quarter that shows it best is not left to a single slice."""
 _MIN_VOLUMES = 10

@@ -18,7 +18,7 @@ from brain_tumor.errors import ConfigError, DataError, require
 from brain_tumor.evaluation.decisions.operating_points import out_of_order
 from brain_tumor.evaluation.evidence import DecisionRules
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
-from brain_tumor.pipelines.external_data import external
+from brain_tumor.pipelines.external_data import describe_overlap, external
 from brain_tumor.pipelines.image_evidence import EvaluatedImages, TrainingImages
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_results
@@ -202,7 +202,7 @@ def _external(cfg: DictConfig) -> EvaluationInput:
             },
             "model": {"name": bundle.architecture, "version": bundle.version, "trained_on": bundle.data_digest},
         },
-        notes=[*_overlap_notes(data.overlap), *_threshold_notes(bundle)],
+        notes=[*_overlap_notes(data.overlap, len(test.labels)), *_threshold_notes(bundle)],
         attributes=data.attributes,
         extra={"overlap": data.overlap},
         images=EvaluatedImages(predictor, data.samples, data.images)
@@ -211,21 +211,21 @@ def _external(cfg: DictConfig) -> EvaluationInput:
     )
 
 
-def _overlap_notes(overlap: dict[str, int | str]) -> list[str]:
+def _overlap_notes(overlap: dict[str, int | str], kept: int) -> list[str]:
     notes = {
         "nothing": "The bundle does not list its training images: whether they include these images is unknown.",
-        "files": "The training images are not available: only byte-identical files were searched for.",
+        "files": "The training images are not available: only byte-identical files were searched for, no patients.",
+        "copies": "Shared patients were searched for only where they are known from a public data set.",
     }
     applicable = [notes[str(overlap["looked_for"])]] if overlap["looked_for"] in notes else []
     if overlap["left_out"]:
         applicable.append(
-            f"{overlap['left_out']} images are duplicates of images that the model was trained or selected on and were "
-            "left out (overlap=leave_out): the figures are of the others alone."
+            f"{describe_overlap(overlap, kept + int(overlap['left_out']))}. These {overlap['left_out']} were left out "
+            "(overlap=leave_out): the figures are of the others alone."
         )
-    if overlap["copies"] and not overlap["left_out"]:
+    elif overlap["copies"] or overlap["same_patient"]:
         applicable.append(
-            f"{overlap['copies']} of these images are duplicates of images that the model was trained or selected on, "
-            "which was allowed (overlap=allow). The figures are inflated."
+            f"{describe_overlap(overlap, kept)}, which was allowed (overlap=allow). The figures are inflated."
         )
     return applicable
 

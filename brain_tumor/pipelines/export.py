@@ -23,6 +23,8 @@ def export_bundle(cfg: DictConfig) -> Exported:
         precision=cfg.precision,
         threads=cfg.threads,
         calibration=cfg.calibration,
+        max_change=cfg.max_change,
+        mean_change=cfg.mean_change,
     )
     console = get_console()
     console.print(export_table(exported, cfg.engine, cfg.precision))

@@ -1,5 +1,6 @@
 """A frozen model on external data: load them, merge classes, refuse images of its training, predict."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from brain_tumor.data.duplicates.leakage import (
     is_training_image,
     join_training_images,
     same_files,
+    shows_training_patient,
 )
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.listing import Listing, file_counts
@@ -46,7 +48,8 @@ class External:
     files: dict[str, Any]
     """Counts of files, see `brain_tumor.data.listing.file_counts`."""
     overlap: dict[str, int | str]
-    """Overlap with the model's training images: ``looked_for, files, copies, left_out``."""
+    """Overlap with the model's training images: ``looked_for, files, copies, same_patient, left_out``. ``same_patient``
+    counts images of patients of training images, as far as patients are known, that are no duplicates."""
 
 
 def external(cfg: DictConfig, predictor: Predictor) -> External:
@@ -127,23 +130,36 @@ def _without_overlap(
     looked_for = "copies" if training is not None else "files" if digests else "nothing"
     files = same_files(data.samples, digests)
     copies = duplicates_training_image(data.samples, data.pairs) | files
-    overlapping = rows[copies[rows]]
+    same_patient = shows_training_patient(data.samples) & ~copies
+    overlapping = rows[(copies | same_patient)[rows]]
     counts: dict[str, int | str] = {
         "looked_for": looked_for,
         "files": int(files[rows].sum()),
-        "copies": len(overlapping),
+        "copies": int(copies[rows].sum()),
+        "same_patient": int(same_patient[rows].sum()),
         "left_out": len(overlapping) if policy == "leave_out" else 0,
     }
     if len(overlapping) and policy == "refuse":
         first = data.samples["sample_id"].iloc[overlapping[0]]
         raise DataError(
-            f"{len(overlapping)} of {len(rows)} images are duplicates of images that the model was trained or selected "
-            f"on, first {first!r}; an external test needs new images. "
+            f"{describe_overlap(counts, len(rows))}, first {first!r}; an external test needs new images of other "
+            "patients. "
             "Leave them out with overlap=leave_out, or continue with overlap=allow, which the results then state."
         )
-    kept = rows[~copies[rows]] if policy == "leave_out" else rows
+    kept = np.setdiff1d(rows, overlapping) if policy == "leave_out" else rows
     if not len(kept):
-        raise DataError(
-            f"All {len(rows)} images are duplicates of images that the model was trained or selected on; none is left."
-        )
+        raise DataError(f"{describe_overlap(counts, len(rows))}; no image is left for an external test.")
     return kept, counts
+
+
+def describe_overlap(counts: Mapping[str, int | str], images: int) -> str:
+    """Say how many of the images overlap with the model's training images.
+
+    Args:
+        counts: See `External.overlap`.
+        images: Number of images, with those that overlap.
+    """
+    return (
+        f"{counts['copies']} of {images} images are duplicates of images that the model was trained or selected on, "
+        f"and {counts['same_patient']} more show a patient of these images"
+    )

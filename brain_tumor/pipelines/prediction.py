@@ -12,7 +12,7 @@ from brain_tumor.data.samples import write_table
 from brain_tumor.errors import DataError, require
 from brain_tumor.evaluation.report.console import show
 from brain_tumor.evaluation.volumes import by_volume
-from brain_tumor.serving.console import predictions_summary, rejection_warning, volumes_summary
+from brain_tumor.serving.console import ood_statement, predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_table
 from brain_tumor.serving.predictor import Predictor
 
@@ -53,6 +53,8 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     if len(volumes):
         write_table(volumes.round(_DIGITS), output.with_name(f"{output.stem}_volumes.csv"))
         notes.append(volumes_summary(volumes, found.slices, predictor.bundle))
+    if statement := ood_statement(predictor.bundle):
+        notes.append(statement)
     if warning := rejection_warning(table):
         notes.append(f"Note: {warning}")
     for note in notes:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from brain_tumor.config.compose import config_files
 from brain_tumor.data.datamodule import ScanDataModule
+from brain_tumor.data.images import ImageRows
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
@@ -30,7 +31,7 @@ from brain_tumor.training.distributed.worker import train_as_worker
 from brain_tumor.training.distributed.world import World, outer_rank, resolve_world
 from brain_tumor.training.fit import fit
 from brain_tumor.training.known_warnings import ignore_known_warnings
-from brain_tumor.training.predict import predict
+from brain_tumor.training.predict import image_outputs, predict
 from brain_tumor.training.prepare import load_data, prepare
 from brain_tumor.training.signals import requeue, stop_signals
 from brain_tumor.training.try_out import try_out
@@ -121,17 +122,20 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
                     best = fit(prepared.trainer, classifier, datamodule, checkpoint)
         record.note(training=best.facts)
         with record.stage("predict"):
-            predicted = predict(fresh_trainer(cfg), classifier, datamodule, best.checkpoint)
-            tables, ood_notes = add_ood_scores(predicted, run_dir, cfg.ood.reject_share, cfg.seed)
+            trainer = fresh_trainer(cfg)
+            predicted = predict(trainer, classifier, datamodule, best.checkpoint)
+            images = {split: ImageRows(datamodule.images, datamodule.rows(split)) for split in predicted}
+            outputs = partial(image_outputs, trainer, classifier, datamodule)
+            ood = add_ood_scores(predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
         with record.stage("evaluate"):
-            notes = [*notes_for_readers(datamodule, cfg), *ood_notes]
-            inputs = training_input(tables, datamodule, record.facts, notes, cfg)
+            notes = [*notes_for_readers(datamodule, cfg), *ood.notes]
+            inputs = training_input(ood, datamodule, record.facts, notes, cfg)
             evidence = compute_evidence(inputs, record, cfg)
         with record.stage("bundle"):
             pack(run_dir)
         with record.stage("report"):
             write_report(inputs, evidence, record)
-            log_results(loggers, run_dir, record.facts, evidence.results, tables["test"], datamodule, classifier)
+            log_results(loggers, run_dir, record.facts, evidence.results, ood.tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
 
 

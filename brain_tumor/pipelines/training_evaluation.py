@@ -11,13 +11,15 @@ from brain_tumor.data.attributes import attributes
 from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
-from brain_tumor.evaluation.ood.detector_metrics import rejected_share
+from brain_tumor.evaluation.ood.detector_metrics import missed_shares, rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
+from brain_tumor.pipelines.ood import OODTest
+from brain_tumor.types import Floats
 
 
 def training_input(
-    tables: dict[str, pd.DataFrame],
+    ood: OODTest,
     datamodule: ScanDataModule,
     facts: dict[str, Any],
     notes: list[str],
@@ -26,12 +28,13 @@ def training_input(
     """Collect what is evaluated after a training.
 
     Args:
-        tables: Split (val, test) → predictions table.
+        ood: Predictions tables of val and test, and the test of the OOD detector.
         datamodule: Loaded data module.
         facts: Content of ``run.json`` so far.
         notes: Sentences that a reader must know before the figures.
         cfg: Composed configuration.
     """
+    tables = ood.tables
     splits = {split: Predictions.from_frame(table) for split, table in tables.items()}
     names = pd.Index(datamodule.samples["sample_id"])
     predicted = names.get_indexer(pd.Index(tables["test"]["sample_id"]))  # with limit_predict_batches not all of test
@@ -46,22 +49,25 @@ def training_input(
         extra={
             "leakage": {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)},
             "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},
-            **_ood_rejection(splits, cfg),
+            **_ood_rejection(splits, ood.scores, cfg),
             **{name: facts[name] for name in ("tuning",) if name in facts},
         },
         epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )
 
 
-def _ood_rejection(splits: dict[str, Predictions], cfg: DictConfig) -> dict[str, Any]:
-    """Shares of scans that the OOD detector rejects, beside the share it was set to; empty without a detector."""
+def _ood_rejection(splits: dict[str, Predictions], ood: dict[str, Floats], cfg: DictConfig) -> dict[str, Any]:
+    """Shares of scans that the OOD detector rejects, the share it was set to, and shares of OOD images it misses."""
     scores = {split: ood_scores_of(predictions.frame) for split, predictions in splits.items()}
     shares = {
         split: rejected_share(score, splits[split].groups, resamples=cfg.evaluation.resamples, seed=cfg.seed)
         for split, score in scores.items()
         if score is not None
     }
-    return {"ood_rejection": {"target": cfg.ood.reject_share, **shares}} if shares else {}
+    if not shares:
+        return {}
+    missed = missed_shares(ood, resamples=cfg.evaluation.resamples, seed=cfg.seed)
+    return {"ood_rejection": {"target": cfg.ood.reject_share, **shares, "missed": missed}}
 
 
 def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:

@@ -52,6 +52,10 @@ class OODDetectorInfo:
     """Fraction of validation scans that it was fitted to reject, in (0, 1)."""
     images: int
     """Number of validation scans that it was fitted on."""
+    rejected: float | None = None
+    """Fraction of test scans that it rejects; None: not measured, as in version 0.1."""
+    missed: dict[str, float] = field(default_factory=dict)
+    """Kind of OOD image → fraction of such images that it accepts; empty: not measured."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,14 @@ def _exports(engine: Fields, files: Fields) -> dict[str, Export]:
 def _ood_detector(fields: Fields, files: Fields) -> OODDetectorInfo:
     share = fields.number("reject_share", above=0)
     fields.require(share < 1, "reject_share", "a number below 1")
-    return OODDetectorInfo(_file(fields, files), share, int(fields.number("images", at_least=1)))
+    missed = fields.inner("missed")
+    return OODDetectorInfo(
+        file=_file(fields, files),
+        reject_share=share,
+        images=int(fields.number("images", at_least=1)),
+        rejected=fields.number("rejected", at_least=0) if fields.has("rejected") else None,
+        missed={name: missed.number(name, at_least=0) for name in missed.mapping},
+    )
 
 
 def _file(fields: Fields, files: Fields) -> str:

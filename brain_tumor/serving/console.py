@@ -7,24 +7,30 @@ from rich.table import Table
 
 from brain_tumor import CAUTION
 from brain_tumor.serving.bundle import Bundle
+from brain_tumor.serving.engines import REFERENCE
 from brain_tumor.serving.export import Exported
 
 
 def export_table(exported: Exported, engine: str, precision: str) -> Table:
     """Compare an export with eager PyTorch: size, agreement and latency."""
     checks, latency, eager = exported.export.checks, exported.latency, exported.reference_latency
-    table = _table(f"Checked on {checks['images']} validation images; one image timed {latency.calls} times each")
+    table = _table(f"Checked on {checks['images']} validation images; one image timed in turns, {latency.calls} times")
     for name in ("", "eager PyTorch", f"{engine} {precision}"):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("size", _megabytes(exported.reference_size), _megabytes(exported.size))
     table.add_row("largest difference of a probability", "", f"{checks['max_difference']:.1e}")
+    table.add_row("mean difference of the probabilities", "", f"{checks['mean_difference']:.1e}")
     table.add_row("macro-F1", f"{checks['f1_macro_before']:.4f}", f"{checks['f1_macro_after']:.4f}")
     if "rejected_after" in checks:
         shares = (f"{checks[f'rejected_{when}']:.1%}" for when in ("before", "after"))
         table.add_row("scans rejected by the OOD detector", *shares)
     table.add_row("latency, median", _milliseconds(eager.median), _milliseconds(latency.median))
     table.add_row("latency, 95th percentile", _milliseconds(eager.p95), _milliseconds(latency.p95))
-    table.add_row("speed-up", "", f"{eager.median / latency.median:.1f}×")
+    rounds = checks["speed_up_rounds"]
+    for name, ratio in checks["speed_up"].items():
+        reference = "eager PyTorch" if name == REFERENCE else f"{engine} {name}"
+        table.add_row(f"speed-up over {reference}", "", f"{ratio:.1f}×")
+    table.caption = f"A speed-up is the median of {rounds} ratios of latencies measured in turns. {CAUTION}"
     return table
 
 
@@ -57,6 +63,16 @@ def volumes_summary(volumes: pd.DataFrame, slices: Mapping[str, int], bundle: Bu
         f"{len(volumes)} volumes, {volumes['slices'].sum()} of {total} slices looked at "
         f"(rule {bundle.volume_rule}): {found}; their key slices are in the table of volumes."
     )
+
+
+def ood_statement(bundle: Bundle) -> str | None:
+    """Say how much the OOD detector rejects and misses; None if the bundle has no such figures."""
+    info = bundle.ood_detector
+    if info is None or not info.missed:
+        return None
+    missed = ", ".join(f"{name} {share:.0%}" for name, share in info.missed.items())
+    rejected = "" if info.rejected is None else f"It rejects {info.rejected:.1%} of test scans. "
+    return f"The OOD detector does not find all: {rejected}Of each kind of OOD image it misses: {missed}."
 
 
 def rejection_warning(predictions: pd.DataFrame) -> str | None:

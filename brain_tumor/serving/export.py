@@ -1,10 +1,8 @@
 """Export a bundle's network for an engine and a precision; only what passes its checks on val joins the bundle."""
 
 import hashlib
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,19 @@ from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
+from brain_tumor.serving.card import write_exports_to_card
 from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_supported
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.inference import infer
+from brain_tumor.serving.latency import Latency, interleaved, speed_up
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.serving.predictor import features_for, open_detector
 from brain_tumor.types import GreyImage
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between an fp32 export and eager PyTorch."""
+MAX_CHANGE, MEAN_CHANGE = 0.25, 0.01
+"""Largest, and largest mean, absolute change of the probabilities of validation images at a lower precision."""
 F1_DROP = 0.002
 """Largest loss of macro-F1 on val at a lower precision."""
 REJECTED_SHIFT = 0.03
@@ -36,42 +38,6 @@ FILES = {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model-int8.onnx"}
 """Precision → file in the bundle; for bf16 the engine computes in bfloat16 from the fp32 file."""
 SECONDS = 3.0
 """Duration of the latency measurement."""
-_BURST = 5
-"""Timed calls in a row; the call before them is not timed, as it pays for the caches and threads of another engine."""
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Seconds per call."""
-
-    median: float
-    p95: float
-    calls: int
-    """Number of timed calls."""
-
-
-def interleaved(calls: Mapping[str, Callable[[], object]], *, seconds: float, rounds: int = 5) -> dict[str, Latency]:
-    """Time functions in turn, in bursts, for ``seconds`` and for ``rounds`` bursts of each at least."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    end, done = time.perf_counter() + seconds, 0
-    while done < rounds or time.perf_counter() < end:
-        for name, call in calls.items():
-            call()
-            times[name] += [_timed(call) for _ in range(_BURST)]
-        done += 1
-    return {name: _latency(of_name) for name, of_name in times.items()}
-
-
-def _timed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def _latency(times: Sequence[float]) -> Latency:
-    return Latency(statistics.median(times), statistics.quantiles(times, n=20, method="inclusive")[-1], len(times))
 
 
 @dataclass(frozen=True)
@@ -89,16 +55,26 @@ class Exported:
     """Latency of one image."""
     reference_latency: Latency
     """Latency of one image in eager PyTorch, timed in turn with the export."""
+    fp32_latency: Latency | None
+    """Latency of one image at fp32 in the same engine, timed in turn with both; None: the export itself is fp32."""
 
 
 def export(
-    bundle: Bundle, samples: pd.DataFrame, *, engine: str, precision: str, threads: int | None, calibration: int
+    bundle: Bundle,
+    samples: pd.DataFrame,
+    *,
+    engine: str,
+    precision: str,
+    threads: int | None,
+    calibration: int,
+    max_change: float = MAX_CHANGE,
+    mean_change: float = MEAN_CHANGE,
 ) -> Exported:
     """Export a bundle's network, check it on all validation images, and write it into the bundle.
 
-    An fp32 export must give the probabilities of eager PyTorch within `TOLERANCE`; at a lower precision macro-F1 may
-    fall by `F1_DROP`. The OOD detector must reject about the same share of scans (`REJECTED_SHIFT`). Otherwise nothing
-    is written.
+    An fp32 export must give the probabilities of eager PyTorch within `TOLERANCE`; at a lower precision they may move
+    by ``max_change``, and by ``mean_change`` on average, and macro-F1 may fall by `F1_DROP`. The OOD detector must
+    reject about the same share of scans (`REJECTED_SHIFT`). Otherwise nothing is written.
 
     Args:
         bundle: Bundle of the model.
@@ -107,6 +83,8 @@ def export(
         precision: ``fp32``, ``bf16`` or ``int8``.
         threads: Number of threads, see `brain_tumor.serving.engines.open_engine`.
         calibration: Number of calibration images for int8.
+        max_change: Largest absolute change of a probability at a lower precision.
+        mean_change: Largest mean absolute change of all probabilities at a lower precision.
 
     Raises:
         ConfigError: The engine does not support this precision.
@@ -117,21 +95,30 @@ def export(
     require_supported(engine, precision, threads)
     val = _split_of(samples, "val", bundle)
     _require_own_images(val, bundle)
-    content = _model(bundle, precision, samples, calibration)
+    full = bundle.read(FILES["fp32"]) if FILES["fp32"] in bundle.files else onnx_model(bundle)  # all engines share it
+    content = _int8(full, bundle, samples, calibration) if precision == "int8" else full
     exported, reference = open_model(engine, content, precision, threads), open_engine(bundle, REFERENCE)
     images = read_images(val["path"].tolist(), bundle.image_size, "Reading validation images")
     checks = compare(bundle, val, images, reference, exported)
-    _accept(f"{engine} at {precision}", precision, checks)
+    _accept(f"{engine} at {precision}", precision, checks, max_change, mean_change)
     one = np.ascontiguousarray(images[:1, None])
-    latencies = interleaved({REFERENCE: lambda: reference(one), engine: lambda: exported(one)}, seconds=SECONDS)
+    timed = {REFERENCE: reference, precision: exported}
+    if precision != "fp32":
+        timed["fp32"] = open_model(engine, full, "fp32", threads)
+    latencies = interleaved({name: partial(run, one) for name, run in timed.items()}, seconds=SECONDS)
+    checks["speed_up"] = {
+        name: speed_up(latency, latencies[precision]) for name, latency in latencies.items() if name != precision
+    }
+    checks["speed_up_rounds"] = len(latencies[precision].rounds)
     export = Export(FILES[precision], checks)
     return Exported(
         bundle=_write(bundle, engine, precision, export, content),
         export=export,
         size=len(content),
         reference_size=(bundle.folder / WEIGHTS).stat().st_size,
-        latency=latencies[engine],
+        latency=latencies[precision],
         reference_latency=latencies[REFERENCE],
+        fp32_latency=None if precision == "fp32" else latencies["fp32"],
     )
 
 
@@ -158,11 +145,8 @@ def _split_of(samples: pd.DataFrame, split: str, bundle: Bundle) -> pd.DataFrame
     return rows
 
 
-def _model(bundle: Bundle, precision: str, samples: pd.DataFrame, calibration: int) -> bytes:
-    """Return the content of the ONNX model; an fp32 one in the bundle is used again, so that all engines share it."""
-    full = bundle.read(FILES["fp32"]) if FILES["fp32"] in bundle.files else onnx_model(bundle)
-    if precision != "int8":
-        return full
+def _int8(full: bytes, bundle: Bundle, samples: pd.DataFrame, calibration: int) -> bytes:
+    """Return the content of an ONNX model, quantized with training images."""
     rows = _split_of(samples, "train", bundle).sort_values("label", kind="stable")
     chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, calibration).round().astype(int))]
     return quantized(full, read_images(chosen["path"].tolist(), bundle.image_size, "Reading calibration images"))
@@ -181,8 +165,8 @@ def compare(
         exported: Engine of the export.
 
     Returns:
-        ``images``, ``max_difference`` of a probability, ``f1_macro_before`` and ``f1_macro_after``; of a model with an
-        OOD detector also ``rejected_before`` and ``rejected_after``, see
+        ``images``, ``max_difference`` and ``mean_difference`` of the probabilities, ``f1_macro_before`` and
+        ``f1_macro_after``; of a model with an OOD detector also ``rejected_before`` and ``rejected_after``, see
         `brain_tumor.evaluation.ood.fit.rejected_shares`.
 
     Raises:
@@ -193,9 +177,11 @@ def compare(
         Predictions.from_frame(predictions_frame(val, bundle.classes, softmax(each.logits, bundle.temperature)))
         for each in outputs
     )
+    changes = np.abs(after.probabilities - before.probabilities)
     checks = {
         "images": len(images),
-        "max_difference": float(np.abs(after.probabilities - before.probabilities).max()),
+        "max_difference": float(changes.max()),
+        "mean_difference": float(changes.mean()),
         "f1_macro_before": _f1_macro(before),
         "f1_macro_after": _f1_macro(after),
     }
@@ -215,13 +201,25 @@ def _f1_macro(predictions: Predictions) -> float:
     return float(metric_values(predictions, np.ones((1, len(predictions.labels))))["f1_macro"][0])
 
 
-def _accept(what: str, precision: str, checks: dict[str, Any]) -> None:
+def _accept(what: str, precision: str, checks: dict[str, Any], max_change: float, mean_change: float) -> None:
     before, after, images = checks["f1_macro_before"], checks["f1_macro_after"], checks["images"]
     if precision == "fp32" and not checks["max_difference"] <= TOLERANCE:
         raise BundleError(
             f"{what} is refused: its probabilities differ from eager PyTorch's by up to {checks['max_difference']:.1e} "
             f"on {images} validation images, and {TOLERANCE:.0e} is allowed."
         )
+    changes = (
+        ("max_change", checks["max_difference"], max_change),
+        ("mean_change", checks["mean_difference"], mean_change),
+    )
+    for key, change, allowed in changes if precision != "fp32" else ():
+        if not change <= allowed:
+            kind = "by up to" if key == "max_change" else "on average by"
+            raise BundleError(
+                f"{what} is refused: its probabilities on {images} validation images move {kind} {change:.2g} from "
+                f"eager PyTorch's, and {key}={allowed:g} is allowed; take a higher precision, or more calibration "
+                "images."
+            )
     if not before - after <= F1_DROP:
         raise BundleError(
             f"{what} is refused: macro-F1 on {images} validation images falls from {before:.4f} to {after:.4f}, and a "
@@ -252,6 +250,7 @@ def _write(bundle: Bundle, engine: str, precision: str, export: Export, content:
         exports={**kept, engine: {**kept.get(engine, {}), precision: export}},
     )
     write_config(written)
+    write_exports_to_card(written)
     return written
 
 

@@ -16,10 +16,11 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
+from brain_tumor.evaluation.ood.outliers import FITTED_KINDS
 from brain_tumor.evaluation.predictions import read_predictions
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
 from brain_tumor.evaluation.report.page import render
-from brain_tumor.evaluation.volumes import DEFAULT_RULE, choose_rule
+from brain_tumor.evaluation.volumes import DEFAULT_RULE, VOLUME_RULES, choose_rule
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.architectures import architecture_of, package_of
@@ -134,7 +135,7 @@ def _bundle(
         volume_rule=_volume_rule(run_dir, rules.temperature),
         data_digest=record["data"]["digest"],
         files=digests,
-        ood_detector=_ood_detector(contents[OOD_DETECTOR]) if OOD_DETECTOR in contents else None,
+        ood_detector=_ood_detector(contents[OOD_DETECTOR], results) if OOD_DETECTOR in contents else None,
     )
 
 
@@ -148,9 +149,15 @@ def _volume_rule(run_dir: Path, temperature: float) -> str:
     return choose_rule(calibrated)[0]
 
 
-def _ood_detector(content: bytes) -> OODDetectorInfo:
-    detector = OODDetector.from_bytes(content)
-    return OODDetectorInfo(OOD_DETECTOR, detector.reject_share, detector.images)
+def _ood_detector(content: bytes, results: dict[str, Any]) -> OODDetectorInfo:
+    detector, measured = OODDetector.from_bytes(content), results.get("ood_rejection", {})
+    return OODDetectorInfo(
+        file=OOD_DETECTOR,
+        reject_share=detector.reject_share,
+        images=detector.images,
+        rejected=measured["test"]["value"] if "test" in measured else None,
+        missed={name: share["value"] for name, share in measured.get("missed", {}).items()},
+    )
 
 
 def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) -> str:
@@ -177,6 +184,9 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         results=results,
         headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
         hub_metrics=_HUB_METRICS,
+        ood={"missed": {}, **results.get("ood_rejection", {})},
+        fitted_kinds=FITTED_KINDS,
+        volume_rule=VOLUME_RULES[bundle.volume_rule],
     )
 
 

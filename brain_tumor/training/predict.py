@@ -12,7 +12,10 @@ import torch
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.predictions import predictions_frame
 from brain_tumor.models.classifier import Classifier
+from brain_tumor.types import GreyImage
 
+_BATCH = 64
+"""Images per batch of `image_outputs`."""
 EVALUATED = ("val", "test")
 
 
@@ -52,3 +55,27 @@ def predict(
         table = predictions_frame(datamodule.samples.iloc[rows.numpy()], datamodule.classes, probabilities)
         predicted[split] = Predicted(table, logits.numpy(), features.numpy())
     return predicted
+
+
+def image_outputs(
+    trainer: L.Trainer, classifier: Classifier, datamodule: ScanDataModule, images: GreyImage
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Compute features float32 [N, D] and logits float32 [N, C] of images that are in no split.
+
+    Args:
+        trainer: Trainer that `predict` was called with; its device is used.
+        classifier: Classifier with the weights that `predict` loaded.
+        datamodule: Loaded data module, for its normalisation.
+        images: uint8 [N, S, S].
+    """
+    parts = []
+    classifier.eval().to(trainer.strategy.root_device)
+    with torch.inference_mode():
+        for start in range(0, len(images), _BATCH):
+            pixels = torch.from_numpy(images[start : start + _BATCH])[:, None].to(classifier.device)
+            none = torch.zeros(len(pixels), dtype=torch.int64)
+            _, logits, features = classifier.predict_step((datamodule.normalize(pixels), none, none))
+            parts.append((features.cpu().numpy(), logits.cpu().numpy()))
+    classifier.cpu()
+    features_of_parts, logits_of_parts = zip(*parts, strict=True)
+    return np.concatenate(features_of_parts), np.concatenate(logits_of_parts)

@@ -27,9 +27,10 @@ from brain_tumor.models.features import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
 from brain_tumor.serving.engines.eager import network_of
-from brain_tumor.serving.export import F1_DROP, TOLERANCE, Latency, compare, interleaved
+from brain_tumor.serving.export import F1_DROP, TOLERANCE, compare
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.images import prepare_image
+from brain_tumor.serving.latency import Latency, interleaved
 from brain_tumor.serving.onnx_graph import onnx_model, quantized
 from brain_tumor.train import train
 

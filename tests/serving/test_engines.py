@@ -21,6 +21,8 @@ from brain_tumor.serving.onnx_graph import onnx_model
 
 pytestmark = pytest.mark.slow
 
+ANY_CHANGE = {"max_change": 1.0, "mean_change": 1.0}
+"""The network is hardly trained and far from certain."""
 EXPORTED = [("onnxruntime", "fp32"), ("openvino", "fp32")]
 
 
@@ -38,7 +40,7 @@ def samples(run):
 
 
 def export_of(run, **options):
-    settings = {"engine": "onnxruntime", "precision": "fp32", "threads": 1, "calibration": 16}
+    settings = {"engine": "onnxruntime", "precision": "fp32", "threads": 1, "calibration": 16, **ANY_CHANGE}
     return exporting.export(read_bundle(run), samples(run), **settings | options)
 
 
@@ -125,6 +127,29 @@ class TestRefusal:
         with pytest.raises(BundleError, match=r"onnxruntime at fp32 is refused: its probabilities differ .* by up to"):
             export_of(run_copy)
         assert not list((run_copy / "bundle").glob("*.onnx"))
+
+    @pytest.mark.parametrize(
+        ("bound", "sentence"),
+        [
+            (
+                "max_change",
+                r"move by up to 0\.\d+ from eager PyTorch's, and max_change=1e-05 is allowed; take a higher",
+            ),
+            (
+                "mean_change",
+                r"move on average by 0\.\d+ from eager PyTorch's, and mean_change=1e-05 is allowed; take a",
+            ),
+        ],
+    )
+    def test_of_int8_whose_probabilities_move_too_far(self, exported_copy, bound, sentence, monkeypatch):
+        monkeypatch.setattr(exporting, "F1_DROP", 1.0)
+
+        with pytest.raises(
+            BundleError, match=f"onnxruntime at int8 is refused: its .* on 8 validation images {sentence}"
+        ):
+            export_of(exported_copy, precision="int8", **{bound: 1e-5})
+        assert set(read_bundle(exported_copy).exports["onnxruntime"]) == {"fp32"}
+        export_of(exported_copy, precision="int8")
 
     def test_of_a_lower_f1_states_both_values(self, exported_copy, monkeypatch):
         wrong = wrongly_normalised(read_bundle(exported_copy))
@@ -238,10 +263,24 @@ def test_export_prints_latencies(run_copy, tmp_path, capsys):
     done = export([f"bundle={run_copy / 'bundle'}", f"samples={run_copy / 'samples.csv'}", "threads=1"], tmp_path)
 
     output = capsys.readouterr().out
-    assert "speed-up" in output
+    rounds = done.export.checks["speed_up_rounds"]
+    assert "speed-up over eager PyTorch" in output
+    assert f"A speed-up is the median of {rounds} ratios of latencies measured in turns" in " ".join(output.split())
     assert f"{1000 * done.latency.median:.2f} ms" in output
     assert f"{1000 * done.reference_latency.p95:.2f} ms" in output
     assert "not a medical device" in output
+
+
+def test_the_card_lists_the_exports_with_change_and_speed_up(exported_copy, monkeypatch):
+    monkeypatch.setattr(exporting, "F1_DROP", 1.0)
+    export_of(exported_copy, precision="int8")
+    checks = export_of(exported_copy, precision="int8").export.checks
+
+    card = (exported_copy / "bundle" / "README.md").read_text()
+    assert card.count("## Exports") == card.count("| onnxruntime | int8 |") == card.count("| openvino | fp32 |") == 1
+    assert f"{checks['max_difference']:.1e}, {checks['mean_difference']:.1e}" in card
+    assert set(checks["speed_up"]) == {"torch", "fp32"}
+    assert "A speed-up is the median of ratios" in card
 
 
 def test_a_bundle_outside_its_run_needs_samples(run_copy, tmp_path):

@@ -19,6 +19,7 @@ from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.predict import predict
 from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
+from brain_tumor.serving.engines import open_engine
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import pack
 
@@ -74,12 +75,23 @@ class TestBundle:
     def test_has_the_detector_and_its_settings(self, gated):
         config, bundle = config_of(gated), read_bundle(gated)
 
+        measured = json.loads((gated / "results.json").read_text())["ood_rejection"]
         assert config["ood_detector"] == {
             "file": "ood_detector.safetensors", "reject_share": 0.05, "images": len(table(gated, "val")),
+            "rejected": measured["test"]["value"],
+            "missed": {name: share["value"] for name, share in measured["missed"].items()},
         }  # fmt: skip
+        assert {"photos", "anatomy", "generated neck", "cropped", "shifted", "shrunken"} < set(measured["missed"])
         assert bundle.read("ood_detector.safetensors") == (gated / "ood_detector.safetensors").read_bytes()
         card = (gated / "bundle" / "README.md").read_text()
         assert f"An OOD detector fitted on {bundle.ood_detector.images} validation scans" in card
+        for name, share in measured["missed"].items():
+            new = name in ("photos", "anatomy", "generated neck", "noise", "blank", "text")
+            kind = "no" if new else "yes, on other"
+            assert f"| {name} | {share['n']} | {share['value']:.3f} [" in card
+            assert f"| {kind}" in next(line for line in card.splitlines() if line.startswith(f"| {name} |"))
+        assert "the prediction of a volume is the mean of the quarter of its slices" in card
+        assert "<h2>OOD detection</h2>" in (gated / "report.html").read_text()
 
     def test_without_a_detector_is_read(self, gated_copy):
         (gated_copy / "ood_detector.safetensors").unlink()
@@ -189,9 +201,12 @@ class TestExport:
         scaled = _scaled_features(model)
         monkeypatch.setattr(exporting, "quantized", lambda *_: scaled)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+        bounds = {"max_change": 1.0, "mean_change": 1.0}
 
         with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
-            exporting.export(bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4)
+            exporting.export(
+                bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4, **bounds
+            )
 
     def test_int8_keeps_its_features(self, gated_copy, monkeypatch):
         monkeypatch.setattr(exporting, "SECONDS", 0.0)
@@ -199,13 +214,17 @@ class TestExport:
         monkeypatch.setattr(exporting, "REJECTED_SHIFT", 1.0)
         samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
         exporting.export(
-            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64
-        )
+            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64,
+            max_change=1.0, mean_change=1.0,
+        )  # fmt: skip
         images = read_images(table(gated_copy)["path"].tolist(), 32, "")
 
-        int8, full = (Predictor.load(gated_copy, "onnxruntime", kind).assess(images) for kind in ("int8", "fp32"))
+        bundle = read_bundle(gated_copy)
+        int8, full = (open_engine(bundle, "onnxruntime", kind)(images[:, None]).features for kind in ("int8", "fp32"))
 
-        assert np.corrcoef(int8.ood_score, full.ood_score)[0, 1] > 0.8
+        varied = full.std(axis=0) > 0.1 * full.std()
+        per_channel = [np.corrcoef(*channel)[0, 1] for channel in zip(int8.T[varied], full.T[varied], strict=True)]
+        assert np.median(per_channel) > 0.95
 
 
 def _scaled_features(model):
@@ -239,6 +258,21 @@ class TestVerb:
         output = " ".join(capsys.readouterr().out.split())
         assert "rejected as out-of-distribution │ 1" in output
         assert "1 image is out-of-distribution (column rejected): do not use its prediction" in output
+
+    def test_says_what_the_detector_misses(self, gated, folder, tmp_path, capsys):
+        predict([f"bundle={gated}", f"input={folder}"], tmp_path / "out")
+
+        info = read_bundle(gated).ood_detector
+        output = " ".join(capsys.readouterr().out.split())
+        assert f"It rejects {info.rejected:.1%} of test scans. Of each kind of OOD image it misses: photos" in output
+        assert f"generated neck {info.missed['generated neck']:.0%}" in output
+
+    def test_says_nothing_of_a_detector_that_was_not_measured(self, gated_copy, folder, tmp_path, capsys):
+        rewrite(gated_copy, lambda config: [config["ood_detector"].pop(name) for name in ("rejected", "missed")])
+
+        predict([f"bundle={gated_copy}", f"input={folder}"], tmp_path / "out")
+
+        assert "it misses" not in capsys.readouterr().out
 
     def test_prints_no_warning_without_a_detector(self, trained, folder, tmp_path, capsys):
         predictions = predict([f"bundle={trained}", f"input={folder}"], tmp_path / "out")

@@ -97,7 +97,8 @@ def join_training_images(training: pd.DataFrame, samples: pd.DataFrame) -> pd.Da
 
     Returns:
         One samples table; the ids of training images start with `TRAINING_PREFIX`, and their patients, groups, folds
-        and splits are empty, because ids of two data sets are unrelated.
+        and splits are empty, because ids of two data sets are unrelated. Patients that are filled later, by curated
+        groups or by tracing, are pseudonyms of one public set and can be compared.
     """
     columns = list(COLUMNS)
     marked = training[columns].assign(
@@ -120,6 +121,17 @@ def duplicates_training_image(samples: pd.DataFrame, pairs: pd.DataFrame) -> Fla
     """
     training = is_training_image(samples)
     return _paired_with(pairs[pairs["kind"].isin(COPIES)], training) & ~training
+
+
+def shows_training_patient(samples: pd.DataFrame) -> Flags:
+    """Whether each row is a test image of a patient of a training image.
+
+    Args:
+        samples: Table made by `join_training_images`, with patients filled by curated groups and by tracing, N rows.
+    """
+    training, patients = is_training_image(samples), samples["patient_id"]
+    known = set(patients[training]) - {""}
+    return patients.isin(known).to_numpy(bool) & ~training
 
 
 def same_files(samples: pd.DataFrame, digests: Collection[str]) -> Flags:

@@ -1,9 +1,11 @@
 """The OOD detector, which rejects images unlike the scans of validation; it needs numpy only, for use in serving.
 
-It combines two scores: the Mahalanobis distance of the features (Lee 2018), here from the distribution of all classes
-together, since a distribution per class was not better; and the energy −logsumexp(logits) (Liu 2020). Each is
-standardised by its mean and standard deviation on scans, and both are added. The OOD score is this sum minus a limit
-that a stated share of scans exceeds: an image with a score above 0 is rejected.
+It combines three scores: the Mahalanobis distance of the features (Lee 2018), here from the distribution of all classes
+together, since a distribution per class was not better; the energy −logsumexp(logits) (Liu 2020); and the projection of
+the features on the direction that separates scans from examples of OOD images (outlier exposure, Hendrycks 2019). Each
+is standardised by its mean and standard deviation on scans. The larger of distance plus energy, and of the projection
+times √2, which gives both the same spread, is compared with a limit that a stated share of scans exceeds. The OOD score
+is the difference: an image with a score above 0 is rejected. Detectors of version 0.1 have no projection.
 """
 
 from dataclasses import dataclass
@@ -27,14 +29,16 @@ class OODDetector:
     normal: "NormalDistribution"
     """Distribution of the features of scans."""
     statistics: Floats
-    """[2, 2]: mean and standard deviation of the distance (first row) and of the energy (second row) of scans that the
-    distribution was not fitted on."""
+    """[2 or 3, 2]: mean and standard deviation of the distance (first row), of the energy (second row) and of the
+    projection (third row, if there is a direction) of scans that the distribution was not fitted on."""
     limit: float
     """Largest sum of the standardised scores that is accepted."""
     reject_share: float
     """Share of scans that exceed the limit, in (0, 1)."""
     images: int
     """Number of scans that the detector was fitted on."""
+    direction: Floats | None = None
+    """[D], direction of standardised features from scans to OOD images; None: fitted without examples of these."""
 
     def ood_score(self, features: Numbers, logits: Numbers) -> Floats:
         """Compute OOD scores float64 [B]: higher is less like scans, above 0 is rejected.
@@ -43,7 +47,12 @@ class OODDetector:
             features: Features [B, D], see `brain_tumor.models.features.features_and_logits`.
             logits: Logits [B, C].
         """
-        return combined_score(self.normal.distance(features), energy(logits), self.statistics) - self.limit
+        return self.combined(features, self.normal.distance(features), energy(logits)) - self.limit
+
+    def combined(self, features: Numbers, distances: Floats, energies: Floats) -> Floats:
+        """Combine the three scores of features [B, D], with distances [B] and energies [B], to float64 [B]."""
+        projections = None if self.direction is None else self.normal.standardised(features) @ self.direction
+        return combined_score(distances, energies, projections, self.statistics)
 
     def to_bytes(self) -> bytes:
         """Serialise to safetensors, the distribution in single precision."""
@@ -56,6 +65,8 @@ class OODDetector:
             "rest": normal.residual_variance,
         }
         arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in distribution.items()}
+        if self.direction is not None:
+            arrays["direction"] = np.ascontiguousarray(self.direction, np.float32)
         arrays["usual"] = np.ascontiguousarray(self.statistics, np.float64)  # `save` ignores strides
         for name in ("limit", "reject_share", "images"):
             arrays[name] = np.array([getattr(self, name)], np.float64)
@@ -81,12 +92,14 @@ class OODDetector:
                 limit=arrays["limit"].item(),
                 reject_share=arrays["reject_share"].item(),
                 images=int(arrays["images"].item()),
+                direction=arrays.get("direction"),
             )
         except (SafetensorError, KeyError, OverflowError, ValueError) as error:
             raise ValueError(f"it cannot be read: {error}") from error
         width, directions = normal.centre.size, normal.variances.size
         shapes = {"centre": (width,), "scale": (width,), "directions": (width, directions), "variances": (directions,)}
-        shapes |= {"rest": (1,), "usual": (2, 2)}
+        shapes |= {"rest": (1,), "usual": (2 + ("direction" in arrays), 2)}
+        shapes |= {"direction": (width,)} if "direction" in arrays else {}
         if any(arrays[name].shape != shape for name, shape in shapes.items()):
             raise ValueError("the shapes of its arrays do not match")
         positive = np.concatenate([normal.scale, normal.variances, normal.residual_variance, detector.statistics[:, 1]])
@@ -112,11 +125,15 @@ class NormalDistribution:
 
     def distance(self, features: Numbers) -> Floats:
         """Compute the Mahalanobis distance of features [B, D], divided by √D: float64 [B], about 1 for typical ones."""
-        x = (features - self.centre) / self.scale
+        x = self.standardised(features)
         residual = self.residual_variance
         squared = (x**2).sum(axis=1) / residual + (x @ self.directions) ** 2 @ (1 / self.variances - 1 / residual)
         distance: Floats = np.sqrt(np.maximum(squared, 0) / x.shape[1])
         return distance
+
+    def standardised(self, features: Numbers) -> Floats:
+        """Subtract the mean and divide by the scale: float64 [B, D]."""
+        return np.asarray((features - self.centre) / self.scale, np.float64)
 
 
 def energy(logits: Numbers) -> Floats:
@@ -126,8 +143,11 @@ def energy(logits: Numbers) -> Floats:
     return energies
 
 
-def combined_score(distances: Floats, energies: Floats, statistics: Floats) -> Floats:
-    """Standardise distances [B] and energies [B] by ``statistics`` (see `OODDetector`) and add them: float64 [B]."""
-    scores = np.stack([distances, energies], axis=1)
-    combined: Floats = ((scores - statistics[:, 0]) / statistics[:, 1]).sum(axis=1)
+def combined_score(distances: Floats, energies: Floats, projections: Floats | None, statistics: Floats) -> Floats:
+    """Standardise distances, energies and projections [B] by ``statistics`` and combine them, see `OODDetector`."""
+    scores = [distances, energies] if projections is None else [distances, energies, projections]
+    standardised = (np.stack(scores, axis=1) - statistics[:, 0]) / statistics[:, 1]
+    combined: Floats = standardised[:, :2].sum(axis=1)
+    if projections is not None:
+        combined = np.maximum(combined, np.sqrt(2) * standardised[:, 2])
     return combined

@@ -63,6 +63,20 @@ def rejected_share(ood_score: Floats, groups: Groups, *, resamples: int = 2000, 
     return estimates(statistics, groups, shares, resamples=resamples, seed=seed)["share"]
 
 
+def missed_shares(ood: Mapping[str, Floats], *, resamples: int = 2000, seed: int = 0) -> dict[str, Estimate]:
+    """Compute the share of the images of each OOD set that a detector accepts; lower is better.
+
+    Args:
+        ood: Name of an OOD set → OOD scores of its images.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the bootstrap.
+    """
+    return {
+        name: rejected_share(np.where(scores > 0, -1.0, 1.0), np.arange(len(scores)), resamples=resamples, seed=seed)
+        for name, scores in ood.items()
+    }
+
+
 def fpr95(scans: Floats, ood: Floats, weights: Floats) -> Floats:
     """Compute the share of OOD images that is accepted at the limit that accepts 95 % of the scans.
 

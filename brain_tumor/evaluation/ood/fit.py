@@ -1,10 +1,11 @@
 """Fit of an OOD detector on validation scans, with out-of-fold scores of these scans."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, solve
 from sklearn.model_selection import GroupKFold
 
 from brain_tumor.errors import DataError
@@ -14,6 +15,8 @@ from brain_tumor.types import Floats, Rows
 FOLDS = 5
 MAX_DIRECTIONS = 128
 """Largest number of principal directions kept of a covariance."""
+_RIDGE = 1e-3
+"""Shrinkage of the covariance behind the direction of OOD images."""
 _MIN_REJECTED = 2
 """Smallest number of scans that exceed the limit; with one, a single scan would determine it."""
 
@@ -28,30 +31,65 @@ class FittedDetector:
 
 
 def fit_ood_detector(
-    features: Numbers, logits: Numbers, groups: Rows, *, reject_share: float, seed: int = 0
+    features: Numbers,
+    logits: Numbers,
+    groups: Rows,
+    outliers: Numbers | None = None,
+    *,
+    reject_share: float,
+    seed: int = 0,
 ) -> FittedDetector:
-    """Fit a detector on N scans that the network was not trained on.
+    """Fit a detector on N scans that the network was not trained on, and on examples of OOD images.
 
     Distances of the fitted scans themselves would be too small. The limit is therefore computed from out-of-fold
-    distances: each scan is compared with a distribution of other groups (cross-conformal prediction, Vovk 2015).
+    distances: each scan is compared with a distribution of other groups (cross-conformal prediction, Vovk 2015), and
+    projected on a direction that was fitted without its group.
 
     Args:
         features: Features [N, D], see `brain_tumor.models.features.features_and_logits`.
         logits: Logits [N, C].
         groups: Group numbers int64 [N]; scans of one patient share a group.
+        outliers: Features [M, D] of OOD images, see `brain_tumor.evaluation.ood.outliers.outliers`; None: no direction
+            is fitted.
         reject_share: Share of scans that may exceed the limit, in (0, 1).
         seed: Seed of the folds.
 
     Raises:
         DataError: There are too few scans or groups.
     """
-    _require_enough(groups, reject_share)
+    require_enough(groups, reject_share)
     distances, energies = out_of_fold_distances(features, features, groups, seed), energy(logits)
-    statistics = np.array([(scores.mean(), max(scores.std(), 1e-6)) for scores in (distances, energies)])
-    combined = combined_score(distances, energies, statistics)
+    normal, direction, projections = fit_normal(features), None, None
+    if outliers is not None:
+        x, examples = normal.standardised(features), normal.standardised(outliers)
+        direction, projections = fit_direction(x, examples), np.empty(len(groups))
+        for others, fold in _folds(groups, seed):
+            projections[fold] = x[fold] @ fit_direction(x[others], examples)
+    scores = [distances, energies] if projections is None else [distances, energies, projections]
+    statistics = np.array([(score.mean(), max(score.std(), 1e-6)) for score in scores])
+    combined = combined_score(distances, energies, projections, statistics)
     limit = float(np.sort(combined)[math.ceil((len(combined) + 1) * (1 - reject_share)) - 1])
-    detector = OODDetector(fit_normal(features), statistics, limit, reject_share, len(groups))
+    detector = OODDetector(normal, statistics, limit, reject_share, len(groups), direction)
     return FittedDetector(detector, combined - limit)
+
+
+def fit_direction(scans: Floats, outliers: Floats) -> Floats:
+    """Fit the direction [D] along which OOD images differ most from scans (Fisher's linear discriminant).
+
+    Scans and OOD images have the same weight; the covariance is shrunk by `_RIDGE` times its mean variance.
+
+    Args:
+        scans: Standardised features of scans, [N, D].
+        outliers: Standardised features of OOD images, [M, D].
+    """
+    both = np.concatenate([scans, outliers])
+    weights = np.repeat([0.5 / len(scans), 0.5 / len(outliers)], [len(scans), len(outliers)])
+    x = both - weights @ both
+    covariance = (x * weights[:, None]).T @ x
+    ridge = max(_RIDGE * float(np.trace(covariance)) / len(covariance), 1e-9)
+    covariance[np.diag_indices_from(covariance)] += ridge
+    difference = outliers.mean(axis=0) - scans.mean(axis=0)
+    return np.asarray(solve(covariance, difference, assume_a="pos"), np.float64)
 
 
 def rejected_shares(
@@ -71,11 +109,11 @@ def rejected_shares(
     Raises:
         DataError: There are too few scans or groups.
     """
-    _require_enough(groups, detector.reject_share)
+    require_enough(groups, detector.reject_share)
 
     def share(features: Numbers, logits: Numbers) -> float:
         distances = out_of_fold_distances(reference[0], features, groups)
-        return float((combined_score(distances, energy(logits), detector.statistics) > detector.limit).mean())
+        return float((detector.combined(features, distances, energy(logits)) > detector.limit).mean())
 
     return share(*reference), share(*other)
 
@@ -90,9 +128,15 @@ def out_of_fold_distances(fitted: Numbers, measured: Numbers, groups: Rows, seed
         seed: Seed of the folds.
     """
     distances = np.empty(len(groups))
-    for others, fold in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups):
+    for others, fold in _folds(groups, seed):
         distances[fold] = fit_normal(fitted[others]).distance(measured[fold])
     return distances
+
+
+def _folds(groups: Rows, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Rows of the other folds, and of each fold; a group is in one fold."""
+    folds: Iterator[tuple[Rows, Rows]] = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups, groups=groups)
+    return folds
 
 
 def fit_normal(features: Numbers) -> NormalDistribution:
@@ -129,7 +173,16 @@ def _principal_directions(product: Floats, x: Floats) -> tuple[Floats, Floats]:
     return variances, vectors
 
 
-def _require_enough(groups: Rows, reject_share: float) -> None:
+def require_enough(groups: Rows, reject_share: float) -> None:
+    """Refuse scans that are too few to fit a detector.
+
+    Args:
+        groups: Group numbers int64 [N].
+        reject_share: Share of scans that may be rejected, in (0, 1).
+
+    Raises:
+        DataError: There are too few scans or groups.
+    """
     min_images, n_groups = math.ceil(_MIN_REJECTED / reject_share), len(np.unique(groups))
     if len(groups) < min_images or n_groups < FOLDS:
         raise DataError(

@@ -77,7 +77,8 @@ def _result_answers(results: Mapping[str, Any]) -> Answers:
         if points
         else None,
         "subgroups": f"report.html, subgroups; worst: {worst}" if subgroups else None,
-        "external": f"this is an external test; {overlap['copies']} of its images duplicate training data"
+        "external": f"this is an external test; {overlap['copies']} of its images duplicate training data, and "
+        f"{overlap['same_patient']} more show a patient of the training data"
         if overlap
         else None,
         "robustness": "report.html, robustness" if "robustness" in results else None,

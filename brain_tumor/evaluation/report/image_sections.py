@@ -57,7 +57,7 @@ def _tta(results: Results) -> Section | None:
 def _ood(results: Results) -> Section | None:
     document = results.get("ood")
     if not document:
-        return None
+        return _missed(results)
     scans = document["scans"]
     rows = [
         [name, str(entry["auroc"]["n"]), *(format_estimate(entry[metric]) for metric in ("auroc", "fpr95", "missed"))]
@@ -70,6 +70,19 @@ def _ood(results: Results) -> Section | None:
         "the README."
     )
     return Section("OOD detection", text, [Table(["set", "n", "AUROC", "FPR95", "missed"], rows)])
+
+
+def _missed(results: Results) -> Section | None:
+    """What training measures of the detector; ``evaluate run=`` measures more."""
+    document = results.get("ood_rejection", {})
+    if not document.get("missed"):
+        return None
+    rows = [[name, str(share["n"]), format_estimate(share)] for name, share in document["missed"].items()]
+    text = (
+        f"The OOD detector rejects {format_estimate(document['test'])} of the test scans. Missed is the share of OOD "
+        "images that it accepts. The sets have few sources, or are generated: see the README."
+    )
+    return Section("OOD detection", text, [Table(["set", "n", "missed"], rows)])
 
 
 def _saliency(results: Results) -> Section | None:

@@ -11,6 +11,7 @@ from brain_tumor.data.duplicates.leakage import (
     random_split_leak,
     require_no_leakage,
     same_files,
+    shows_training_patient,
 )
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
@@ -124,6 +125,14 @@ def test_duplicates_of_training_images_count_and_related_slices_do_not():
     )
 
     assert duplicates_training_image(joined, pairs).tolist() == [True, True, False, False, False, False]
+
+
+def test_other_slices_of_training_patients_are_found_by_their_traced_patient():
+    joined = join_training_images(table(["k1", "k2"]), table(["a", "b", "c"], patient_id="own"))
+    traced = joined.assign(patient_id=["100360", "MR040240", "", "100360", ""])
+
+    assert shows_training_patient(traced).tolist() == [True, False, False, False, False]
+    assert not shows_training_patient(joined).any()
 
 
 def test_files_are_identified_by_their_hash():

@@ -5,10 +5,11 @@ import pytest
 from safetensors.numpy import load, save
 from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.ood.detector import OODDetector, energy
-from brain_tumor.evaluation.ood.fit import fit_normal, fit_ood_detector, rejected_shares
+from brain_tumor.evaluation.ood.fit import fit_direction, fit_normal, fit_ood_detector, rejected_shares
 
 CLASSES = 3
 
@@ -144,6 +145,67 @@ class TestDetector:
 
     def test_size_is_limited_for_wide_features(self):
         assert len(fit(200, 2048).detector.to_bytes()) < 1.2e6
+
+
+class TestExamples:
+    """OOD images that the network maps near scans: only examples of them tell."""
+
+    @staticmethod
+    def near(count, seed):
+        """Features of OOD images: those of scans, moved by five standard deviations along one direction."""
+        features, logits, _ = scans(count, 40, seed)
+        spread = np.linalg.eigh(np.cov(scans(2000, 40)[0].T))
+        return features + 5 * np.sqrt(spread[0][20]) * spread[1][:, 20].astype(np.float32), logits
+
+    @pytest.mark.parametrize("share", [0.05, 0.2])
+    def test_keep_the_share_of_rejected_scans(self, share):
+        features, logits, groups = scans(800, 40)
+        fitted = fit_ood_detector(features, logits, groups, self.near(200, 7)[0], reject_share=share)
+        new, new_logits, _ = scans(4000, 40, seed=5)
+
+        rejected = (fitted.detector.ood_score(new, new_logits) > 0).mean()
+
+        assert rejected == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / 800))
+        assert (fitted.ood_score > 0).mean() == pytest.approx(share, abs=0.005)
+
+    def test_raise_the_share_of_rejected_ood_images(self):
+        features, logits, groups = scans(800, 40)
+        without, with_examples = (
+            fit_ood_detector(features, logits, groups, examples, reject_share=0.05).detector
+            for examples in (None, self.near(200, 7)[0])
+        )
+        ood = self.near(1000, 8)
+
+        assert (without.ood_score(*ood) > 0).mean() < 0.7
+        assert (with_examples.ood_score(*ood) > 0).mean() > 0.9
+        far = scans(30, 40, seed=1)
+        assert (with_examples.ood_score(far[0] - 20, far[1]) > 0).all(), "also where the projection is low"
+
+    def test_direction_is_that_of_scikit_learns_discriminant(self):
+        features, examples = scans(500)[0].astype(float), self.near(500, 7)[0][:, :20].astype(float)
+        reference = LinearDiscriminantAnalysis(solver="eigen").fit(
+            np.concatenate([features, examples]), np.repeat([0, 1], 500)
+        )
+
+        direction = fit_direction(features, examples)
+
+        cosine = direction @ reference.coef_[0] / np.linalg.norm(direction) / np.linalg.norm(reference.coef_)
+        assert cosine > 0.99
+
+    def test_are_stored_and_read(self):
+        features, logits, groups = scans(300, 40)
+        detector = fit_ood_detector(features, logits, groups, self.near(50, 7)[0], reject_share=0.05).detector
+        content = detector.to_bytes()
+
+        again = OODDetector.from_bytes(content)
+
+        assert again.direction.shape == (40,)
+        assert again.ood_score(features, logits) == pytest.approx(detector.ood_score(features, logits), abs=1e-3)
+        arrays = load(content)
+        with pytest.raises(ValueError, match="shapes of its arrays"):
+            OODDetector.from_bytes(save({name: array for name, array in arrays.items() if name != "direction"}))
+        with pytest.raises(ValueError, match="shapes of its arrays"):
+            OODDetector.from_bytes(save({**arrays, "direction": arrays["direction"][:3]}))
 
 
 class TestShares:

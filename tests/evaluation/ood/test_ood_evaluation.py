@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from brain_tumor.evaluation.ood.detector_metrics import ALL, evaluate_detector, fpr95, ood_figure, rejected_share
+from brain_tumor.evaluation.ood.detector_metrics import (
+    ALL,
+    evaluate_detector,
+    fpr95,
+    missed_shares,
+    ood_figure,
+    rejected_share,
+)
 from brain_tumor.evaluation.predictions import ood_scores_of, with_ood_scores
 
 scores = st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=40).map(np.array)
@@ -17,6 +24,13 @@ scores = st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=40).map(
 
 def alone(values):
     return np.arange(len(values))
+
+
+def test_missed_shares_count_the_limit_as_accepted():
+    found = missed_shares({"a": np.array([-1.0, 0.0, 1.0, 2.0]), "b": np.ones(3)}, resamples=20)
+
+    assert {name: (share["value"], share["n"]) for name, share in found.items()} == {"a": (0.5, 4), "b": (0.0, 3)}
+    assert found["b"]["ci_high"] == pytest.approx(1 - 0.025 ** (1 / 3))
 
 
 class TestFigures:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from brain_tumor.evaluation.ood.bodies import neck
+from brain_tumor.evaluation.ood.outliers import FITTED_KINDS, outliers
 from brain_tumor.evaluation.ood.test_sets import ANATOMY, anatomy, ood_sets
 
 SIZE = 50
+FROM_SCANS = ["inverted", "shuffled", "cropped", "shifted", "shrunken"]
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +22,12 @@ def sets(scans):
 
 
 def test_all_images_are_grey_and_of_the_size(sets):
-    assert list(sets) == ["photos", "anatomy", "generated body", "noise", "blank", "text", "inverted", "shuffled"]
+    drawn = ["photos", "anatomy", "generated body", "generated neck", "noise", "blank", "text"]
+    assert list(sets) == [*drawn, *FROM_SCANS]
     for name, images in sets.items():
         assert images.dtype == np.uint8
         assert images.shape[1:] == (SIZE, SIZE)
-        assert len(images) == (7 if name in ("inverted", "shuffled") else 10)
+        assert len(images) == (7 if name in FROM_SCANS else 10)
         assert len(np.unique(images, axis=0)) == len(images)
 
 
@@ -38,7 +42,7 @@ def test_same_seed_same_images(sets, scans):
 def test_a_set_does_not_depend_on_the_others(sets):
     without = ood_sets(SIZE, count=10, seed=1)
 
-    assert set(sets) - set(without) == {"inverted", "shuffled"}
+    assert set(sets) - set(without) == set(FROM_SCANS)
     for name, images in without.items():
         np.testing.assert_array_equal(images, sets[name])
 
@@ -66,6 +70,38 @@ def test_generated_bodies_have_a_black_background(sets):
     corners = sets["generated body"][:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.mean() < 25
     assert sets["generated body"][:, SIZE // 2 - 5 : SIZE // 2 + 5].mean() > 40
+
+
+def test_necks_have_a_dark_airway_in_front_of_a_bright_vertebra():
+    necks = neck(20, 64, np.random.default_rng(0)).astype(float)
+    front, middle = necks[:, 18:26, 30:34].min(axis=(1, 2)), necks[:, 31:35, 30:34].mean(axis=(1, 2))
+
+    assert (front < 0.5 * middle).all()
+
+
+def test_cropped_shifted_and_shrunken_heads_show_part_of_the_scan_or_less():
+    scan = np.zeros((64, 64), np.uint8)
+    scan[12:52, 12:52] = 200
+    sets = ood_sets(64, count=20, seed=3, scans=np.stack([scan] * 20))
+
+    assert sets["cropped"].mean() > 2 * scan.mean(), "enlarged: the dark border is outside"
+    assert (sets["shifted"] > 0).mean(axis=(1, 2)).max() < 0.8 * (scan > 0).mean()
+    assert ((sets["shrunken"] > 0).sum(axis=(1, 2)) < 0.2 * (scan > 0).sum()).all()
+    assert ((sets["shrunken"] > 0).sum(axis=(1, 2)) > 0).all()
+
+
+def test_outliers_are_other_draws_than_the_test_sets_of_their_kinds(scans):
+    fitted = outliers(scans, count=7, seed=1)
+    tested = ood_sets(SIZE, count=7, seed=1, scans=scans)
+
+    assert len(fitted) == 7 * len(FITTED_KINDS)
+    assert set(FITTED_KINDS) < set(tested)
+    np.testing.assert_array_equal(fitted, outliers(scans, count=7, seed=1))
+    for number, kind in enumerate(FITTED_KINDS):
+        same = {image.tobytes() for image in fitted[7 * number : 7 * number + 7]} & {
+            image.tobytes() for image in tested[kind]
+        }
+        assert not same or kind == "inverted", kind  # an inverted scan has no other draw
 
 
 def test_anatomy_has_eight_poses_per_file():
