@@ -17,10 +17,7 @@ from brain_tumor.errors import BundleError, DataError
 from brain_tumor.evaluate import evaluate
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.predict import predict
-from brain_tumor.serving import export as exporting
 from brain_tumor.serving.bundle import read_bundle
-from brain_tumor.serving.engines import open_engine
-from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import pack
 
 pytestmark = pytest.mark.slow
@@ -175,67 +172,6 @@ class TestAnswer:
         answer = Predictor.load(trained)(WHITE)
 
         assert (answer.rejected, answer.ood_score) == (None, None)
-
-
-class TestExport:
-    def test_has_features_only_with_a_detector(self, gated, exported):
-        outputs = [
-            [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output]
-            for run in (gated, exported)
-        ]
-        assert outputs == [["logits", "features"], ["logits"]]
-
-    def test_keeps_the_share_of_rejected_scans(self, gated, exported):
-        for engine in ("onnxruntime", "openvino"):
-            checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
-            shift = checks["rejected_after"] - checks["rejected_before"]
-            assert abs(shift) * len(table(gated, "val")) < 1.5  # one scan lies at the limit
-            assert 0 < checks["rejected_before"] <= 0.1
-            assert "rejected_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
-
-    def test_is_refused_where_the_share_of_rejected_scans_changes(self, gated_copy, monkeypatch):
-        monkeypatch.setattr(exporting, "SECONDS", 0.0)
-        monkeypatch.setattr(exporting, "F1_DROP", 1.0)
-        bundle = read_bundle(gated_copy)
-        model = onnx.load_from_string(bundle.read("model.onnx"))
-        scaled = _scaled_features(model)
-        monkeypatch.setattr(exporting, "quantized", lambda *_: scaled)
-        samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
-        bounds = {"max_change": 1.0, "mean_change": 1.0}
-
-        with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
-            exporting.export(
-                bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4, **bounds
-            )
-
-    def test_int8_keeps_its_features(self, gated_copy, monkeypatch):
-        monkeypatch.setattr(exporting, "SECONDS", 0.0)
-        monkeypatch.setattr(exporting, "F1_DROP", 1.0)
-        monkeypatch.setattr(exporting, "REJECTED_SHIFT", 1.0)
-        samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
-        exporting.export(
-            read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64,
-            max_change=1.0, mean_change=1.0,
-        )  # fmt: skip
-        images = read_images(table(gated_copy)["path"].tolist(), 32, "")
-
-        bundle = read_bundle(gated_copy)
-        int8, full = (open_engine(bundle, "onnxruntime", kind)(images[:, None]).features for kind in ("int8", "fp32"))
-
-        varied = full.std(axis=0) > 0.1 * full.std()
-        per_channel = [np.corrcoef(*channel)[0, 1] for channel in zip(int8.T[varied], full.T[varied], strict=True)]
-        assert np.median(per_channel) > 0.95
-
-
-def _scaled_features(model):
-    """Another network with the same logits: its features are ten times as large."""
-    name = model.graph.output[1].name
-    for node in model.graph.node:
-        node.output[:] = ["before" if output == name else output for output in node.output]
-        node.input[:] = ["before" if source == name else source for source in node.input]
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(10), "ten"))
-    model.graph.node.append(onnx.helper.make_node("Mul", ["before", "ten"], [name]))
-    return model.SerializeToString()
 
 
 class TestVerb:
