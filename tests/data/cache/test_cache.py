@@ -11,10 +11,7 @@ from factories import draw, save
 from PIL import Image
 
 from brain_tumor.data.cache import decoding
-from brain_tumor.data.cache.eviction import evict
-from brain_tumor.data.cache.results import results_folder
 from brain_tumor.data.cache.store import cached_images
-from brain_tumor.data.fingerprint import fingerprint
 from brain_tumor.data.images import StoredArray
 from brain_tumor.errors import ConfigError, DataError
 
@@ -99,45 +96,6 @@ def test_subsets_and_extensions_copy_decoded_images(files, tmp_path, decoded):
                 np.testing.assert_array_equal(cache.images[position], complete.images[row])
                 np.testing.assert_array_equal(cache.views[position], complete.views[row])
                 assert cache.facts.loc[position].equals(complete.facts.loc[row].rename(position))
-
-
-def test_another_size_keeps_fingerprints_facts_and_results(files, tmp_path, monkeypatch):
-    Image.new("L", (8, 8)).save(tmp_path / "data" / "blank.png")
-    files.append(str(tmp_path / "data" / "blank.png"))
-    first = cached_images(files, 48, tmp_path / "cache")
-    computed = []
-    monkeypatch.setattr(decoding, "fingerprint", lambda image: computed.append(image) or fingerprint(image))
-
-    second = cached_images(files, 32, tmp_path / "cache")
-
-    assert len(computed) == 1  # of the blank image, which has no digest
-    assert second.images[:].shape == (6, 32, 32)
-    np.testing.assert_array_equal(second.views[:], first.views[:])
-    assert second.facts.equals(first.facts)
-    assert second.entry != first.entry
-    assert second.results == first.results
-
-
-def test_damaged_fingerprints_are_computed_again(files, tmp_path):
-    first = cached_images(files, 48, tmp_path / "cache")
-    before = first.views[:]
-    with (first.entry / "views.npy").open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\xff")
-
-    np.testing.assert_array_equal(cached_images(files, 32, tmp_path / "cache").views[:], before)
-
-
-def test_other_files_or_other_readings_have_other_results(files, tmp_path):
-    results = cached_images(files, 32, tmp_path / "cache").results
-    (tmp_path / "data" / "2.png").write_bytes(b"broken")
-
-    assert cached_images(files[1:], 32, tmp_path / "cache").results != results
-    broken = cached_images(files, 32, tmp_path / "cache").facts
-    content = [f"PNG {digest}" for digest in broken["sha256"]]
-    read_later = broken.assign(error="", content=content)
-    folders = {results_folder(tmp_path / "cache", facts) for facts in (broken.assign(content=content), read_later)}
-    assert len(folders - {results}) == 2
 
 
 def test_volumes_are_cached_slice_by_slice(tmp_path, decoded):
@@ -257,25 +215,6 @@ def test_the_limit_removes_the_least_recently_used_entries(files, tmp_path):
     assert last.entry.is_dir()
     assert not entries[1].exists()
     assert not entries[2].exists()
-
-
-@pytest.mark.parametrize(("limit", "kept"), [(1, True), (0, False)])
-def test_results_are_removed_after_the_entries_of_their_images(files, tmp_path, limit, kept):
-    """The results of the set in use stay even where they are older than an entry of another set."""
-    old, used, other = (
-        cached_images(some, 32, tmp_path / "cache").results for some in (files[:2], files[2:4], files[4:])
-    )
-    for results, time in ((old, 1), (used, 2), (other, 3)):
-        os.utime(results / "used", (time, time))
-    for number, entry in enumerate((tmp_path / "cache").glob("images-*")):
-        for file in entry.iterdir():
-            os.utime(file, (4 + number, 4 + number))
-    if kept:
-        assert cached_images(files[2:4], 48, tmp_path / "cache", limit_gb=limit).results == used
-    else:
-        evict(tmp_path / "cache", 0)
-
-    assert [folder.is_dir() for folder in (old, used, other)] == [False, kept, False]
 
 
 def test_same_pixels_in_another_format_have_the_same_digest(tmp_path):

@@ -1,5 +1,6 @@
-"""Results on images are computed once, by one of several processes, and again if the stored ones are damaged."""
+"""Results and fingerprints are computed once for all image sizes, and again if the stored ones are damaged."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import save
+from PIL import Image
 
 from brain_tumor.data.baseline import cached_nearest
-from brain_tumor.data.cache.results import stored_result
+from brain_tumor.data.cache import decoding
+from brain_tumor.data.cache.eviction import evict
+from brain_tumor.data.cache.results import results_folder, stored_result
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.duplicates import pairs as pairs_module
 from brain_tumor.data.duplicates.pairs import PAIRS_VERSION, find_pairs, image_pairs
+from brain_tumor.data.fingerprint import fingerprint
 from brain_tumor.data.public.groups import tracing
 
 SEARCH = """
@@ -131,3 +136,61 @@ def test_images_of_a_set_that_grew_are_not_traced_again(files, tmp_path, monkeyp
     assert traced == [0, 1, 2]
     trace(files[::-1], 48)
     assert traced == [0, 1, 2, 1]  # of five images, two are copies and two known
+
+
+def test_another_size_keeps_fingerprints_facts_and_results(files, tmp_path, monkeypatch):
+    Image.new("L", (8, 8)).save(tmp_path / "data" / "blank.png")
+    files.append(str(tmp_path / "data" / "blank.png"))
+    first = cached_images(files, 48, tmp_path / "cache")
+    computed = []
+    monkeypatch.setattr(decoding, "fingerprint", lambda image: computed.append(image) or fingerprint(image))
+
+    second = cached_images(files, 32, tmp_path / "cache")
+
+    assert len(computed) == 1  # of the blank image, which has no digest
+    assert second.images[:].shape == (6, 32, 32)
+    np.testing.assert_array_equal(second.views[:], first.views[:])
+    assert second.facts.equals(first.facts)
+    assert second.entry != first.entry
+    assert second.results == first.results
+
+
+def test_damaged_fingerprints_are_computed_again(files, tmp_path):
+    first = cached_images(files, 48, tmp_path / "cache")
+    before = first.views[:]
+    with (first.entry / "views.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+
+    np.testing.assert_array_equal(cached_images(files, 32, tmp_path / "cache").views[:], before)
+
+
+def test_other_files_or_other_readings_have_other_results(files, tmp_path):
+    results = cached_images(files, 32, tmp_path / "cache").results
+    (tmp_path / "data" / "2.png").write_bytes(b"broken")
+
+    assert cached_images(files[1:], 32, tmp_path / "cache").results != results
+    broken = cached_images(files, 32, tmp_path / "cache").facts
+    content = [f"PNG {digest}" for digest in broken["sha256"]]
+    read_later = broken.assign(error="", content=content)
+    folders = {results_folder(tmp_path / "cache", facts) for facts in (broken.assign(content=content), read_later)}
+    assert len(folders - {results}) == 2
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(1, True), (0, False)])
+def test_results_are_removed_after_the_entries_of_their_images(files, tmp_path, limit, kept):
+    """The results of the set in use stay even where they are older than an entry of another set."""
+    old, used, other = (
+        cached_images(some, 32, tmp_path / "cache").results for some in (files[:2], files[2:4], files[4:])
+    )
+    for results, time in ((old, 1), (used, 2), (other, 3)):
+        os.utime(results / "used", (time, time))
+    for number, entry in enumerate((tmp_path / "cache").glob("images-*")):
+        for file in entry.iterdir():
+            os.utime(file, (4 + number, 4 + number))
+    if kept:
+        assert cached_images(files[2:4], 48, tmp_path / "cache", limit_gb=limit).results == used
+    else:
+        evict(tmp_path / "cache", 0)
+
+    assert [folder.is_dir() for folder in (old, used, other)] == [False, kept, False]
