@@ -3,13 +3,16 @@
 import os
 import shutil
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
 import torch
-from factories import CENTRES, SHORT, save
+from factories import CENTRES, SHORT, export_fp32, save
 from hydra.core.global_hydra import GlobalHydra
+from matplotlib.figure import Figure
 
 mpl.use("Agg")
 torch.set_num_threads(1)  # the tests run one process per core
@@ -36,6 +39,31 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     GlobalHydra.instance().clear()
     yield
     GlobalHydra.instance().clear()
+
+
+_rendered: dict[str, bytes] = {}
+
+
+@pytest.fixture(autouse=True)
+def _quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render each figure of a report once per process, in the quick tests of runs: that takes half of a small training.
+
+    Every figure is still made from the data of its test; tests of figures and slow tests render them all.
+    """
+    if request.node.get_closest_marker("slow") or "evaluation" in request.path.parts:
+        return
+
+    def savefig(figure: Figure, file: Path | BytesIO, **options: Any) -> None:
+        if not isinstance(file, Path):
+            render(figure, file, **options)
+        elif content := _rendered.get(file.name.removesuffix(f".{os.getpid()}")):
+            file.write_bytes(content)
+        else:
+            render(figure, file, **options)
+            _rendered[file.name.removesuffix(f".{os.getpid()}")] = file.read_bytes()
+
+    render = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", savefig)
 
 
 @pytest.fixture(scope="session")
@@ -80,35 +108,22 @@ def trained(flat_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its copy, exported at fp32. Read only."""
-    from brain_tumor.export import export
-
-    copy = shutil.copytree(trained, tmp_path_factory.mktemp("exported") / "run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brain_tumor.serving.export.SECONDS", 0.0)
-        for engine in ("onnxruntime", "openvino"):
-            export([f"bundle={copy}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
-    return copy
+    return export_fp32(shutil.copytree(trained, tmp_path_factory.mktemp("exported") / "run"))
 
 
 @pytest.fixture(scope="session")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run directory of a training with enough scans to fit an OOD detector, exported at fp32. Read only."""
-    from brain_tumor.export import export
+    """Run directory of a training with enough scans to fit an OOD detector. Read only."""
     from brain_tumor.train import train
 
     root = tmp_path_factory.mktemp("many")
     for label in CENTRES:
         for number in range(80):
             save(root / label / f"{number:02d}.png", label, number)
-    run = train(
+    return train(
         ["data=folder", f"data.root={root}", "split=grouped", "split.val=0.25", *SHORT, "optimizer.lr=5e-3"],
         tmp_path_factory.mktemp("gated"),
     ).run_dir
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brain_tumor.serving.export.SECONDS", 0.0)
-        for engine in ("onnxruntime", "openvino"):
-            export([f"bundle={run}", f"engine={engine}"], tmp_path_factory.mktemp("log"))
-    return run
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Images, tables and settings that tests share; the class of an image is the place of a bright disc."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from brain_tumor.evaluation.evidence import Settings
@@ -59,3 +61,14 @@ def random_predictions(n, seed, groups=2, names=("glioma", "no_tumor", "pituitar
     labels = np.repeat(rng.integers(0, len(names), n // groups), groups)
     p = rng.dirichlet(np.ones(len(names)), n) * 0.6 + 0.4 * np.eye(len(names))[labels]
     return predictions(labels, p, names=names, groups=[f"{seed}-{row // groups}" for row in range(n)])
+
+
+def export_fp32(run: Path) -> Path:
+    """Export the model of a run at fp32 to both engines, without timing them; return the run."""
+    from brain_tumor.export import export
+
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as log:
+        patch.setattr("brain_tumor.serving.export.SECONDS", 0.0)
+        for engine in ("onnxruntime", "openvino"):
+            export([f"bundle={run}", f"engine={engine}"], Path(log) / engine)
+    return run

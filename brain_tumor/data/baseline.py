@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from brain_tumor.data.cache.results import stored_result
 from brain_tumor.data.fingerprint import WHOLE, unit
 from brain_tumor.data.images import Images
-from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import GreyImage, Rows
 
 BASELINE = "1-nearest-neighbour on 64 × 64 pixels, mirrored too"
@@ -111,25 +110,24 @@ def _even_and_odd(images: GreyImage) -> tuple[Correlations, Correlations]:
     return parts[0].reshape(len(vectors), -1), parts[1].reshape(len(vectors), -1)
 
 
-def cached_nearest(entry: Path | None, views: Images, reference: Rows, queries: Rows) -> Rows:
+def cached_nearest(results: Path | None, views: Images, reference: Rows, queries: Rows) -> Rows:
     """Find nearest neighbours as `nearest` does, or read them where they were stored before.
 
     Args:
-        entry: Folder of the cache that belongs to ``views``; None stores nothing.
+        results: Folder for results on the images of ``views``; None stores nothing.
         views: Fingerprints, uint8 [N, VIEWS, S, S].
         reference: Rows of the reference images.
         queries: Rows of the query images.
     """
-    if entry is None:
-        return nearest(views, reference, queries)
     digest = hashlib.sha256(reference.tobytes() + b"|" + queries.tobytes()).hexdigest()[:16]
-    stored = entry / f"nearest-{digest}.npy"
-    if stored.is_file():
-        return np.asarray(np.load(stored))
-    rows = nearest(views, reference, queries)
-    with suppress(OSError), published_file(stored) as draft, draft.open("wb") as file:  # the cache may be read-only
-        np.save(file, rows)
-    return rows
+    return stored_result(
+        results,
+        f"nearest-{digest}",
+        "searches nearest neighbours",
+        compute=lambda: nearest(views, reference, queries),
+        to_bytes=lambda rows: rows.tobytes(),
+        from_bytes=lambda content: np.frombuffer(content, np.int64),
+    )
 
 
 def baseline_scores(labels: Sequence[Any] | npt.NDArray[Any], nearest_rows: Rows, queries: Rows) -> dict[str, float]:

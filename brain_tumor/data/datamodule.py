@@ -173,7 +173,7 @@ class ScanDataModule(L.LightningDataModule):
         if not self._allow_leakage:
             require_no_leakage(self.leakage)
         self.images, self.views, self.facts = data.images, data.views, data.facts
-        self.entry, self.curation = data.entry, data.curation
+        self.results, self.curation = data.results, data.curation
         self.files = file_counts(data.files)
         self.classes = tuple(sorted(set(self.samples["label"])))
         self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)

@@ -45,8 +45,8 @@ class LoadedData:
     """``path, reason`` of every file below the folder of the data, see `brain_tumor.data.listing.account`."""
     blank: list[str]
     """``sample_id`` of each image that is blank or nearly so."""
-    entry: Path | None
-    """Folder of the cache entry of these images, None if nothing is written."""
+    results: Path | None
+    """Folder of the cache for results on these images, None if nothing is written."""
     curation: dict[str, Any] | None
     """Source of curated groups, None without any, see `brain_tumor.data.public.groups.filling.apply_groups`."""
 
@@ -102,7 +102,7 @@ def load(
     samples, curation = apply_groups(samples, root)
     rows = np.flatnonzero(readable)
     views = decoded.views if readable.all() else ImageRows(decoded.views, rows)
-    samples, traced = trace_patients(samples, views, facts["pixels"], decoded.entry)
+    samples, traced = trace_patients(samples, views, facts["pixels"], decoded.results)
     if traced.get("traced"):
         log.info("Traced %d of %d images without a patient id to patients of cheng.", *traced.values())
         curation = {**(curation or {"source": "traced by image", "sets": ["cheng"], "folds": 0}), **traced}
@@ -118,7 +118,7 @@ def load(
         unreadable=unreadable,
         files=files,
         blank=blank,
-        entry=decoded.entry,
+        results=decoded.results,
         curation={**curation, **_separated_copies(samples, pairs)} if curation else None,
     )
 

@@ -72,5 +72,5 @@ def _ood_rejection(splits: dict[str, Predictions], ood: dict[str, Floats], cfg: 
 
 def _baseline(datamodule: ScanDataModule, split: str) -> dict[str, float]:
     training, queries = datamodule.rows("train"), sample_queries(datamodule.rows(split))
-    nearest = cached_nearest(datamodule.entry, datamodule.views, training, queries)
+    nearest = cached_nearest(datamodule.results, datamodule.views, training, queries)
     return baseline_scores(datamodule.labels, nearest, queries)

@@ -31,9 +31,16 @@ print(*sorted(sys.modules))
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino"])
-def test_prediction_imports_nothing_of_training(exported, engine):
-    modules = imported(exported, pd.read_csv(exported / "predictions" / "test.csv")["path"][0], engine)
+@pytest.mark.parametrize(
+    ("run", "engine"),
+    [
+        ("trained", "torch"),
+        *(pytest.param("exported", engine, marks=pytest.mark.slow) for engine in ("onnxruntime", "openvino")),
+    ],
+)
+def test_prediction_imports_nothing_of_training(run, engine, request):
+    run = request.getfixturevalue(run)
+    modules = imported(run, pd.read_csv(run / "predictions" / "test.csv")["path"][0], engine)
 
     assert not TRAINING & modules
     assert ("torch" in modules) == (engine == "torch")

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from factories import draw
+from factories import draw, export_fp32
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -24,6 +24,12 @@ pytestmark = pytest.mark.slow
 
 ENGINES = ["torch", "onnxruntime", "openvino"]
 WHITE = np.full((40, 40), 255, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def gated(gated, tmp_path_factory):
+    """A copy of the run with an OOD detector, exported at fp32. Read only."""
+    return export_fp32(shutil.copytree(gated, tmp_path_factory.mktemp("exported") / "run"))
 
 
 def table(run, split="test"):

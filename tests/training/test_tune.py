@@ -63,6 +63,7 @@ def test_the_report_shows_curve_and_reasons(tuned):
         assert figure.size[0] > 300
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same(data, tmp_path):
     cfg = compose([*data, *SHORT, "trainer.precision=32-true", "tune=[lr]"], tmp_path)
     curves = []

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from brain_tumor.data.baseline import (
     random_label_accuracy,
     sample_queries,
 )
+from brain_tumor.data.cache.results import stored_result
 from brain_tumor.data.duplicates.conflicts import label_conflicts
 from brain_tumor.data.duplicates.leakage import leakage, random_split_leak
 from brain_tumor.data.duplicates.pairs import (
@@ -33,7 +33,6 @@ from brain_tumor.data.public.groups.tracing import grouping_statement
 from brain_tumor.data.samples import data_digest
 from brain_tumor.data.splits import KFold
 from brain_tumor.errors import DataError
-from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Rows
 
 AUDIT_VERSION = 6
@@ -65,15 +64,14 @@ def audit_document(
         data.curation,
     ]
     digest = hashlib.sha256((json.dumps(inputs) + split.to_csv(index=False)).encode()).hexdigest()[:16]
-    stored = data.entry / f"audit-{digest}.json" if data.entry else None
-    if stored and stored.is_file():
-        return dict(json.loads(stored.read_text(encoding="utf-8")))
-    document = _document(data, split, name, split_name, seed, split_fault)
-    if stored is None:
-        return document
-    with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
-        draft.write_text(json.dumps(document), encoding="utf-8")
-    return document
+    return stored_result(
+        data.results,
+        f"audit-{digest}.json",
+        "audits these images",
+        compute=lambda: _document(data, split, name, split_name, seed, split_fault),
+        to_bytes=lambda document: json.dumps(document).encode(),
+        from_bytes=lambda content: dict(json.loads(content)),
+    )
 
 
 def _document(
@@ -155,7 +153,7 @@ def _baselines(data: LoadedData, split: pd.DataFrame, seed: int) -> dict[str, An
 def _baseline(data: LoadedData, rounds: list[tuple[Rows, Rows]], seed: int) -> dict[str, float]:
     """Scores over all rounds of (reference rows, query rows) together."""
     queries = np.concatenate([rows for _, rows in rounds])
-    nearest = np.concatenate([cached_nearest(data.entry, data.views, reference, rows) for reference, rows in rounds])
+    nearest = np.concatenate([cached_nearest(data.results, data.views, reference, rows) for reference, rows in rounds])
     labels, groups = data.samples["label"].to_numpy(str), data.samples["group"].to_numpy(str)
     return baseline_scores(labels, nearest, queries) | {
         "accuracy_with_random_labels": random_label_accuracy(groups, len(set(labels)), nearest, queries, seed)

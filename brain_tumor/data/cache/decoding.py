@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from brain_tumor.data.readers.reading import read, source_file
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
+KnownViews = Callable[[str], GreyImage | None]
+"""Look up the fingerprint of an image by the digest of its pixels; None if it is not known."""
 _FACTS = ("pixels", "format", "mode", "width", "height", "border")
 
 
@@ -34,18 +36,22 @@ class Decoded:
     error message if the image could not be read (the other facts are then empty)."""
 
 
-def decode(references: Sequence[str], size: int) -> Iterator[Decoded]:
+def decode(references: Sequence[str], size: int, known_views: KnownViews = lambda _: None) -> Iterator[Decoded]:
     """Decode references to one file, in their order; after an error, all remaining ones have it in their facts.
 
     Args:
         references: Path of the file, or ``FILE#SLICE``.
         size: Height and width of the decoded images in pixels.
+        known_views: Fingerprints that need not be computed.
     """
     done = 0
     try:
         for reading in read(references):
             facts = {**_facts(reading), "error": ""}
-            yield Decoded(fit_square(reading.image, size), fingerprint(reading.image), facts)
+            views = known_views(facts["pixels"])
+            if views is None:
+                views = fingerprint(reading.image)
+            yield Decoded(fit_square(reading.image, size), views, facts)
             done += 1
     except DataError as error:
         for _ in references[done:]:
@@ -53,12 +59,15 @@ def decode(references: Sequence[str], size: int) -> Iterator[Decoded]:
             yield Decoded(np.zeros((size, size), np.uint8), np.zeros((len(VIEWS), SIDE, SIDE), np.uint8), facts)
 
 
-def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Decoded]]:
+def decode_all(
+    references: Sequence[str], size: int, known_views: KnownViews = lambda _: None
+) -> Iterator[tuple[int, Decoded]]:
     """Decode references to any files on all cores, each file once.
 
     Args:
         references: Paths of files, or ``FILE#SLICE``.
         size: Height and width of the decoded images in pixels.
+        known_views: Fingerprints that need not be computed; called from several threads.
 
     Yields:
         Position in ``references`` and decoded image, file by file.
@@ -68,7 +77,7 @@ def decode_all(references: Sequence[str], size: int) -> Iterator[tuple[int, Deco
         by_file.setdefault(source_file(reference), []).append(position)
 
     def decode_file(positions: list[int]) -> list[Decoded]:
-        return list(decode([references[position] for position in positions], size))
+        return list(decode([references[position] for position in positions], size, known_views))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         files = progress(pool.map(decode_file, by_file.values()), "Decoding images", len(by_file))

@@ -1,6 +1,7 @@
 """List the entries of the cache, and remove the least recently used ones when it exceeds its limit."""
 
 import logging
+import math
 import shutil
 import time
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ class StoredEntry:
     """Time when the entry was last opened or extended, in seconds since 1970."""
 
 
-def list_entries(cache_dir: Path) -> list[StoredEntry]:
-    """List all entries, the most recently used first."""
+def list_entries(cache_dir: Path, kind: str = "images") -> list[StoredEntry]:
+    """List all entries of images, or folders of "results", the most recently used first."""
     entries = []
-    for folder in cache_dir.glob("images-*"):
+    for folder in cache_dir.glob(f"{kind}-*"):
         stats = [file.stat() for file in folder.iterdir()]
         last_used = max((stat.st_mtime for stat in stats), default=folder.stat().st_mtime)
         entries.append(StoredEntry(folder, sum(stat.st_size for stat in stats), last_used))
@@ -36,8 +37,9 @@ def list_entries(cache_dir: Path) -> list[StoredEntry]:
 def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[StoredEntry]:
     """Remove the least recently used entries until the remaining ones take at most ``limit_gb``.
 
-    Processes that have opened a removed entry can still read it. Phantoms and other files in ``cache_dir`` are
-    neither counted nor removed.
+    Processes that have opened a removed entry can still read it. Results on images (`brain_tumor.data.cache.results`)
+    are small and not counted; those last used before all remaining entries are removed. Phantoms and other files in
+    ``cache_dir`` are neither counted nor removed.
 
     Args:
         cache_dir: Folder of the cache.
@@ -47,10 +49,10 @@ def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[St
     Returns:
         The removed entries.
     """
-    for draft in cache_dir.glob(".images-*"):
+    for draft in (*cache_dir.glob(".images-*"), *cache_dir.glob(".results-*")):
         if time.time() - draft.stat().st_mtime > _DRAFT_LIFETIME:
             shutil.rmtree(draft, ignore_errors=True)
-    total, removed = 0, []
+    total, removed, oldest = 0, [], math.inf
     for entry in sorted(list_entries(cache_dir), key=lambda entry: entry.folder != keep):
         total += entry.size
         if (total > limit_gb * GB or not limit_gb) and entry.folder != keep:
@@ -58,6 +60,11 @@ def evict(cache_dir: Path, limit_gb: float, keep: Path | None = None) -> list[St
             removed.append(entry)
             total -= entry.size
             log.info("Removed cache entry %s (%.2f GB): the limit is %g GB", entry.folder, entry.size / GB, limit_gb)
+        else:
+            oldest = min(oldest, entry.last_used)
+    for results in list_entries(cache_dir, "results"):
+        if results.last_used < oldest:
+            remove_entry(results.folder)
     return removed
 
 

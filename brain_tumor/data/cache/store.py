@@ -11,10 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from brain_tumor.data.cache.decoding import decode_all, fit_square
+from brain_tumor.data.cache.decoding import KnownViews, decode_all, fit_square
 from brain_tumor.data.cache.digests import digests
 from brain_tumor.data.cache.entry import DamagedEntryError, Entry, EntryDraft
 from brain_tumor.data.cache.eviction import evict, list_entries, remove_entry
+from brain_tumor.data.cache.results import results_folder
 from brain_tumor.data.fingerprint import FINGERPRINT_VERSION, SIDE, VIEWS
 from brain_tumor.data.images import Images, row_numbers
 from brain_tumor.data.readers.reading import READING_VERSION, format_of, read_image, source_file
@@ -41,8 +42,10 @@ class ImageCache:
     facts: pd.DataFrame
     """One row per path: ``path, sha256``, and the facts of `brain_tumor.data.cache.decoding.Decoded`."""
     entry: Path | None
-    """Folder of the cache entry, which also stores later results on these images (pairs, audit, 1-NN baseline); None
-    if nothing is written."""
+    """Folder of the cache entry; None if nothing is written."""
+    results: Path | None
+    """Folder for results on these images (pairs, patients, 1-NN baseline, audit), the same for all sizes; None if
+    nothing is written."""
 
 
 def cached_images(
@@ -70,25 +73,29 @@ def cached_images(
     sha256 = digests(paths, cache_dir / "digests" if mode == "disk" else None)
     if mode != "disk":
         images, views, facts = _decode_without_cache(paths, size, keep=mode == "ram")
-        return ImageCache(images, views, facts.assign(path=list(paths), sha256=sha256), None)
-    entry = _open_or_build(paths, sha256, size, cache_dir, limit_gb)
+        return ImageCache(images, views, facts.assign(path=list(paths), sha256=sha256), None, None)
+    entry, results = _open_or_build(paths, sha256, size, cache_dir, limit_gb)
     errors = [
         error.replace(_FILE, str(source_file(path))) for error, path in zip(entry.facts["error"], paths, strict=True)
     ]
     facts = entry.facts.drop(columns="content").assign(error=errors, path=list(paths), sha256=sha256)
     in_memory = entry.images.nbytes <= _MAX_BYTES_IN_MEMORY
-    return ImageCache(entry.images[:] if in_memory else entry.images, entry.views, facts, entry.folder)
+    return ImageCache(entry.images[:] if in_memory else entry.images, entry.views, facts, entry.folder, results)
 
 
 def _open_or_build(
     paths: Sequence[str], sha256: Sequence[str], size: int, cache_dir: Path, limit_gb: float | None
-) -> Entry:
-    """Open the entry of these contents; build it, or wait for another process that does, if it does not exist."""
+) -> tuple[Entry, Path]:
+    """Open the entry of these contents; build it, or wait for another process that does, if it does not exist.
+
+    Returns:
+        The entry, and the folder for results on its images.
+    """
     contents = [f"{format_of(source_file(path))} {digest}" for path, digest in zip(paths, sha256, strict=True)]
-    recipe = f"{READING_VERSION} {FINGERPRINT_VERSION} {size}"
+    recipe = _recipe(size)
     key = hashlib.sha256("\n".join([recipe, *contents]).encode()).hexdigest()[:16]
     folder = cache_dir / f"images-{key}"
-    entry = _open_undamaged(folder)
+    entry = stored = _open_undamaged(folder)
     if entry is None:
         with hold_lock(folder, "decodes these images"):
             entry = _open_undamaged(folder)
@@ -96,10 +103,11 @@ def _open_or_build(
                 remove_entry(folder)
                 _build(folder, paths, contents, recipe, size)
                 entry = Entry.open(folder)
-        if limit_gb is not None:
-            evict(cache_dir, limit_gb, keep=folder)
+    results = results_folder(cache_dir, entry.facts)
+    if stored is None and limit_gb is not None:
+        evict(cache_dir, limit_gb, keep=folder)
     entry.mark_used()
-    return entry
+    return entry, results
 
 
 def _open_undamaged(folder: Path) -> Entry | None:
@@ -115,11 +123,11 @@ def _open_undamaged(folder: Path) -> Entry | None:
 def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: str, size: int) -> None:
     with published_folder(folder) as draft_folder:
         draft = EntryDraft(draft_folder, len(paths), size)
-        copied = _copy_from_other_entries(draft, folder.parent, contents, recipe)
+        copied, known_views = _copy_from_other_entries(draft, folder.parent, contents, recipe)
         rows = [row for row in range(len(paths)) if row not in copied]
         if copied:
             log.info("%d of %d images are in the cache; decoding %d", len(copied), len(paths), len(rows))
-        for position, decoded in decode_all([paths[row] for row in rows], size):
+        for position, decoded in decode_all([paths[row] for row in rows], size, known_views):
             row = rows[position]
             error = decoded.facts["error"].replace(str(source_file(paths[row])), _FILE)
             draft.set_row(
@@ -128,28 +136,51 @@ def _build(folder: Path, paths: Sequence[str], contents: Sequence[str], recipe: 
         draft.seal(recipe)
 
 
-def _copy_from_other_entries(draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str) -> set[int]:
-    """Set the rows whose images are undamaged in another entry of the same recipe; return their numbers.
+def _copy_from_other_entries(
+    draft: EntryDraft, cache_dir: Path, contents: Sequence[str], recipe: str
+) -> tuple[set[int], KnownViews]:
+    """Set the rows whose images are undamaged in another entry of the same recipe.
 
     Images that could not be read are not copied: reading is tried again.
+
+    Returns:
+        Numbers of these rows; and the fingerprints in entries of other sizes, which save most of the time of decoding.
     """
     missing: dict[str, list[int]] = {}
     for row, content in enumerate(contents):
         missing.setdefault(content, []).append(row)
     copied: set[int] = set()
+    known: dict[str, tuple[Entry, int]] = {}
     for stored in list_entries(cache_dir):
         with suppress(FileNotFoundError, DamagedEntryError):
             entry = Entry.open(stored.folder, verify_images=False)
-            if entry.recipe != recipe:
-                continue
             usable = entry.facts[entry.facts["content"].isin(list(missing)) & (entry.facts["error"] == "")]
+            if entry.recipe != recipe:
+                if _fingerprint_version(entry.recipe) == _fingerprint_version(recipe):
+                    digests = zip(usable.index, usable["pixels"], strict=True)
+                    known |= {pixels: (entry, row) for row, pixels in digests if pixels}
+                continue
             for entry_row, facts in zip(usable.index, usable.to_dict("records"), strict=True):
                 image_and_views = entry.read_verified(int(entry_row))
                 if image_and_views is not None:
                     for row in missing.pop(facts["content"], ()):
                         draft.set_row(row, *image_and_views, {str(name): value for name, value in facts.items()})
                         copied.add(row)
-    return copied
+
+    def known_views(pixels: str) -> GreyImage | None:
+        entry, row = known.get(pixels, (None, 0))
+        verified = entry.read_verified(row) if entry else None
+        return None if verified is None else verified[1]
+
+    return copied, known_views
+
+
+def _recipe(size: int) -> str:
+    return f"{READING_VERSION} {FINGERPRINT_VERSION} {size}"
+
+
+def _fingerprint_version(recipe: str) -> list[str]:
+    return recipe.split()[1:2]
 
 
 def _decode_without_cache(paths: Sequence[str], size: int, *, keep: bool) -> tuple[Images, GreyImage, pd.DataFrame]:

@@ -1,17 +1,17 @@
 """The table of pairs of images (same file, same pixels, same slice, same head), and the groups that follow from it."""
 
-from contextlib import suppress
+import io
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from brain_tumor.data.cache.results import stored_result
 from brain_tumor.data.cache.store import ImageCache
 from brain_tumor.data.duplicates.groups import components, linked_groups
 from brain_tumor.data.duplicates.search import Fingerprints, Matches, find_matches, measure_pairs
 from brain_tumor.data.fingerprint import TURNED
 from brain_tumor.data.images import Images
-from brain_tumor.run_dir.atomic import hold_lock, published_file
 from brain_tumor.types import Flags, Rows
 
 PAIRS_VERSION = 2
@@ -25,23 +25,20 @@ _MAX_LISTED = 200
 
 
 def image_pairs(cache: ImageCache) -> pd.DataFrame:
-    """Find the pairs among all images of a cache entry, or read them where they were stored before.
+    """Find the pairs among all images of a cache, or read them where they were stored before, for any image size.
 
     Returns:
         One row per pair, sorted: ``left, right`` (rows of the cache, left < right), ``kind`` (one of `KINDS`),
         ``similarity`` (correlation, up to 1), ``mirrored`` and ``turned`` (by a quarter, bool).
     """
-    if cache.entry is None:
-        return find_pairs(cache.facts, cache.views)
-    stored = cache.entry / f"pairs-{PAIRS_VERSION}.csv"
-    if not stored.is_file():
-        with hold_lock(cache.entry, "compares these images"):
-            if not stored.is_file():
-                pairs = find_pairs(cache.facts, cache.views)
-                with suppress(OSError), published_file(stored) as draft:  # the cache may be read-only
-                    pairs.to_csv(draft, index=False)
-                return pairs
-    return pd.read_csv(stored)
+    return stored_result(
+        cache.results,
+        f"pairs-{PAIRS_VERSION}.csv",
+        "compares these images",
+        compute=lambda: find_pairs(cache.facts, cache.views),
+        to_bytes=lambda pairs: pairs.to_csv(index=False).encode(),
+        from_bytes=lambda content: pd.read_csv(io.BytesIO(content)),
+    )
 
 
 def find_pairs(facts: pd.DataFrame, views: Images) -> pd.DataFrame:

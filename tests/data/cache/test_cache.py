@@ -33,9 +33,9 @@ def decoded(monkeypatch):
     calls = []
     original = decoding.decode
 
-    def decode(references, size):
+    def decode(references, *others):
         calls.extend(references)
-        return original(references, size)
+        return original(references, *others)
 
     monkeypatch.setattr(decoding, "decode", decode)
     return calls

@@ -19,7 +19,7 @@ OURS = {
     "no folds": lambda **options: lambda samples: KFold(folds=4, **options)(samples.assign(fold="")),
     "no official split": lambda **options: lambda samples: Auto(**options)(samples.assign(split="", fold="")),
 }
-many = settings(max_examples=25, deadline=None)
+many = settings(max_examples=12, deadline=None)
 
 
 def apply(split, samples):

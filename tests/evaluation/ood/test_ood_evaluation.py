@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -34,6 +34,7 @@ def test_missed_shares_count_the_limit_as_accepted():
 
 
 class TestFigures:
+    @settings(max_examples=25, deadline=None)
     @given(scans=scores, foreign=scores)
     def test_are_scikit_learns(self, scans, foreign):
         found = evaluate_detector(scans, alone(scans), {"a": foreign}, resamples=5)["sets"]["a"]

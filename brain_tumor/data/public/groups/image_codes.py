@@ -138,13 +138,12 @@ def _trace(view: GreyImage, book: CodeBook, reference: Codes, coarse: Codes) -> 
 def _search(image: Codes, book: CodeBook, reference: Codes, coarse: Codes) -> tuple[float, int]:
     """Search for the known image that a cropped one shows: similarity, and number of the image."""
     similarity = _unit(_bank(image, book)) @ coarse.T
-    placement = similarity.argmax(axis=0)
     highest = similarity.max(axis=0)
     numbers = np.argsort(-highest)[:_CANDIDATES]
     numbers = numbers[highest[numbers] >= _MIN_COARSE]
     if not len(numbers):
         return -1.0, 0
-    placements = _PLACEMENTS[placement[numbers]]
+    placements = _PLACEMENTS[similarity[:, numbers].argmax(axis=0)]
     for length, steps in _ROUNDS:
         target = _unit(reference[numbers, :length])
         for _ in range(steps):
@@ -160,14 +159,19 @@ _PLACEMENTS = np.array(list(product(_STEPS, repeat=4)))
 
 def _bank(image: Codes, book: CodeBook) -> Codes:
     """The first numbers of the codes for all of `_PLACEMENTS`, float32 [256, 45]."""
-    pairs = np.array(list(product(_STEPS, repeat=2)))
-    bases = _basis(pairs)[:, : _ORDER[:_COARSE].max() + 1]
+    bases = _bank_bases()
     down = bases @ image
     values = np.einsum("pks,qls->pqkl", down, bases, optimize=True)
     y, x = _ORDER[:_COARSE].T
     raw = values[:, :, y, x].reshape(len(_PLACEMENTS), _COARSE)
     # the norm over all frequencies is not known here: the first ones hold nearly all of it
     return np.asarray((_unit(raw) - book.mean[:_COARSE]) / book.scale[:_COARSE], np.float32)
+
+
+@cache
+def _bank_bases() -> Codes:
+    """Cosines for the margins of `_PLACEMENTS` along one axis, float32 [16, frequencies of the first numbers, SIDE]."""
+    return _basis(np.array(list(product(_STEPS, repeat=2))))[:, : _ORDER[:_COARSE].max() + 1]
 
 
 def _improve(
