@@ -175,6 +175,8 @@ class JobRunner:
                     "%d jobs were lost when another job was killed; they are started again, one at a time.",
                     len(self._unfinished),
                 )
+                if "resume" in self._config:  # they go on from their last checkpoint
+                    overrides = {number: [*texts, "resume=auto"] for number, texts in overrides.items()}
         for number in list(self._unfinished):
             self._launch([number], overrides)
         self._summary.update(page=True)

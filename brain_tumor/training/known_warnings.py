@@ -10,6 +10,7 @@ KNOWN_WARNINGS = (
     ".*smaller than the logging interval.*",  # metrics.csv has every epoch, however short
     ".*turning off the train dataloader shuffling.*",  # the purpose of debug=overfit
     ".*Checkpoint directory .* exists and is not empty.*",  # a run that is repeated
+    ".*callbacks used to create the checkpoint need to be provided.*",  # left out on resuming, where that is allowed
     ".*sync_dist=True.*",  # logged values have been computed over all ranks
     ".*`srun` command is available.*",  # training on one machine of a cluster
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning 2.6 on torch >= 2.14

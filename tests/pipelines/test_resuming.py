@@ -159,6 +159,19 @@ class TestChangedKeys:
 
         assert {path: path.read_bytes() for path in killed.rglob("*") if path.is_file()} == before
 
+    def test_speed_and_logging_may_change_and_the_weights_do_not(self, killed, start, tmp_path):
+        start(tmp_path / "whole", until=EVALUATION)
+
+        options = ["data.cache=ram", "data.num_workers=1", "data.eval_batch_size=3", "trainer.max_time=01:00:00:00"]
+        start(killed, *options, "~callbacks.throughput", "~callbacks.epoch_table", "resume=auto", until=EVALUATION)
+
+        whole, resumed = (
+            torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+            for folder in (tmp_path / "whole", killed)
+        )
+        assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+        assert config(killed, "data.eval_batch_size") == 3
+
     def test_more_epochs_under_one_cycle(self, start, tmp_path):
         """The cycle has the length of the present training: its end is where that ends."""
         start(tmp_path / "run", "scheduler=one_cycle", "trainer.max_epochs=2", until=EVALUATION)
