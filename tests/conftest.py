@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,8 @@ from hydra.core.global_hydra import GlobalHydra
 from matplotlib.figure import Figure
 
 mpl.use("Agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in the background of a shell, whose processes inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # the tests run one process per core
 
 

@@ -205,12 +205,11 @@ def _stop_jobs(processes: Sequence[BaseProcess]) -> None:
     try:
         for process in processes:
             _join_or_kill(process)
-    except BaseException:
+    finally:
         for process in processes:
             if process.is_alive():
                 _signal_group(process, signal.SIGKILL)
                 process.join()
-        raise
 
 
 def _signal_group(process: BaseProcess, number: signal.Signals) -> None:
