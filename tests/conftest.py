@@ -129,6 +129,12 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ).run_dir
 
 
+@pytest.fixture(scope="session")
+def exported_gated(gated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its copy, exported at fp32. Read only."""
+    return export_fp32(shutil.copytree(gated, tmp_path_factory.mktemp("exported") / "run"))
+
+
 @pytest.fixture
 def run_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
@@ -139,6 +145,12 @@ def run_copy(trained: Path, tmp_path: Path) -> Path:
 def gated_copy(gated: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return shutil.copytree(gated, tmp_path / "run")
+
+
+@pytest.fixture
+def exported_gated_copy(exported_gated: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return shutil.copytree(exported_gated, tmp_path / "run")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import CENTRES, draw
+from lightning import Trainer
 from PIL import Image
 
 from brain_tumor import Predictor
 from brain_tumor.config.compose import compose
 from brain_tumor.config.plugins import with_custom_options
-from brain_tumor.errors import BundleError, ConfigError
+from brain_tumor.errors import BundleError, ConfigError, PreemptedError
 from brain_tumor.train import train
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "extend.ipynb"
@@ -105,10 +107,19 @@ class TestTraining:
         assert record["data"]["name"] == "scans"
 
     @pytest.mark.slow
-    def test_it_is_resumed(self, lab, importable, run, tmp_path):
-        half = train([*own(lab), *SMALL, "trainer.max_epochs=1"], tmp_path)
-        record = json.loads((half.run_dir / "run.json").read_text())
-        (half.run_dir / "run.json").write_text(json.dumps(record | {"status": "preempted"}))
+    def test_it_is_resumed(self, lab, importable, run, tmp_path, monkeypatch):
+        save = Trainer.save_checkpoint
+
+        def save_and_stop(trainer, path, *arguments, **options):
+            save(trainer, path, *arguments, **options)
+            if Path(path).name == "last.ckpt":
+                raise PreemptedError(signal.SIGTERM)
+
+        monkeypatch.setattr(Trainer, "save_checkpoint", save_and_stop)
+        with pytest.raises(PreemptedError):
+            train([*own(lab), *SMALL], tmp_path)
+        monkeypatch.setattr(Trainer, "save_checkpoint", save)
+        assert len(pd.read_csv(tmp_path / "metrics.csv")) == 1
         resumed = train([*own(lab), *SMALL, "resume=auto"], tmp_path)
 
         assert len(pd.read_csv(resumed.run_dir / "metrics.csv")) == 2

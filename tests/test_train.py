@@ -130,6 +130,13 @@ def test_another_seed_is_another_run(data, run, tmp_path):
     other = train([*data, *SHORT, "seed=1"], tmp_path)
 
     assert weights_hash(other) != weights_hash(run)
+    assert (other.run_dir / "samples.csv").read_bytes() == (run.run_dir / "samples.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_another_seed_of_the_split_is_another_split(data, run, tmp_path):
+    other = train([*data, *SHORT, "split.seed=1", "trainer.max_epochs=1"], tmp_path)
+
     assert (other.run_dir / "samples.csv").read_bytes() != (run.run_dir / "samples.csv").read_bytes()
 
 

@@ -24,48 +24,49 @@ def config_of(run):
     return json.loads((run / "bundle" / "config.json").read_text())
 
 
-def test_has_features_only_with_a_detector(gated, exported):
+def test_has_features_only_with_a_detector(exported_gated, exported):
     outputs = [
-        [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output] for run in (gated, exported)
+        [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output]
+        for run in (exported_gated, exported)
     ]
     assert outputs == [["logits", "features"], ["logits"]]
 
 
-def test_keeps_the_share_of_rejected_scans(gated, exported):
+def test_keeps_the_share_of_rejected_scans(exported_gated, exported):
     for engine in ("onnxruntime", "openvino"):
-        checks = config_of(gated)["exports"][engine]["fp32"]["checks"]
+        checks = config_of(exported_gated)["exports"][engine]["fp32"]["checks"]
         shift = checks["rejected_after"] - checks["rejected_before"]
-        assert abs(shift) * len(table(gated, "val")) < 1.5  # one scan lies at the limit
+        assert abs(shift) * len(table(exported_gated, "val")) < 1.5  # one scan lies at the limit
         assert 0 < checks["rejected_before"] <= 0.1
         assert "rejected_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
 
 
-def test_is_refused_where_the_share_of_rejected_scans_changes(gated_copy, monkeypatch):
+def test_is_refused_where_the_share_of_rejected_scans_changes(exported_gated_copy, monkeypatch):
     monkeypatch.setattr(exporting, "SECONDS", 0.0)
     monkeypatch.setattr(exporting, "F1_DROP", 1.0)
-    bundle = read_bundle(gated_copy)
+    bundle = read_bundle(exported_gated_copy)
     model = onnx.load_from_string(bundle.read("model.onnx"))
     scaled = _scaled_features(model)
     monkeypatch.setattr(exporting, "quantized", lambda *_: scaled)
-    samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+    samples = pd.read_csv(exported_gated_copy / "samples.csv", dtype=str, keep_default_na=False)
     bounds = {"max_change": 1.0, "mean_change": 1.0}
 
     with pytest.raises(BundleError, match=r"int8 is refused: its OOD detector rejects 100\.0% of \d+ validation"):
         exporting.export(bundle, samples, engine="onnxruntime", precision="int8", threads=1, calibration=4, **bounds)
 
 
-def test_int8_keeps_its_features(gated_copy, monkeypatch):
+def test_int8_keeps_its_features(exported_gated_copy, monkeypatch):
     monkeypatch.setattr(exporting, "SECONDS", 0.0)
     monkeypatch.setattr(exporting, "F1_DROP", 1.0)
     monkeypatch.setattr(exporting, "REJECTED_SHIFT", 1.0)
-    samples = pd.read_csv(gated_copy / "samples.csv", dtype=str, keep_default_na=False)
+    samples = pd.read_csv(exported_gated_copy / "samples.csv", dtype=str, keep_default_na=False)
     exporting.export(
-        read_bundle(gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64,
+        read_bundle(exported_gated_copy), samples, engine="onnxruntime", precision="int8", threads=1, calibration=64,
         max_change=1.0, mean_change=1.0,
     )  # fmt: skip
-    images = read_images(table(gated_copy)["path"].tolist(), 32, "")
+    images = read_images(table(exported_gated_copy)["path"].tolist(), 32, "")
 
-    bundle = read_bundle(gated_copy)
+    bundle = read_bundle(exported_gated_copy)
     int8, full = (open_engine(bundle, "onnxruntime", kind)(images[:, None]).features for kind in ("int8", "fp32"))
 
     varied = full.std(axis=0) > 0.1 * full.std()

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from factories import draw, export_fp32
+from factories import draw
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.slow
 
 ENGINES = ["torch", "onnxruntime", "openvino"]
 WHITE = np.full((40, 40), 255, np.uint8)
-
-
-@pytest.fixture(scope="module")
-def gated(gated, tmp_path_factory):
-    """A copy of the run with an OOD detector, exported at fp32. Read only."""
-    return export_fp32(shutil.copytree(gated, tmp_path_factory.mktemp("exported") / "run"))
 
 
 def table(run, split="test"):
@@ -135,40 +129,40 @@ class TestBundle:
         with pytest.raises(BundleError, match="SHA-256 is not the one"):
             Predictor.load(gated_copy)
 
-    def test_an_export_without_features_is_refused(self, gated_copy, trained):
-        path = gated_copy / "bundle" / "model.onnx"
+    def test_an_export_without_features_is_refused(self, exported_gated_copy, trained):
+        path = exported_gated_copy / "bundle" / "model.onnx"
         model = onnx.load(path)
         del model.graph.output[1]
         onnx.save(model, path)
         import hashlib
 
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rewrite(gated_copy, lambda config: config["files"].update({"model.onnx": digest}))
+        rewrite(exported_gated_copy, lambda config: config["files"].update({"model.onnx": digest}))
 
         with pytest.raises(BundleError, match="needs 56 features and the engine yields no; export the model again"):
-            Predictor.load(gated_copy, "onnxruntime")(WHITE)
+            Predictor.load(exported_gated_copy, "onnxruntime")(WHITE)
 
 
 class TestAnswer:
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_has_the_ood_score_of_the_run(self, gated, engine):
-        expected = table(gated)
+    def test_has_the_ood_score_of_the_run(self, exported_gated, engine):
+        expected = table(exported_gated)
 
-        answers = Predictor.load(gated, engine).batch(expected["path"], batch_size=7)
+        answers = Predictor.load(exported_gated, engine).batch(expected["path"], batch_size=7)
 
         assert [answer.ood_score for answer in answers] == pytest.approx(expected["ood_score"].tolist(), abs=1e-3)
         assert [answer.rejected for answer in answers] == [answer.ood_score > 0 for answer in answers]
 
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_rejects_a_white_image_and_accepts_a_scan(self, gated, engine):
-        predictor = Predictor.load(gated, engine)
+    def test_rejects_a_white_image_and_accepts_a_scan(self, exported_gated, engine):
+        predictor = Predictor.load(exported_gated, engine)
 
         assert predictor(WHITE).rejected is True
         assert predictor(draw("glioma", 1000)).rejected is False
 
     @pytest.mark.parametrize("engine", ENGINES)
-    def test_does_not_depend_on_the_batch(self, gated, engine):
-        predictor, paths = Predictor.load(gated, engine), table(gated)["path"].tolist()[:6]
+    def test_does_not_depend_on_the_batch(self, exported_gated, engine):
+        predictor, paths = Predictor.load(exported_gated, engine), table(exported_gated)["path"].tolist()[:6]
 
         together = [answer.ood_score for answer in predictor.batch(paths)]
 
@@ -223,11 +217,12 @@ class TestVerb:
         assert "out-of-distribution" not in capsys.readouterr().out
 
 
-def test_rejection_imports_nothing_of_fitting(gated):
+def test_rejection_imports_nothing_of_fitting(exported_gated):
     code = f"""
 import sys
 from brain_tumor import Predictor
-assert Predictor.load({str(gated)!r}, engine="onnxruntime")({table(gated)["path"][0]!r}).rejected is not None
+predictor = Predictor.load({str(exported_gated)!r}, engine="onnxruntime")
+assert predictor({table(exported_gated)["path"][0]!r}).rejected is not None
 print(*sorted(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
