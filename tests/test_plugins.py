@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from factories import CENTRES, draw
-from lightning import Trainer
 from PIL import Image
 
 from brain_tumor import Predictor
+from brain_tumor.callbacks.resume_checkpoint import ResumeCheckpoint
 from brain_tumor.config.compose import compose
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.errors import BundleError, ConfigError, PreemptedError
@@ -108,18 +109,10 @@ class TestTraining:
 
     @pytest.mark.slow
     def test_it_is_resumed(self, lab, importable, run, tmp_path, monkeypatch):
-        save = Trainer.save_checkpoint
-
-        def save_and_stop(trainer, path, *arguments, **options):
-            save(trainer, path, *arguments, **options)
-            if Path(path).name == "last.ckpt":
-                raise PreemptedError(signal.SIGTERM)
-
-        monkeypatch.setattr(Trainer, "save_checkpoint", save_and_stop)
-        with pytest.raises(PreemptedError):
-            train([*own(lab), *SMALL], tmp_path)
-        monkeypatch.setattr(Trainer, "save_checkpoint", save)
-        assert len(pd.read_csv(tmp_path / "metrics.csv")) == 1
+        with monkeypatch.context() as patch:  # a stop after the first epoch
+            patch.setattr(ResumeCheckpoint, "_stop_if_requested", Mock(side_effect=PreemptedError(signal.SIGTERM)))
+            with pytest.raises(PreemptedError):
+                train([*own(lab), *SMALL], tmp_path)
         resumed = train([*own(lab), *SMALL, "resume=auto"], tmp_path)
 
         assert len(pd.read_csv(resumed.run_dir / "metrics.csv")) == 2
@@ -163,6 +156,7 @@ class TestBundle:
         code = f"""
 import sys
 from brain_tumor import Predictor
+from brain_tumor.callbacks.resume_checkpoint import ResumeCheckpoint
 answers = Predictor.load({str(copy)!r}).batch({table["path"].tolist()!r})
 print(*[answer.probabilities["glioma"] for answer in answers])
 assert "mylab" not in sys.modules

@@ -5,14 +5,18 @@
 
 import csv
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from brain_tumor.errors import DataError
 from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.types import Floats
 
 COLUMNS = (
     "sample_id",
@@ -47,6 +51,18 @@ def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFr
             "give each image its own."
         )
     return table.sort_values("sample_id", ignore_index=True)
+
+
+def numbers(column: "pd.Series[Any]") -> Floats:
+    """Return a column as float64 [N], text to the last bit (pandas is not exact before 3); NaN where it is no number."""
+    return np.array([_number(value) for value in column], np.float64)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

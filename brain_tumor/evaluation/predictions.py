@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from brain_tumor.data.labels import HEALTHY, normalise_label
-from brain_tumor.data.samples import read_table
+from brain_tumor.data.samples import numbers, read_table
 from brain_tumor.errors import DataError
 from brain_tumor.types import Flags, Floats, Rows
 
@@ -98,7 +98,7 @@ class Predictions:
         if frame.empty:
             raise DataError("The predictions table has no rows; expected one per image.")
         classes = tuple(name.removeprefix(_PROBABILITY) for name in columns)
-        probabilities = frame[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+        probabilities = np.stack([numbers(frame[name]) for name in columns], axis=1)
         bad = ~np.isfinite(probabilities).all(axis=1) | (probabilities < 0).any(axis=1)
         bad |= np.abs(probabilities.sum(axis=1) - 1) > _SUM_TOLERANCE
         _refuse(frame, bad, "have probabilities that are not numbers from 0 that sum to 1")
@@ -220,5 +220,5 @@ def ood_scores_of(table: pd.DataFrame) -> Floats | None:
     column = next((name for name in ("ood_score", "foreignness") if name in table), None)  # the latter: version 0.1
     if column is None:
         return None
-    scores = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    scores = numbers(table[column])
     return scores if np.isfinite(scores).all() else None

@@ -68,7 +68,7 @@ class TestClassifier:
 
         metrics = trainer(tmp_path).validate(model, data, verbose=False)[0]
 
-        images, labels, _ = data.dataset.tensors
+        images, labels = data.dataset.tensors[0], data.dataset.tensors[1].numpy()
         p = model.eval()(images).softmax(dim=1).detach().numpy()
         assert metrics == pytest.approx(
             {

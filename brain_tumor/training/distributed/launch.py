@@ -85,7 +85,7 @@ class Workers:
         return None
 
     def end(self, patience: float) -> None:
-        """Wait for all workers, kill those that remain, and remove empty logs."""
+        """Wait for all workers, kill those that remain, and remove blank logs."""
         deadline = time.monotonic() + patience
         for process in self._processes.values():
             try:
@@ -96,7 +96,7 @@ class Workers:
             if process.stdin and not process.stdin.closed:
                 process.stdin.close()
         for rank in self._processes:
-            if self._log(rank).is_file() and not self._log(rank).stat().st_size:
+            if self._log(rank).is_file() and not self._log(rank).read_bytes().strip():
                 self._log(rank).unlink()
 
 

@@ -30,7 +30,7 @@ def test_a_format_that_predicts_the_class_is_a_shortcut(samples):
 
     assert results["format", "detection"]["balanced_accuracy"] == 1
     assert results["format", "detection"]["suspicious"]
-    assert results["format", "classes"]["balanced_accuracy"] == pytest.approx(0.5)
+    assert results["format", "classes"]["balanced_accuracy"] == pytest.approx(0.5, abs=0.05)
     assert results["format", "classes"]["chance"] == 0.25
 
 
