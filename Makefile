@@ -31,7 +31,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train $(ARGS)
 
-test: $(READY) ## Run the quick tests (7 minutes on 2 cores)
+test: $(READY) ## Run the quick tests (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long" $(ARGS)
 
 test-slow: $(READY) ## Run the tests that the quick ones leave out, but for the long ones

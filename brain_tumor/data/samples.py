@@ -54,7 +54,7 @@ def samples_table(rows: Sequence[Mapping[str, str]] | pd.DataFrame) -> pd.DataFr
 
 
 def numbers(column: "pd.Series[Any]") -> Floats:
-    """Return a column as float64 [N], text to the last bit (pandas is not exact before 3); NaN where it is no number."""
+    """Return a column as float64 [N], text to the last bit (pandas 2 is not exact); NaN where it is no number."""
     return np.array([_number(value) for value in column], np.float64)
 
 
