@@ -17,10 +17,11 @@ from brain_tumor.cli.app import run_app
 from brain_tumor.config.compose import compose
 
 if TYPE_CHECKING:
+    from brain_tumor.serving.bundle import Bundle
     from brain_tumor.serving.export import Exported
 
 
-def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -> "Exported":
+def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -> "Exported | Bundle":
     """Export as ``brain-tumor export`` does.
 
     Args:
@@ -28,7 +29,7 @@ def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -
         run_dir: Stands for ``hydra.run.dir``; the export itself goes into the bundle.
 
     Returns:
-        The export with its checks and latencies.
+        The export with its checks and latencies; the bundle of an ensemble.
 
     Raises:
         BrainTumorError: A user's mistake, or a check that failed, in one sentence.
@@ -36,7 +37,7 @@ def export(overrides: Sequence[str] = (), run_dir: str | Path = "runs/export") -
     return _run(compose(overrides, run_dir, "export"))
 
 
-def _run(cfg: DictConfig) -> "Exported":
+def _run(cfg: DictConfig) -> "Exported | Bundle":
     from brain_tumor.pipelines.export import export_bundle  # imports torch: only once the config is valid
 
     return export_bundle(cfg)

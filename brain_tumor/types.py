@@ -11,3 +11,6 @@ Flags = npt.NDArray[np.bool_]
 """One yes or no per row."""
 GreyImage = npt.NDArray[np.uint8]
 """One grey image [H, W], or several [N, H, W]."""
+
+UNKNOWN_MASK = 255
+"""Value of all pixels of a mask, uint8 [S, S], of an image whose tumour nobody outlined."""

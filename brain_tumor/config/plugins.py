@@ -23,7 +23,14 @@ PACKAGES = (
 """Packages that a ``_target_`` may come from without being named in ``plugins``."""
 
 
-_CUSTOM = {"model": "model", "loss": "loss", "optimizer": "optimizer", "scheduler": "scheduler", "data": "data.adapter"}
+_CUSTOM = {
+    "model": "model",
+    "localizer": "localizer",
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "scheduler": "scheduler",
+    "data": "data.adapter",
+}
 """Group with an option ``custom`` → table of its class."""
 
 

@@ -88,6 +88,11 @@ class TrainingData(SizedReading):
         "processes that load training batches; auto chooses, and the log gives the reason",
         Check(lambda value: value == "auto" or (is_number(value, int) and value >= 0), "auto or a number from 0"),
     )
+    copies: str = key("train on all copies of an image, or on one", one_of("all", "one"))
+    corrections: str | None = key(
+        "table of corrected labels (CSV): sample_id or sha256, and label; an empty label leaves the image out"
+    )
+    masks: str | None = key("another set whose masks images take that show its pictures: its folder, or manifest")
     label_conflicts: str = key(
         "what to do with images that appear under two classes", one_of("stop", "keep", "leave_out")
     )
@@ -219,7 +224,11 @@ class Predict(Inference):
 class Export(Verb):
     """Keys of ``brain-tumor export``."""
 
-    bundle: str = key("model: run directory of brain-tumor train, or bundle")
+    bundle: str | None = key("model: run directory of brain-tumor train, or bundle")
+    ensemble: Sequence[str] | None = key("runs to join into one model in hydra.run.dir, in place of bundle=", NAMES)
+    seed: int = key("seed of the resamples behind the intervals of an ensemble", whole(0))
+    overwrite: bool = key("replace an ensemble in hydra.run.dir")
+    evaluation: Evaluation
     engine: str = key("onnxruntime or openvino")
     precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
     samples: str | None = key("images to check with (CSV): path, label, split; null: samples.csv of the bundle's run")

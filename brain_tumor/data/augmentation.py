@@ -50,6 +50,18 @@ class Augmentation:
             image: uint8 [H, W], not changed.
             seed: Seed of all random numbers.
         """
+        return self.with_mask(image, None, seed)[0]
+
+    def with_mask(
+        self, image: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8] | None, seed: int
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+        """Augment an image, and move its mask as the image is moved, stretched or mirrored.
+
+        Args:
+            image: uint8 [H, W], not changed.
+            mask: uint8 [H, W], 1 inside; None for no mask. A user's own function changes the image alone.
+            seed: Seed of all random numbers; the image is the same with and without a mask.
+        """
         self._seed(seed)
         for step in self._steps:
             if step.should_apply():
@@ -57,7 +69,9 @@ class Augmentation:
                 params = step.update_transform_params(step.get_params(), data)
                 params |= step.get_params_dependent_on_data(params, data)
                 image = np.ascontiguousarray(step.apply(image, **params))
-        return image
+                if mask is not None and isinstance(step, A.DualTransform):
+                    mask = np.ascontiguousarray(step.apply_to_mask(mask, **params))
+        return image, mask
 
     def _seed(self, seed: int) -> None:
         """Seed the two generators that all steps share.
@@ -174,6 +188,14 @@ class _FastAffine(A.Affine):  # type: ignore[misc]
         """Warp a grey image."""
         options = {"flags": self.interpolation, "borderMode": self.border_mode, "borderValue": self.fill}
         warped: npt.NDArray[np.uint8] = cv2.warpAffine(img, matrix[:2], output_shape[::-1], **options)
+        return warped
+
+    def apply_to_mask(
+        self, mask: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64], output_shape: tuple[int, int], **params: Any
+    ) -> npt.NDArray[np.uint8]:
+        """Warp a mask; what comes from beyond the border is outside."""
+        options = {"flags": self.mask_interpolation, "borderMode": self.border_mode, "borderValue": 0}
+        warped: npt.NDArray[np.uint8] = cv2.warpAffine(mask, matrix[:2], output_shape[::-1], **options)
         return warped
 
 

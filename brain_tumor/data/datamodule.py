@@ -24,16 +24,14 @@ from brain_tumor.data.dataset import (
     init_worker,
     use_one_opencv_thread,
 )
-from brain_tumor.data.duplicates.conflicts import LabelConflicts, rows_to_leave_out
-from brain_tumor.data.duplicates.leakage import leakage, require_no_leakage
-from brain_tumor.data.duplicates.pairs import distinct_images
+from brain_tumor.data.duplicates.conflicts import LabelConflicts
 from brain_tumor.data.images import Images
-from brain_tumor.data.labels import random_labels as with_random_labels
-from brain_tumor.data.listing import Listing, describe_split, file_counts
+from brain_tumor.data.listing import Listing, file_counts
 from brain_tumor.data.loaded_data import OnError, load
+from brain_tumor.data.masks import TumourMasks, training_masks
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.data.samples import SPLITS, data_digest
-from brain_tumor.data.splits import check_classes, check_split
+from brain_tumor.data.samples import data_digest
+from brain_tumor.data.split_data import Copies, Split, SplitRules, split_data
 from brain_tumor.errors import require
 from brain_tumor.types import Floats, GreyImage, Rows
 
@@ -55,6 +53,8 @@ class ScanDataModule(L.LightningDataModule):
         cache: Storage of decoded images, see `brain_tumor.data.cache.store.cached_images`.
         cache_limit_gb: Limit of the cache in units of 10⁹ bytes, None for no limit.
         root: Folder of the data, which may contain a ``groups.csv``.
+        masks: Another set that lends its masks, see `brain_tumor.data.lent_masks`.
+        corrections: Table of corrected labels, see `brain_tumor.data.corrections`.
         image_size: Height and width of the images in pixels.
         batch_size: Size of training batches per device.
         eval_batch_size: Size of validation and test batches.
@@ -63,8 +63,10 @@ class ScanDataModule(L.LightningDataModule):
         imbalance: "class_weights" provides ``class_weights`` for the loss, "sampler" draws classes equally often.
         on_error: "stop" at unreadable images, or "skip" them; the log names them in both cases.
         label_conflicts: "stop" at images that appear under two classes, "keep" or "leave_out" them.
+        copies: "all" training images, or "one" of each image and its near-duplicates and mirrored ones.
         allow_leakage: Whether to continue with a split that has a patient or an image in two splits.
         random_labels: Whether each group gets a random class: a control in which nothing can be learnt.
+        with_masks: Whether batches have tumour masks, too: uint8 [B, H, W], see `brain_tumor.data.masks.TumourMasks`.
         seed: Seed of order, augmentation and random labels.
 
     Attributes:
@@ -75,14 +77,14 @@ class ScanDataModule(L.LightningDataModule):
         labels: int64 [N], index into ``classes``.
         views: Fingerprints, uint8 [N, VIEWS, SIDE, SIDE].
         facts: How each file stores its image, see `brain_tumor.data.cache.decoding.Decoded`.
-        entry: Folder of the cache entry of these images, None if nothing is written.
+        results: Folder of the cache for results on these images, None if nothing is written.
+        masks: Tumour masks; None if they are not asked for, or no training image has one.
         files: Number of files, of those taken and, by reason, of those left out, see `listing.file_counts`.
         counts: Number of images found, readable, distinct, in each split, and in none.
         leakage: Images and patients in several splits, see `brain_tumor.data.duplicates.leakage.leakage`.
         curation: Source of curated groups, None without any.
-        batch_size: Size of training batches per device.
+        corrected: What the table of corrections changed, see `brain_tumor.data.corrections.correct`.
         normalize: Conversion of uint8 images to network input; set it to that of the network.
-        image_size: Height and width of the images in pixels.
         train_image_size: Size to which training batches are shrunk on the device, None for full size.
     """
 
@@ -93,22 +95,26 @@ class ScanDataModule(L.LightningDataModule):
     labels: Rows
     views: Images
     facts: pd.DataFrame
-    entry: Path | None
+    results: Path | None
+    masks: TumourMasks | None
     files: dict[str, Any]
     counts: dict[str, int]
     leakage: list[dict[str, Any]]
     curation: dict[str, Any] | None
+    corrected: dict[str, Any]
 
     def __init__(
         self,
         adapter: Callable[[], Listing | pd.DataFrame],
-        split: Callable[[pd.DataFrame], pd.DataFrame],
+        split: Split,
         augmentation: Augment | None = None,
         *,
         cache_dir: Path,
         cache: CacheMode = "disk",
         cache_limit_gb: float | None = None,
         root: Path | None = None,
+        masks: str | None = None,
+        corrections: str | None = None,
         image_size: int = 128,
         batch_size: int = 32,
         eval_batch_size: int = 128,
@@ -117,8 +123,10 @@ class ScanDataModule(L.LightningDataModule):
         imbalance: Imbalance = "none",
         on_error: OnError = "stop",
         label_conflicts: LabelConflicts = "stop",
+        copies: Copies = "all",
         allow_leakage: bool = False,
         random_labels: bool = False,
+        with_masks: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -131,9 +139,11 @@ class ScanDataModule(L.LightningDataModule):
             ("cache", cache, CacheMode),
             ("on_error", on_error, OnError),
             ("label_conflicts", label_conflicts, LabelConflicts),
+            ("copies", copies, Copies),
         ):
             require(choice in get_args(options), f"data.{name}={choice}", "one of " + ", ".join(get_args(options)))
-        self._adapter, self._split, self._augmentation = adapter, split, augmentation
+        self._adapter, self._augmentation = adapter, augmentation
+        self._rules = SplitRules(split, label_conflicts, copies, allow_leakage, random_labels, seed)
         self._loading: dict[str, Any] = {
             "cache_dir": cache_dir,
             "cache": cache,
@@ -141,9 +151,10 @@ class ScanDataModule(L.LightningDataModule):
             "image_size": image_size,
             "on_error": on_error,
             "root": root,
+            "masks": masks,
+            "corrections": corrections,
         }
-        self._allow_leakage, self._random_labels, self._seed = allow_leakage, random_labels, seed
-        self._label_conflicts = label_conflicts
+        self._with_masks, self._seed = with_masks, seed
         self.batch_size, self._eval_batch_size = batch_size, eval_batch_size
         self._num_workers, self._processes = num_workers, processes
         self._imbalance = imbalance
@@ -162,30 +173,13 @@ class ScanDataModule(L.LightningDataModule):
         if hasattr(self, "samples"):
             return
         data = load(self._adapter, **self._loading)
-        check_classes(data.samples)
-        conflicting = [] if self._random_labels else rows_to_leave_out(data.samples, data.pairs, self._label_conflicts)
-        samples = with_random_labels(data.samples, self._seed) if self._random_labels else data.samples
-        self.published_splits = frozenset(samples["split"])
-        self.samples = self._split(samples)
-        self.samples.loc[conflicting, "split"] = ""
-        check_split(self.samples)
-        self.leakage = leakage(self.samples, data.pairs)
-        if not self._allow_leakage:
-            require_no_leakage(self.leakage)
+        for name, value in vars(split_data(data, self._rules)).items():
+            setattr(self, name, value)
         self.images, self.views, self.facts = data.images, data.views, data.facts
-        self.results, self.curation = data.results, data.curation
+        self.results, self.curation, self.corrected = data.results, data.curation, data.corrected
+        stored = data.results, self._loading["cache_dir"]
+        self.masks = training_masks(self.samples, self.image_size, *stored) if self._with_masks else None
         self.files = file_counts(data.files)
-        self.classes = tuple(sorted(set(self.samples["label"])))
-        self.labels = self.samples["label"].map(self.classes.index).to_numpy(np.int64)
-        split_counts = self.samples["split"].value_counts()
-        self.counts = {
-            "found": len(data.samples) + len(data.unreadable),
-            "readable": len(data.samples),
-            "distinct": distinct_images(data.samples, data.pairs),
-            **{split: int(split_counts[split]) for split in SPLITS},
-            "left_out": int(split_counts.get("", 0)),
-        }
-        log.info("%s", describe_split(self.counts, len(self.classes)))
 
     def prepare_data(self) -> None:
         """Load the data in one process per machine, which fills the cache before the other processes read it."""
@@ -267,7 +261,7 @@ class ScanDataModule(L.LightningDataModule):
 
     def _dataset(self, split: str, augmentation: Augment | None = None) -> SliceDataset:
         rows = self.rows(split)
-        return SliceDataset(self.images, rows, self.labels[rows], augmentation)
+        return SliceDataset(self.images, rows, self.labels[rows], augmentation, self.masks)
 
     def _workers(self) -> int:
         if self._num_workers != "auto":
@@ -294,7 +288,7 @@ class ScanDataModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Normalise a batch on the device; in training, first shrink it to ``train_image_size``."""
-        images, labels, rows = batch
+        images, *rest = batch
         if self.train_image_size not in (None, self.image_size) and self.trainer and self.trainer.training:
             images = interpolate(images.float(), self.train_image_size, mode="bilinear", antialias=True)
-        return self.normalize(images), labels, rows
+        return self.normalize(images), *rest

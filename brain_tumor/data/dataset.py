@@ -12,13 +12,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from brain_tumor.data.images import Images
+from brain_tumor.data.masks import TumourMasks
 from brain_tumor.errors import DataError
 from brain_tumor.types import Floats, GreyImage, Rows
 
 Draw = tuple[int, int]
 """A position in the dataset and the seed of its augmentation."""
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Images uint8 [B, 1, H, W], their classes int64 [B], their rows of the samples table int64 [B]."""
+Batch = tuple[Tensor, ...]
+"""Images uint8 [B, 1, H, W], their classes int64 [B], their rows of the samples table int64 [B]; with tumour masks also
+masks uint8 [B, H, W]."""
 
 
 class SliceDataset(Dataset[Batch]):
@@ -30,7 +32,9 @@ class SliceDataset(Dataset[Batch]):
         images: uint8 [M, H, W], all decoded images; indexing by rows returns copies.
         rows: int64 [N], rows of ``images`` that belong to this dataset.
         labels: int64 [N], their classes.
-        augment: Function (image, seed) → image, applied to items that are requested as a `Draw`.
+        augment: Function (image, seed) → image, applied to items that are requested as a `Draw`; with masks it has a
+            method ``with_mask``, as `brain_tumor.data.augmentation.Augmentation`.
+        masks: Masks of all images, or None.
     """
 
     def __init__(
@@ -39,16 +43,17 @@ class SliceDataset(Dataset[Batch]):
         rows: Rows,
         labels: Rows,
         augment: Callable[[GreyImage, int], GreyImage] | None = None,
+        masks: TumourMasks | None = None,
     ) -> None:
         self._images, self._rows, self._labels, self._augment = images, rows, labels, augment
+        self._masks = masks
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, item: int | Draw) -> Batch:
-        """Return one image uint8 [1, H, W], its class and its row."""
-        images, labels, rows = self.__getitems__([item])
-        return images[0], labels[0], rows[0]
+        """Return one image uint8 [1, H, W], its class and its row, and with masks its mask."""
+        return tuple(part[0] for part in self.__getitems__([item]))
 
     def __getitems__(self, items: Sequence[int | Draw]) -> Batch:
         """Return the batch of some positions or draws."""
@@ -56,11 +61,15 @@ class SliceDataset(Dataset[Batch]):
         positions = draws[:, 0]
         rows = self._rows[positions]
         images = self._images[rows]
+        masks = None if self._masks is None else self._masks[rows]
         if self._augment and draws.shape[1] > 1:
             for index, seed in enumerate(draws[:, 1].tolist()):
-                images[index] = self._augment(images[index], seed)
-        labels = self._labels[positions]
-        return torch.from_numpy(images)[:, None], torch.from_numpy(labels), torch.from_numpy(rows)
+                if masks is not None and masks[index].max() == 1:  # empty and unknown masks look the same anywhere
+                    images[index], masks[index] = self._augment.with_mask(images[index], masks[index], seed)  # type: ignore[attr-defined]
+                else:
+                    images[index] = self._augment(images[index], seed)
+        batch = (torch.from_numpy(images)[:, None], torch.from_numpy(self._labels[positions]), torch.from_numpy(rows))
+        return batch if masks is None else (*batch, torch.from_numpy(masks))
 
 
 def identity_collate(batch: Batch) -> Batch:

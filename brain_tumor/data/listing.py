@@ -14,6 +14,7 @@ from brain_tumor.data.samples import SPLITS
 HIDDEN = "hidden file"
 OUTSIDE = "outside the class folders"
 UNREADABLE = "unreadable"
+CORRECTED = "left out by data.corrections"
 
 
 class Listing(NamedTuple):
@@ -25,18 +26,22 @@ class Listing(NamedTuple):
     """Path of a file → reason; files that are in neither have the reason that `account` finds."""
 
 
-def account(place: Path | None, listing: Listing, unreadable: Collection[str] = ()) -> pd.DataFrame:
+def account(
+    place: Path | None, listing: Listing, unreadable: Collection[str] = (), corrected: Collection[str] = ()
+) -> pd.DataFrame:
     """Account for every file below a folder.
 
     Args:
         place: Folder, or a single file; None accounts for the files that were listed alone.
         listing: What was listed there.
         unreadable: References of samples that could not be read.
+        corrected: References of samples that a table of corrections leaves out.
 
     Returns:
         Table ``path, reason`` with one row per file, sorted by path; ``reason`` is empty for files that were taken.
     """
     unread = {str(source_file(reference)) for reference in unreadable}
+    wrong = {str(source_file(reference)) for reference in corrected}
     taken = {str(source_file(reference)) for reference in listing.samples["path"]}
     masks = {str(source_file(reference)) for reference in listing.samples["mask_path"] if reference}
     files = {str(file) for file in all_files(place)} if place else set()
@@ -45,6 +50,8 @@ def account(place: Path | None, listing: Listing, unreadable: Collection[str] = 
     for file in files:
         if file in unread:
             reasons[file] = UNREADABLE
+        elif file in wrong:
+            reasons[file] = CORRECTED
         elif file in taken:
             reasons[file] = ""
         elif file in masks:

@@ -11,15 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.cache.store import CacheMode, ImageCache, cached_images
-from brain_tumor.data.duplicates.pairs import COPIES, assign_groups, image_pairs
+from brain_tumor.data.corrections import correct
+from brain_tumor.data.duplicates.pairs import COPIES, assign_groups, distinct_images, image_pairs
 from brain_tumor.data.fingerprint import WHOLE
 from brain_tumor.data.images import ImageRows, Images
+from brain_tumor.data.lent_masks import lend_masks, list_lender
 from brain_tumor.data.listing import Listing, account, describe_counts, file_counts
 from brain_tumor.data.public.groups.filling import apply_groups
 from brain_tumor.data.public.groups.tracing import HOW, trace_patients
+from brain_tumor.data.samples import SPLITS
 from brain_tumor.errors import DataError
 
 OnError = Literal["stop", "skip"]
+_CORRECTED = ("relabelled", "left_out", "file")
 _LEAST_CONTRAST = 8
 """Difference of grey levels below which an image shows nothing."""
 log = logging.getLogger(__name__)
@@ -47,8 +51,24 @@ class LoadedData:
     """``sample_id`` of each image that is blank or nearly so."""
     results: Path | None
     """Folder of the cache for results on these images, None if nothing is written."""
+    corrected: dict[str, Any]
+    """What the table of corrections changed, see `brain_tumor.data.corrections.correct`; empty without one."""
     curation: dict[str, Any] | None
     """Source of curated groups, None without any, see `brain_tumor.data.public.groups.filling.apply_groups`."""
+
+    def counts(self, split: "pd.Series[str]") -> dict[str, int]:
+        """Count the images ``found, readable, distinct``, those of each split, and ``left_out``, which are in none.
+
+        Args:
+            split: Split of each sample, empty for none.
+        """
+        return {
+            "found": len(self.samples) + len(self.unreadable),
+            "readable": len(self.samples),
+            "distinct": distinct_images(self.samples, self.pairs),
+            **{name: int((split == name).sum()) for name in SPLITS},
+            "left_out": int((split == "").sum()),
+        }
 
 
 def load(
@@ -60,6 +80,8 @@ def load(
     cache_limit_gb: float | None = None,
     on_error: OnError = "stop",
     root: Path | None = None,
+    masks: str | None = None,
+    corrections: str | None = None,
 ) -> LoadedData:
     """List the samples, decode the images that are not in the cache, and group images that belong together.
 
@@ -71,6 +93,8 @@ def load(
         cache_limit_gb: Limit of the cache in units of 10⁹ bytes, None for no limit.
         on_error: "stop" at unreadable images, or "skip" them; the log names them in both cases.
         root: Folder of the data, which may contain a ``groups.csv``.
+        masks: Another set that lends its masks to images that show its pictures, see `brain_tumor.data.lent_masks`.
+        corrections: Table of corrected labels, see `brain_tumor.data.corrections`.
 
     Raises:
         DataError: The data cannot be used; the message is one sentence.
@@ -78,7 +102,7 @@ def load(
     found = adapter()
     listed, left_out = found if isinstance(found, Listing) else (found, {})
     decoded = cached_images(listed["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb)
-    readable = (decoded.facts["error"] == "").to_numpy()
+    readable = (decoded.facts["error"] == "").to_numpy(copy=True)
     unreadable = decoded.facts["error"][~readable].tolist()
     if unreadable and on_error == "stop":
         raise DataError(
@@ -88,8 +112,14 @@ def load(
     for error in unreadable:
         log.warning("Left out: %s", error)
     samples = listed.assign(sha256=decoded.facts["sha256"])[readable].reset_index(drop=True)
-    place = root.resolve() if root and root.is_dir() else None
-    files = account(place, Listing(listed, left_out), listed["path"][~readable].tolist())
+    place, unread = root.resolve() if root and root.is_dir() else None, listed["path"][~readable].tolist()
+    stays, corrected = np.ones(len(samples), bool), dict[str, Any]()
+    if corrections:
+        samples, stays, corrected = correct(samples, corrections)
+        log.info("%d images relabelled, %d left out by %s.", *(corrected[key] for key in _CORRECTED))
+    files = account(place, Listing(listed, left_out), unread, samples["path"][~stays].tolist())
+    samples = samples[stays].reset_index(drop=True)
+    readable[readable] = stays  # images that were left out have no rows from here on, like unreadable ones
     counts = file_counts(files)
     if counts["left_out"]:
         log.info("%s", describe_counts(counts))
@@ -108,6 +138,11 @@ def load(
         curation = {**(curation or {"source": "traced by image", "sets": ["cheng"], "folds": 0}), **traced}
         curation |= {"matched": int((samples["patient_id"] != "").sum()), "of": len(samples)}
         curation["how"] = " ".join(filter(None, (curation.get("how"), HOW)))
+    if masks:
+        lender = list_lender(masks)
+        lender_views = cached_images(lender["path"].tolist(), image_size, cache_dir, cache, cache_limit_gb).views
+        samples, lent = lend_masks(samples, views, lender, lender_views, decoded.results)
+        log.info("%d images got masks of %s; %d lie otherwise and got none.", lent["lent"], masks, lent["refused"])
     pairs = _pairs_of_readable(image_pairs(decoded), readable)
     return LoadedData(
         samples=assign_groups(samples, pairs),
@@ -119,6 +154,7 @@ def load(
         files=files,
         blank=blank,
         results=decoded.results,
+        corrected=corrected,
         curation={**curation, **_separated_copies(samples, pairs)} if curation else None,
     )
 

@@ -43,7 +43,8 @@ def by_volume(table: pd.DataFrame, classes: tuple[str, ...], rule: str = DEFAULT
 
     Returns:
         One row per volume in order of appearance: ``series, patient_id, prediction, p_<class>…, slices`` (predicted),
-        ``rejected`` (number of them), ``key_slice`` (``sample_id`` of the slice with the highest tumour score).
+        ``rejected`` (number of them), ``key_slice`` (``sample_id`` of the slice with the highest tumour score). With a
+        localizer also ``map_slice``: the slice on which the map marks the largest area, empty if it marks none.
         A volume whose slices are all rejected has an empty prediction.
     """
     rows = []
@@ -66,8 +67,12 @@ def by_volume(table: pd.DataFrame, classes: tuple[str, ...], rule: str = DEFAULT
             mean = probabilities[order[: max(1, round(RULES[rule] * len(order)))]].mean(axis=0)
             row |= dict(zip(columns, mean.tolist(), strict=True))
             row |= {"prediction": classes[int(mean.argmax())], "key_slice": accepted["sample_id"].iloc[order[0]]}
+            if "map_area" in accepted:
+                largest = accepted["map_area"].to_numpy(np.float64).argmax()
+                row["map_slice"] = accepted["sample_id"].iloc[largest] if accepted["map_area"].iloc[largest] > 0 else ""
         rows.append(row)
     names = ["series", "patient_id", "prediction", *columns, "slices", "rejected", "key_slice"]
+    names += ["map_slice"] if "map_area" in table else []
     return pd.DataFrame(rows, columns=names)
 
 

@@ -17,11 +17,14 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from torchmetrics.utilities import dim_zero_cat
 
 from brain_tumor.errors import BrainTumorError, ConfigError
-from brain_tumor.models.features import features_and_logits
-from brain_tumor.models.protocol import memory_format
+from brain_tumor.models.features import all_outputs
+from brain_tumor.models.map_loss import MapLoss, mask_channels
+from brain_tumor.models.mixing import Mixing
+from brain_tumor.models.protocol import Localizer, memory_format
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Images float [B, C, H, W], labels int64 [B], row numbers in the samples table int64 [B]."""
+Batch = tuple[Tensor, ...]
+"""Images float [B, C, H, W], labels int64 [B], row numbers in the samples table int64 [B]; of data with tumour masks
+also masks uint8 [B, S, S], see `brain_tumor.models.map_loss`."""
 
 
 class Classifier(L.LightningModule):
@@ -33,7 +36,8 @@ class Classifier(L.LightningModule):
         loss: Function (logits [B, C], target int64 [B] or float [B, C]) → scalar.
         optimizer: Function network → optimizer.
         scheduler: Function (optimizer, number of steps) → ``lr_scheduler`` of Lightning's ``configure_optimizers``.
-        mixing: Function (images, labels) → (images, targets), applied to training batches.
+        mixing: Mixup and cutmix of training batches.
+        map_loss: Loss of a localizer's map; None of a network without one.
         monitor: Metric that schedules and checkpoints watch.
         compile_mode: Mode of ``torch.compile`` for training and validation steps; None compiles nothing. `forward` and
             `predict_step` are never compiled: they run on other image sizes, and saliency maps need their layers.
@@ -48,7 +52,8 @@ class Classifier(L.LightningModule):
         loss: Callable[[Tensor, Tensor], Tensor],
         optimizer: Callable[[nn.Module], Optimizer],
         scheduler: Callable[[Optimizer, int], dict[str, Any]],
-        mixing: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+        mixing: Mixing,
+        map_loss: MapLoss | None = None,
         monitor: str = "val/f1_macro",
         compile_mode: str | None = None,
         recipe: dict[str, Any] | None = None,
@@ -58,10 +63,11 @@ class Classifier(L.LightningModule):
         self.save_hyperparameters({"classes": list(classes), **(recipe or {})}, logger=False)
         self._format = memory_format(network)
         self.network = network.to(memory_format=self._format)
-        self.loss = loss
+        self.loss, self.map_loss = loss, map_loss
         self._optimizer, self._scheduler, self._mixing = optimizer, scheduler, mixing
         self.monitor = monitor
-        self._step_forward = torch.compile(self.forward, mode=compile_mode) if compile_mode else self.forward
+        step = self._logits_and_map
+        self._step_outputs = torch.compile(step, mode=compile_mode) if compile_mode else step
         self.train_loss = MeanMetric(nan_strategy="disable")  # the other strategies ignore NaN
         self.val_scores = ValidationScores(len(classes))
         self.monitored: float | None = None
@@ -81,10 +87,22 @@ class Classifier(L.LightningModule):
             )
         return logits
 
+    def _logits_and_map(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        if isinstance(self.network, Localizer):
+            _, logits, cells = self.network.outputs(images.contiguous(memory_format=self._format))
+            return logits, cells
+        return self(images), None
+
     def training_step(self, batch: Batch) -> Tensor:
         """Compute the loss of one batch, after mixup or cutmix."""
-        images, targets = self._mixing(batch[0], batch[1])
-        loss = self.loss(self._step_forward(images), targets)
+        images, labels, _, *masks = batch
+        if masks and self.map_loss is not None:
+            images, targets, channels = self._mixing.with_masks(images, labels, mask_channels(masks[0]))
+            logits, cells = self._step_outputs(images)
+            loss: Tensor = self.loss(logits, targets) + self.map_loss(cells, channels)
+        else:
+            images, targets = self._mixing(images, labels)
+            loss = self.loss(self._step_outputs(images)[0], targets)
         self.train_loss.update(loss.detach(), len(images))
         if self.train_loss.update_count == 1:  # Lightning keeps the metric object: logging it at every step costs time
             self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
@@ -108,8 +126,8 @@ class Classifier(L.LightningModule):
 
     def validation_step(self, batch: Batch) -> None:
         """Update the validation metrics with one batch."""
-        images, labels, rows = batch
-        self.val_scores.update(rows, labels, self._step_forward(images))
+        images, labels, rows, *_ = batch
+        self.val_scores.update(rows, labels, self._step_outputs(images)[0])
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all images and ranks; ``val/loss`` is plain cross-entropy whatever loss is trained.
@@ -129,11 +147,15 @@ class Classifier(L.LightningModule):
         for name, score in scores.items():  # equal on all ranks: `compute` has gathered them
             self.log(f"val/{name}", score, prog_bar=f"val/{name}" == self.monitor)
 
-    def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute row numbers int64 [B], logits float32 [B, classes] and features float32 [B, D]."""
-        images, _, rows = batch
-        features, logits = features_and_logits(self.network, images.contiguous(memory_format=self._format))
-        return rows, logits.float(), features.float()
+    def predict_step(self, batch: Batch, batch_idx: int = 0, dataloader_idx: int = 0) -> tuple[Tensor, ...]:
+        """Compute row numbers int64 [B], logits float32 [B, classes] and features float32 [B, D].
+
+        A localizer adds its maps: the logit of each cell, float32 [B, h, w].
+        """
+        images, _, rows, *_ = batch
+        features, logits, cells = all_outputs(self.network, images.contiguous(memory_format=self._format))
+        maps = () if cells is None else (cells.float(),)
+        return rows, logits.float(), features.float(), *maps
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

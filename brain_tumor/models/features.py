@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from brain_tumor.models.protocol import TimmNetwork, heads
+from brain_tumor.models.protocol import AllOutputs, Outputs, TimmNetwork, heads
 
 MAX_FEATURE_STAGES = 5
 """Largest number of stages whose feature maps are pooled into features."""
@@ -29,7 +29,19 @@ def features_and_logits(network: nn.Module, images: Tensor) -> tuple[Tensor, Ten
         return _head_input_and_logits(network, images)
     last, maps = network.forward_intermediates(images)  # type: ignore[operator]
     logits: Tensor = network.forward_head(last)  # type: ignore[operator]
-    return torch.cat([feature_map.mean((2, 3)) for feature_map in _selected(maps)], dim=1), logits
+    return pooled(maps), logits
+
+
+def all_outputs(network: nn.Module, images: Tensor) -> Outputs:
+    """Compute features, logits and, of a localizer, the map of normalised images float [B, C, H, W] in one pass."""
+    if isinstance(network, AllOutputs):
+        return network.outputs(images)
+    return Outputs(*features_and_logits(network, images), None)
+
+
+def pooled(maps: list[Tensor]) -> Tensor:
+    """Average each channel of the feature maps of all stages, or of an evenly spaced subset: float [B, D]."""
+    return torch.cat([feature_map.mean((2, 3)) for feature_map in _selected(maps)], dim=1)
 
 
 def _selected(maps: list[Tensor]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice
 
 from brain_tumor.errors import require
@@ -24,6 +25,24 @@ class Mixing:
         transforms = [kind(alpha=alpha) for kind, alpha in ((MixUp, mixup), (CutMix, cutmix)) if alpha > 0]
         self._num_classes = num_classes
         self._mix = RandomChoice(transforms) if transforms else None
+
+    def with_masks(self, images: Tensor, labels: Tensor, channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mix a batch with its masks, which are mixed as the images are.
+
+        Args:
+            images: Images float [B, C, H, W].
+            labels: Class indices int64 [B].
+            channels: Masks as `brain_tumor.models.map_loss.mask_channels` gives them, float [B, 2, H', W'].
+
+        Returns:
+            Images and targets as without masks, and channels float [B, 2, H, W]; inputs unchanged without mixing.
+        """
+        if self._mix is None:
+            return images, labels, channels
+        colours = images.shape[1]
+        sized = interpolate(channels, images.shape[2:], mode="area")
+        together, targets = self(torch.cat([images, sized.to(images.dtype)], dim=1), labels)
+        return together[:, :colours], targets, together[:, colours:]
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Mix a batch.

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from brain_tumor.errors import ConfigError, require
-from brain_tumor.models.protocol import steps_below_head
+from brain_tumor.models.protocol import backbone_of, steps_below_head
 
 DEFAULT_LR = 1e-3
 """Learning rate for a network that suggests none."""
@@ -18,7 +18,7 @@ def resolve_lr(lr: float | Literal["auto"], network: nn.Module) -> tuple[float, 
     """Learning rate for ``optimizer.lr``, and its reason; auto takes the network's attribute ``suggested_lr``."""
     if lr != "auto":
         return lr, "optimizer.lr"
-    name, suggested = type(network).__name__, getattr(network, "suggested_lr", None)
+    name, suggested = type(backbone_of(network)).__name__, getattr(network, "suggested_lr", None)
     if isinstance(suggested, int | float):
         return float(suggested), f"suggested by {name}"
     return DEFAULT_LR, f"{name} suggests none"

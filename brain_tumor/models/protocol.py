@@ -1,7 +1,7 @@
 """The interface that training and evaluation expect of a network: its channels, its head and its stages."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,39 @@ class TimmNetwork(Network, Protocol):
 
     def group_matcher(self, coarse: bool = False) -> Any:
         """Return regular expressions that assign parameters to stages, in the format of timm's ``group_parameters``."""
+
+
+class Outputs(NamedTuple):
+    """All that a network computes of B images in one pass."""
+
+    features: Tensor
+    """float [B, D], for OOD detection, see `brain_tumor.models.features.features_and_logits`."""
+    logits: Tensor
+    """float [B, classes]."""
+    map: Tensor | None
+    """Logit of each cell of a grid over the image, float [B, h, w]: does it hold tumour? None without a localizer."""
+
+
+@runtime_checkable
+class AllOutputs(Network, Protocol):
+    """A network that computes its features itself, and perhaps a map: a localizer, or an ensemble."""
+
+    def outputs(self, images: Tensor) -> Outputs:
+        """Compute features, logits (those of the network itself) and the map of images float [B, C, H, W]."""
+
+
+@runtime_checkable
+class Localizer(AllOutputs, Protocol):
+    """A network that also maps where it sees a tumour, such as `brain_tumor.models.localizer.LocalizedNetwork`."""
+
+    def steps_below_head(self) -> dict[str, int]:
+        """Return what the function `steps_below_head` does."""
+
+
+def backbone_of(network: nn.Module) -> nn.Module:
+    """Return the network that a localizer was built on; a network without one as it is."""
+    backbone = getattr(network, "backbone", None)
+    return backbone if isinstance(network, Localizer) and isinstance(backbone, nn.Module) else network
 
 
 def channel_statistics(network: nn.Module) -> tuple[Sequence[float], Sequence[float]]:
@@ -106,6 +139,8 @@ def steps_below_head(network: nn.Module) -> dict[str, int]:
     Returns:
         Parameter name → number of stages.
     """
+    if isinstance(network, Localizer):
+        return network.steps_below_head()
     depths = _depths(network)
     head = {id(parameter) for layer in heads(network) for parameter in layer.parameters()}
     deepest = max((depth for name, depth in depths.items() if id(network.get_parameter(name)) not in head), default=0)

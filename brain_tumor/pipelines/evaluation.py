@@ -89,7 +89,8 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
 def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord) -> None:
     """Write ``figures/``, ``report.html`` and the checklists; print the results table and where the files are."""
     run_dir, results = record.run_dir, computed.results
-    figures = draw_figures(results, inputs.splits["test"], run_dir / "figures", inputs.epochs) | computed.figures
+    test = inputs.splits["test"]
+    figures = draw_figures(results, test, run_dir / "figures", inputs.epochs, inputs.draw_maps) | computed.figures
     write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)
     write_checklists(run_dir, results, record.facts)
     show(results_table(results))

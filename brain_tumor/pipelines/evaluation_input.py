@@ -1,5 +1,6 @@
 """Collect the input of `brain-tumor evaluate`: tables, a run on its own test, or a model on other data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
@@ -55,6 +57,8 @@ class EvaluationInput:
     """``metrics.csv``, if this is the evaluation of a training that has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
     """The user's OOD images, uint8 [M, S, S]."""
+    draw_maps: Callable[[Predictions], Figure] | None = None
+    """Function from the test predictions to a figure of images with their maps; None without a localizer."""
 
 
 def evaluation_input(cfg: DictConfig) -> EvaluationInput:
@@ -150,7 +154,7 @@ def _own_test(cfg: DictConfig) -> EvaluationInput:
         facts={name: facts[name] for name in ("data", "model", "training") if name in facts},
         notes=facts.get("notes", []),
         attributes=_subgroup_columns(splits["test"].frame),
-        extra={name: before[name] for name in ("leakage", "baseline") if name in before},
+        extra={name: before[name] for name in ("leakage", "baseline", "localization") if name in before},
         images=_own_images(cfg, run_dir, bundle, splits["test"]) if cfg.image_evidence else None,
     )
 
@@ -204,7 +208,7 @@ def _external(cfg: DictConfig) -> EvaluationInput:
         },
         notes=[*_overlap_notes(data.overlap, len(test.labels)), *_threshold_notes(bundle)],
         attributes=data.attributes,
-        extra={"overlap": data.overlap},
+        extra={"overlap": data.overlap} | ({"localization": data.localization} if data.localization else {}),
         images=EvaluatedImages(predictor, data.samples, data.images)
         if cfg.image_evidence and cfg.class_map is None
         else None,

@@ -4,17 +4,26 @@ from omegaconf import DictConfig
 from rich import get_console
 
 from brain_tumor.data.folder_and_manifest import manifest
+from brain_tumor.errors import require
+from brain_tumor.pipelines.ensemble import make_ensemble
+from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.console import export_table
 from brain_tumor.serving.export import Exported, export
 from brain_tumor.serving.packing import bundle_of
 
 
-def export_bundle(cfg: DictConfig) -> Exported:
-    """Export the bundle that a composed configuration names.
+def export_bundle(cfg: DictConfig) -> Exported | Bundle:
+    """Export the bundle that a composed configuration names, or join runs into one.
+
+    Returns:
+        The export; the bundle of ``ensemble=[RUN,RUN]``, which has no export yet.
 
     Raises:
         BrainTumorError: A user's mistake, or a check that failed, in one sentence.
     """
+    require((cfg.bundle is None) != (cfg.ensemble is None), _found(cfg), "one of bundle=RUN and ensemble=[RUN,RUN]")
+    if cfg.ensemble is not None:
+        return make_ensemble(cfg)
     bundle = bundle_of(cfg.bundle, cfg.plugins)
     exported = export(
         bundle,
@@ -30,3 +39,7 @@ def export_bundle(cfg: DictConfig) -> Exported:
     console.print(export_table(exported, cfg.engine, cfg.precision))
     console.print(f"Bundle: {exported.bundle.folder}", soft_wrap=True, highlight=False, markup=False)
     return exported
+
+
+def _found(cfg: DictConfig) -> str:
+    return "neither bundle nor ensemble" if cfg.bundle is None else f"bundle={cfg.bundle} with ensemble={cfg.ensemble}"

@@ -21,13 +21,15 @@ from brain_tumor.data.duplicates.leakage import (
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.listing import Listing, file_counts
 from brain_tumor.data.loaded_data import LoadedData, load
+from brain_tumor.data.masks import TumourMasks
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import DataError
 from brain_tumor.evaluation.calibration import softmax
 from brain_tumor.evaluation.class_map import class_mapping, merge_classes
-from brain_tumor.evaluation.predictions import predictions_frame
+from brain_tumor.evaluation.localization import references, with_localization
+from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data_from_config import loading_arguments
 from brain_tumor.types import Rows
@@ -47,6 +49,8 @@ class External:
     """Attributes of the images, see `brain_tumor.data.attributes.attributes`."""
     files: dict[str, Any]
     """Counts of files, see `brain_tumor.data.listing.file_counts`."""
+    localization: dict[str, Any]
+    """Threshold, grid and references of the map, see `brain_tumor.pipelines.localization.Localization`; or empty."""
     overlap: dict[str, int | str]
     """Overlap with the model's training images: ``looked_for, files, copies, same_patient, left_out``. ``same_patient``
     counts images of patients of training images, as far as patients are known, that are no duplicates."""
@@ -73,11 +77,18 @@ def external(cfg: DictConfig, predictor: Predictor) -> External:
     samples["label"] = samples["label"].map(mapping)
     images = ImageRows(data.images, kept)
     one_by_one = (images[row] for row in range(len(images)))
-    logits = predictor.logits(progress(one_by_one, "Predicting", len(images)), cfg.batch_size)
+    logits, maps = predictor.logits_and_maps(progress(one_by_one, "Predicting", len(images)), cfg.batch_size)
     temperature = 1.0 if class_map is None else bundle.temperature  # only calibrated probabilities may be added up
     probabilities, classes = merge_classes(softmax(logits, temperature), bundle.classes, mapping)
+    table, localization = predictions_frame(samples, classes, probabilities), dict[str, Any]()
+    if maps is not None:
+        masks, threshold = TumourMasks(samples, bundle.image_size), predictor.map_threshold
+        table = with_localization(table, maps, masks.__getitem__, images, threshold)
+        test = references(Predictions.from_frame(table))
+        localization = {"threshold": threshold, "grid": list(maps.shape[1:]), "test": test}
     return External(
-        table=predictions_frame(samples, classes, probabilities),
+        table=table,
+        localization=localization,
         samples=samples,
         images=images,
         attributes=attributes(data.samples, data.facts, data.images, kept),

@@ -23,7 +23,7 @@ from brain_tumor.evaluation.explain.gallery import (
     with_nearest,
 )
 from brain_tumor.evaluation.explain.pointing_game import correctly_classified_tumours, evaluate_pointing
-from brain_tumor.evaluation.explain.saliency import SaliencyMaps, map_grid, saliency_maps
+from brain_tumor.evaluation.explain.saliency import SaliencyMaps, localizer_maps, map_grid, saliency_maps
 from brain_tumor.evaluation.explain.weight_randomization import weight_randomization_test
 from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
@@ -94,7 +94,18 @@ class _Job:
         self.evidence = ImageEvidence()
         self.model = network_of(evaluated.predictor.bundle)
 
-    def maps(self, rows: Rows, network: Any = None) -> SaliencyMaps:
+    @property
+    def kind(self) -> str:
+        """Which maps `maps` computes, in words."""
+        return "localizer's maps" if self.evaluated.predictor.bundle.has_map else "saliency maps of the predicted class"
+
+    def maps(self, rows: Rows) -> SaliencyMaps:
+        """Compute the localizer's maps of test images, or saliency maps of a model without one."""
+        if not self.evaluated.predictor.bundle.has_map:
+            return self.saliency(rows)
+        return localizer_maps(self.model.network, self.model.normalize, self.evaluated.images[rows])
+
+    def saliency(self, rows: Rows, network: Any = None) -> SaliencyMaps:
         """Compute saliency maps of test images for their predicted classes, by the model or another network."""
         network = network or self.model.network
         return saliency_maps(network, self.model.normalize, self.evaluated.images[rows], self.test.predicted[rows])
@@ -176,10 +187,10 @@ def _saliency(job: _Job) -> dict[str, Any]:
     outlines = np.zeros((len(rows), size, size), bool)
     outlines[with_mask] = masks
     figure = examples_figure(test, rows, images[rows], job.maps(rows), outlines)
-    job.draw("saliency", "Saliency maps for the predicted class (test; dashed: mask)", figure)
+    job.draw("saliency", f"Images and {job.kind} (test; dashed: mask)", figure)
     sample = stratified(test.labels, _RANDOMIZATION_IMAGES, job.seed)
     results: dict[str, Any] = {
-        "sanity": weight_randomization_test(job.model.network, lambda network: job.maps(sample, network))
+        "sanity": weight_randomization_test(job.model.network, lambda network: job.saliency(sample, network))
     }
     masked = np.flatnonzero(samples["mask_path"].to_numpy() != "")
     tumours = np.intersect1d(correctly_classified_tumours(test), masked)
@@ -189,7 +200,7 @@ def _saliency(job: _Job) -> dict[str, Any]:
         groups = test.groups[tumours]
         example = job.model.normalize(torch.from_numpy(np.array(images[tumours[:1]]))[:, None])
         results["pointing"] = evaluate_pointing(
-            job.maps(tumours),
+            job.saliency(tumours),
             masks,
             images[tumours],
             groups,
@@ -213,5 +224,5 @@ def _errors(job: _Job) -> list[ErrorRecord]:
         errors = with_nearest(errors, training.samples, nearest, similarity)
         nearest_images = np.stack([training.images[nearest_rows] for nearest_rows in nearest])
     figure = errors_figure(errors, job.evaluated.images[rows], job.maps(rows), nearest_images)
-    job.draw("mistakes", "Most confident errors (test)", figure)
+    job.draw("mistakes", f"Most confident errors, with {job.kind} (test)", figure)
     return errors

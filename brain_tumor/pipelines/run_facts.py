@@ -11,6 +11,7 @@ from brain_tumor.data.public.groups.tracing import grouping_statement
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.optim import resolve_lr
+from brain_tumor.models.protocol import Localizer, backbone_of
 from brain_tumor.training.data_from_config import data_name, split_name
 
 
@@ -29,6 +30,7 @@ def data_facts(datamodule: ScanDataModule, cfg: DictConfig) -> dict[str, Any]:
         "split": split_name(cfg, datamodule.published_splits),
         "leakage": leak_counts(datamodule.leakage),
         "curation": datamodule.curation,
+        "corrections": datamodule.corrected,
     }
 
 
@@ -48,7 +50,8 @@ def _origin(name: str | None) -> dict[str, str]:
 def model_facts(classifier: Classifier, cfg: DictConfig) -> dict[str, Any]:
     """Name, size, input, start and learning rate of the network."""
     return {
-        "name": cfg.model.get("name") or type(classifier.network).__name__,
+        "name": cfg.model.get("name") or type(backbone_of(classifier.network)).__name__,
+        "localizer": isinstance(classifier.network, Localizer),
         "parameters": sum(parameter.numel() for parameter in classifier.network.parameters()),
         "image_size": cfg.data.image_size,
         "lr": resolve_lr(cfg.optimizer.get("lr", "auto"), classifier.network)[0],
@@ -72,6 +75,11 @@ def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
         notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
     if cfg.data.random_labels:
         notes.append("Classes are random, one per patient (data.random_labels=true): a result above chance is leakage.")
+    if corrected := datamodule.corrected:
+        notes.append(
+            f"{corrected['relabelled']} images have another class than in the data set, and {corrected['left_out']} "
+            f"are left out ({corrected['file']})."
+        )
     leaks = leak_counts(datamodule.leakage)
     if any(leaks.values()):
         notes.append(

@@ -16,6 +16,7 @@ from brain_tumor.data.images import ImageRows
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
+from brain_tumor.pipelines.localization import add_localization
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.resuming import find_interrupted, same_processes
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
@@ -126,10 +127,11 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
             predicted = predict(trainer, classifier, datamodule, best.checkpoint)
             images = {split: ImageRows(datamodule.images, datamodule.rows(split)) for split in predicted}
             outputs = partial(image_outputs, trainer, classifier, datamodule)
-            ood = add_ood_scores(predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
+            located = add_localization(predicted, datamodule)
+            ood = add_ood_scores(located.predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
         with record.stage("evaluate"):
             notes = [*notes_for_readers(datamodule, cfg), *ood.notes]
-            inputs = training_input(ood, datamodule, record.facts, notes, cfg)
+            inputs = training_input(ood, located, datamodule, record.facts, notes, cfg)
             evidence = compute_evidence(inputs, record, cfg)
         with record.stage("bundle"):
             pack(run_dir)

@@ -14,12 +14,14 @@ from brain_tumor.data.duplicates.leakage import leak_counts
 from brain_tumor.evaluation.ood.detector_metrics import missed_shares, rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
+from brain_tumor.pipelines.localization import Localization
 from brain_tumor.pipelines.ood import OODTest
 from brain_tumor.types import Floats
 
 
 def training_input(
     ood: OODTest,
+    located: Localization,
     datamodule: ScanDataModule,
     facts: dict[str, Any],
     notes: list[str],
@@ -29,6 +31,7 @@ def training_input(
 
     Args:
         ood: Predictions tables of val and test, and the test of the OOD detector.
+        located: What a localizer adds.
         datamodule: Loaded data module.
         facts: Content of ``run.json`` so far.
         notes: Sentences that a reader must know before the figures.
@@ -50,8 +53,10 @@ def training_input(
             "leakage": {"allowed": cfg.split.allow_leakage, **leak_counts(datamodule.leakage)},
             "baseline": {"name": BASELINE, **{split: _baseline(datamodule, split) for split in tables}},
             **_ood_rejection(splits, ood.scores, cfg),
+            **located.results,
             **{name: facts[name] for name in ("tuning",) if name in facts},
         },
+        draw_maps=located.draw,
         epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )
 

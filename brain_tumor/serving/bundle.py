@@ -22,6 +22,14 @@ from typing import Any
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.volumes import DEFAULT_RULE, RULES
 from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.serving.bundle_parts import (
+    Export,
+    LocalizerInfo,
+    OODDetectorInfo,
+    read_exports,
+    read_localizer,
+    read_ood_detector,
+)
 from brain_tumor.serving.json_fields import Fields
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 2
@@ -30,32 +38,6 @@ TRAINING_DIGESTS = "seen.txt"
 OOD_DETECTOR = "ood_detector.safetensors"
 _FORMAT_1_OOD_KEYS = {"turned_away": "reject_share"}
 """Keys of the OOD detector in bundles of format 1, where its own key was ``gate`` → key."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """A model file for one engine at one precision, with the result of its checks."""
-
-    file: str
-    """Name of the file in the bundle."""
-    checks: dict[str, Any]
-    """Comparison with PyTorch, see `brain_tumor.serving.export.compare`."""
-
-
-@dataclass(frozen=True)
-class OODDetectorInfo:
-    """The OOD detector as ``config.json`` describes it, without reading its file."""
-
-    file: str
-    """Name of its file in the bundle: a `brain_tumor.evaluation.ood.detector.OODDetector`."""
-    reject_share: float
-    """Fraction of validation scans that it was fitted to reject, in (0, 1)."""
-    images: int
-    """Number of validation scans that it was fitted on."""
-    rejected: float | None = None
-    """Fraction of test scans that it rejects; None: not measured, as in version 0.1."""
-    missed: dict[str, float] = field(default_factory=dict)
-    """Kind of OOD image → fraction of such images that it accepts; empty: not measured."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +79,20 @@ class Bundle:
     """Engine → precision → export."""
     ood_detector: OODDetectorInfo | None = None
     """None: the model has no OOD detector and rejects no image."""
+    localizer: LocalizerInfo | None = None
+    """None: the model draws no map."""
     plugins: tuple[str, ...] = ()
     """Packages that a user's network may come from. Not stored: whoever loads the bundle names those they trust."""
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the model says where it sees a tumour."""
+        return self.map_threshold is not None
+
+    @property
+    def map_threshold(self) -> float | None:
+        """Probability in the map from which a pixel is marked as tumour; None for a model without a trained map."""
+        return None if self.localizer is None else self.localizer.threshold
 
     @property
     def training_digests(self) -> frozenset[str]:
@@ -218,33 +212,10 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         volume_rule=rule,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
-        exports={engine: _exports(exports.inner(engine), files) for engine in exports.mapping},
-        ood_detector=_ood_detector(fields.inner("ood_detector"), files) if fields.has("ood_detector") else None,
+        exports={engine: read_exports(exports.inner(engine), files) for engine in exports.mapping},
+        ood_detector=read_ood_detector(fields.inner("ood_detector"), files) if fields.has("ood_detector") else None,
+        localizer=read_localizer(fields.inner("localizer")) if fields.has("localizer") else None,
     )
-
-
-def _exports(engine: Fields, files: Fields) -> dict[str, Export]:
-    fields = {precision: engine.inner(precision) for precision in engine.mapping}
-    return {name: Export(_file(export, files), export.inner("checks").mapping) for name, export in fields.items()}
-
-
-def _ood_detector(fields: Fields, files: Fields) -> OODDetectorInfo:
-    share = fields.number("reject_share", above=0)
-    fields.require(share < 1, "reject_share", "a number below 1")
-    missed = fields.inner("missed")
-    return OODDetectorInfo(
-        file=_file(fields, files),
-        reject_share=share,
-        images=int(fields.number("images", at_least=1)),
-        rejected=fields.number("rejected", at_least=0) if fields.has("rejected") else None,
-        missed={name: missed.number(name, at_least=0) for name in missed.mapping},
-    )
-
-
-def _file(fields: Fields, files: Fields) -> str:
-    name = fields.text("file")
-    fields.require(name in files.mapping and Path(name).name == name, "file", "the name of a file in the bundle")
-    return name
 
 
 def write_config(bundle: Bundle, folder: Path | None = None) -> None:
@@ -269,6 +240,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "volume_rule": bundle.volume_rule,
         "data": {"digest": bundle.data_digest},
         "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,
+        "localizer": asdict(bundle.localizer) if bundle.localizer else None,
         "files": bundle.files,
         "exports": {
             engine: {precision: asdict(export) for precision, export in exports.items()}

@@ -21,6 +21,8 @@ def export_table(exported: Exported, engine: str, precision: str) -> Table:
     table.add_row("largest difference of a probability", "", f"{checks['max_difference']:.1e}")
     table.add_row("mean difference of the probabilities", "", f"{checks['mean_difference']:.1e}")
     table.add_row("macro-F1", f"{checks['f1_macro_before']:.4f}", f"{checks['f1_macro_after']:.4f}")
+    if "map_max_difference" in checks:
+        table.add_row("largest difference of the map", "", f"{checks['map_max_difference']:.1e}")
     if "rejected_after" in checks:
         shares = (f"{checks[f'rejected_{when}']:.1%}" for when in ("before", "after"))
         table.add_row("scans rejected by the OOD detector", *shares)

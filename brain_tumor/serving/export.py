@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from brain_tumor.data.cache.digests import digests
@@ -16,7 +17,8 @@ from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.ood.fit import rejected_shares
 from brain_tumor.evaluation.predictions import Predictions, predictions_frame
 from brain_tumor.run_dir.atomic import published_file
-from brain_tumor.serving.bundle import WEIGHTS, Bundle, Export, write_config
+from brain_tumor.serving.bundle import WEIGHTS, Bundle, write_config
+from brain_tumor.serving.bundle_parts import Export
 from brain_tumor.serving.card import write_exports_to_card
 from brain_tumor.serving.engines import REFERENCE, Engine, Outputs, open_engine, open_model, require_supported
 from brain_tumor.serving.files import read_images
@@ -28,6 +30,8 @@ from brain_tumor.types import GreyImage
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between an fp32 export and eager PyTorch."""
+MAP_TOLERANCE = 1e-3
+"""Largest difference of the probability of a cell of the map between an fp32 export and eager PyTorch."""
 MAX_CHANGE, MEAN_CHANGE = 0.25, 0.01
 """Largest, and largest mean, absolute change of the probabilities of validation images at a lower precision."""
 F1_DROP = 0.002
@@ -166,7 +170,8 @@ def compare(
 
     Returns:
         ``images``, ``max_difference`` and ``mean_difference`` of the probabilities, ``f1_macro_before`` and
-        ``f1_macro_after``; of a model with an OOD detector also ``rejected_before`` and ``rejected_after``, see
+        ``f1_macro_after``; of a model with a localizer ``map_max_difference`` and ``map_mean_difference`` of the
+        probabilities of its cells; of a model with an OOD detector also ``rejected_before`` and ``rejected_after``, see
         `brain_tumor.evaluation.ood.fit.rejected_shares`.
 
     Raises:
@@ -185,6 +190,10 @@ def compare(
         "f1_macro_before": _f1_macro(before),
         "f1_macro_after": _f1_macro(after),
     }
+    if bundle.has_map:
+        maps = [_probabilities_of_cells(each) for each in outputs]
+        moved = np.abs(maps[1] - maps[0])
+        checks |= {"map_max_difference": float(moved.max()), "map_mean_difference": float(moved.mean())}
     if detector := open_detector(bundle):
         features_and_logits = ((features_for(detector, each, bundle), each.logits) for each in outputs)
         shares = rejected_shares(detector, before.groups, *features_and_logits)
@@ -194,7 +203,19 @@ def compare(
 
 def _outputs(engine: Engine, images: GreyImage) -> Outputs:
     batches = infer(engine, progress(images, "Comparing with eager PyTorch"))
-    return Outputs(*(np.concatenate(each) for each in zip(*batches, strict=True) if each[0] is not None))
+    found = zip(Outputs._fields, zip(*batches, strict=True), strict=True)
+    return Outputs(**{name: np.concatenate(each) for name, each in found if each[0] is not None})
+
+
+def _probabilities_of_cells(outputs: Outputs) -> npt.NDArray[np.floating[Any]]:
+    """Probabilities [N, h, w] of the cells of the maps.
+
+    Raises:
+        BundleError: The engine yields no maps.
+    """
+    if outputs.map is None:
+        raise BundleError("The exported model yields no map; export it again.")
+    return 1 / (1 + np.exp(-outputs.map))
 
 
 def _f1_macro(predictions: Predictions) -> float:
@@ -207,6 +228,17 @@ def _accept(what: str, precision: str, checks: dict[str, Any], max_change: float
         raise BundleError(
             f"{what} is refused: its probabilities differ from eager PyTorch's by up to {checks['max_difference']:.1e} "
             f"on {images} validation images, and {TOLERANCE:.0e} is allowed."
+        )
+    if precision == "fp32" and not checks.get("map_max_difference", 0.0) <= MAP_TOLERANCE:
+        raise BundleError(
+            f"{what} is refused: its maps differ from eager PyTorch's by up to {checks['map_max_difference']:.1e} on "
+            f"{images} validation images, and {MAP_TOLERANCE:.0e} is allowed."
+        )
+    if precision != "fp32" and not checks.get("map_mean_difference", 0.0) <= mean_change:
+        raise BundleError(
+            f"{what} is refused: its maps on {images} validation images move on average by "
+            f"{checks['map_mean_difference']:.2g} from eager PyTorch's, and mean_change={mean_change:g} is allowed; "
+            "take a higher precision, or more calibration images."
         )
     changes = (
         ("max_change", checks["max_difference"], max_change),

@@ -16,8 +16,9 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.readers.volumes import ScanRules, Scans, find_scans
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
+from brain_tumor.evaluation.localization import with_boxes
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
-from brain_tumor.serving.images import prefetch, prepare_slices
+from brain_tumor.serving.images import Prepared, prefetch, prepare_slices
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.types import GreyImage
 
@@ -71,7 +72,7 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, GreyImage | DataError]]:
+def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, Prepared | DataError]]:
     """Read images file by file, each file once, with threads that read some files ahead.
 
     Args:
@@ -79,13 +80,13 @@ def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, G
         size: Side of the images, S.
 
     Yields:
-        Position of a reference, with its image uint8 [S, S] or the error where it cannot be read.
+        Position of a reference, with its image or the error where it cannot be read.
     """
     by_file: dict[Path, list[int]] = {}
     for position, reference in enumerate(references):
         by_file.setdefault(source_file(reference), []).append(position)
 
-    def read(positions: list[int]) -> list[tuple[int, GreyImage | DataError]]:
+    def read(positions: list[int]) -> list[tuple[int, Prepared | DataError]]:
         images = prepare_slices([references[position] for position in positions], size)
         return list(zip(positions, images, strict=True))
 
@@ -103,7 +104,7 @@ def read_images(references: Sequence[str], size: int, doing: str) -> GreyImage:
     for position, image in progress(stream_images(references, size), doing, len(references)):
         if isinstance(image, DataError):
             raise image
-        images[position] = image
+        images[position] = image.image
     return images
 
 
@@ -119,6 +120,7 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
         Predictions table of the images that can be read, and the errors of the others.
     """
     positions: list[int] = []
+    shapes: list[tuple[int, int]] = []
     errors: list[DataError] = []
 
     def readable() -> Iterator[GreyImage]:
@@ -128,12 +130,16 @@ def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) 
                 errors.append(image)
             else:
                 positions.append(position)
-                yield image
+                shapes.append(image.shape)
+                yield image.image
 
-    probabilities, ood_score = predictor.assess(readable(), batch_size)
+    probabilities, ood_score, maps = predictor.assess(readable(), batch_size)
     order = np.argsort(positions)  # files are read together, in whatever order the samples list their slices
     read = samples.iloc[sorted(positions)]
     own = read["patient_id"].where(read["patient_id"] != "", read["series"])  # without either an image is on its own
     groups = read["group"].where(read["group"] != "", own)
     table = predictions_frame(read.assign(group=groups), predictor.bundle.classes, probabilities[order])
+    if maps is not None:
+        size, threshold = predictor.bundle.image_size, predictor.map_threshold
+        table = with_boxes(table, maps[order], [shapes[row] for row in order], size, threshold)
     return with_ood_scores(table, None if ood_score is None else ood_score[order]), errors

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -16,23 +16,37 @@ from brain_tumor.errors import DataError
 from brain_tumor.serving.engines import cores
 from brain_tumor.types import GreyImage
 
+
+class Prepared(NamedTuple):
+    """An image as a model takes it."""
+
+    image: GreyImage
+    """uint8 [S, S]."""
+    shape: tuple[int, int]
+    """Height and width of the image before, pixels."""
+
+
 ImageLike = str | Path | GreyImage | Image.Image
 """A path (or ``FILE#SLICE``), an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image of any mode."""
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def prepare_image(image: ImageLike, size: int) -> GreyImage:
+def prepare_image(image: ImageLike, size: int) -> Prepared:
     """Convert an image to grey, uint8 [size, size].
 
     Raises:
         DataError: The image cannot be read, or is no image.
     """
     if isinstance(image, str | Path):
-        return fit_square(read_image(image), size)
+        return _fit(read_image(image), size)
     if isinstance(image, Image.Image):
-        return fit_square(_grey(image), size)
-    return fit_square(_grey_array(image), size)
+        return _fit(_grey(image), size)
+    return _fit(_grey_array(image), size)
+
+
+def _fit(grey: GreyImage, size: int) -> Prepared:
+    return Prepared(fit_square(grey, size), (grey.shape[0], grey.shape[1]))
 
 
 def _grey(image: Image.Image) -> GreyImage:
@@ -55,15 +69,15 @@ def _grey_array(image: GreyImage) -> GreyImage:
     )
 
 
-def prepare_slices(references: Sequence[str], size: int) -> list[GreyImage | DataError]:
+def prepare_slices(references: Sequence[str], size: int) -> list[Prepared | DataError]:
     """Convert slices of one file, which is opened once, to grey, uint8 [size, size].
 
     Returns:
         One image per reference; from the first error on, that error in place of each image.
     """
-    images: list[GreyImage | DataError] = []
+    images: list[Prepared | DataError] = []
     try:
-        images += (fit_square(reading.image, size) for reading in read(references))
+        images += (_fit(reading.image, size) for reading in read(references))
     except DataError as error:
         images += [error] * (len(references) - len(images))
     return images

@@ -16,8 +16,8 @@ from brain_tumor.serving.engines import require_package
 from brain_tumor.serving.engines.eager import network_of
 from brain_tumor.types import GreyImage
 
-PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
-"""Names of the model's input and outputs."""
+PIXELS = "pixels"
+"""Name of the model's input."""
 _BATCH = 16
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
@@ -25,7 +25,7 @@ _WEIGHTED = ("Conv", "Gemm", "MatMul")
 def onnx_model(bundle: Bundle) -> bytes:
     """Export the network with a dynamic batch size: uint8 [B, 1, S, S] → logits float32 [B, classes].
 
-    A bundle with an OOD detector gets a second output, features float32 [B, D].
+    With an OOD detector there is an output features float32 [B, D], with a localizer an output map float32 [B, h, w].
 
     Raises:
         BundleError: The bundle is damaged, or a required package is not installed.
@@ -40,7 +40,7 @@ def onnx_model(bundle: Bundle) -> bytes:
             network,
             (example,),
             input_names=[PIXELS],
-            output_names=[LOGITS, FEATURES] if network.features else [LOGITS],
+            output_names=list(network.outputs),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,

@@ -18,22 +18,22 @@ from brain_tumor.evaluation.evidence import decision_rules_in
 from brain_tumor.evaluation.ood.detector import OODDetector
 from brain_tumor.evaluation.ood.outliers import FITTED_KINDS
 from brain_tumor.evaluation.predictions import read_predictions
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 from brain_tumor.evaluation.report.page import render
 from brain_tumor.evaluation.volumes import DEFAULT_RULE, VOLUME_RULES, choose_rule
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_results
-from brain_tumor.serving.architectures import architecture_of, package_of
+from brain_tumor.serving.architectures import architecture_of, localizer_of, package_of
 from brain_tumor.serving.bundle import (
     CARD,
     OOD_DETECTOR,
     TRAINING_DIGESTS,
     WEIGHTS,
     Bundle,
-    OODDetectorInfo,
     read_bundle,
     write_config,
 )
+from brain_tumor.serving.bundle_parts import LocalizerInfo, OODDetectorInfo
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
@@ -86,18 +86,29 @@ def pack(run_dir: Path) -> Bundle:
         if (run_dir / name).is_file():
             contents[OOD_DETECTOR] = (run_dir / name).read_bytes()
     bundle = _bundle(run_dir, checkpoint["hyper_parameters"], record, results, contents)
-    draft = run_dir / f".bundle.{os.getpid()}"
+    write_bundle(bundle, contents, model_card(bundle, record, results))
+    return bundle
+
+
+def write_bundle(bundle: Bundle, contents: dict[str, bytes], card: str) -> None:
+    """Write the folder of a bundle in one step, replacing an older one.
+
+    Args:
+        bundle: Bundle to write.
+        contents: Its files but for ``config.json`` and the card, name → content.
+        card: Model card.
+    """
+    draft = bundle.folder.parent / f".bundle.{os.getpid()}"
     draft.mkdir()
     try:
         for name, content in contents.items():
             (draft / name).write_bytes(content)
-        (draft / CARD).write_text(model_card(bundle, record, results), encoding="utf-8")
+        (draft / CARD).write_text(card, encoding="utf-8")
         write_config(bundle, draft)
         shutil.rmtree(bundle.folder, ignore_errors=True)
         draft.rename(bundle.folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return bundle
 
 
 def _weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -117,6 +128,7 @@ def _bundle(
     run_dir: Path, recipe: dict[str, Any], record: dict[str, Any], results: dict[str, Any], contents: dict[str, bytes]
 ) -> Bundle:
     architecture, rules = architecture_of(recipe["model"]), decision_rules_in(results)
+    localizer = localizer_of(recipe.get("localizer"))
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return Bundle(
         folder=run_dir / "bundle",
@@ -136,6 +148,9 @@ def _bundle(
         data_digest=record["data"]["digest"],
         files=digests,
         ood_detector=_ood_detector(contents[OOD_DETECTOR], results) if OOD_DETECTOR in contents else None,
+        localizer=LocalizerInfo(**localizer, threshold=results.get("localization", {}).get("threshold"))
+        if localizer
+        else None,
     )
 
 
@@ -182,7 +197,7 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         leakage=_leakage(data["leakage"]),
         notes=record.get("notes", []),
         results=results,
-        headlines=[name for name in (*HEADLINES, *DETECTION) if name in results["test"]],
+        headlines=[name for name in (*HEADLINES, *DETECTION, *LOCALIZATION) if name in results["test"]],
         hub_metrics=_HUB_METRICS,
         ood={"missed": {}, **results.get("ood_rejection", {})},
         fitted_kinds=FITTED_KINDS,

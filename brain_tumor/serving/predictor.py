@@ -8,8 +8,8 @@
 Research use only; not a medical device.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.calibration import softmax
-from brain_tumor.evaluation.ood.detector import OODDetector
+from brain_tumor.evaluation.localization import DEFAULT_THRESHOLD, Box, enlarge, tumour_box
+from brain_tumor.evaluation.ood.detector import EnsembleDetector, OODDetector, read_detector
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
-from brain_tumor.serving.images import ImageLike, prefetch, prepare_image
+from brain_tumor.serving.images import ImageLike, Prepared, prefetch, prepare_image
 from brain_tumor.serving.inference import BATCH_SIZE, infer
 from brain_tumor.types import Floats, GreyImage
 
@@ -43,6 +44,22 @@ class Answer:
     """Distance above the limit of the OOD detector, see `brain_tumor.evaluation.ood.detector`: above 0 is rejected."""
     version: str
     """Version of the model."""
+    map: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """Logit of each cell of the localizer's map, float32 [h, w]; None for a model without one."""
+    box: Box | None = None
+    """Where the map marks most tumour: ``(x0, y0, x1, y1)`` in pixels of the image that was given, see
+    `brain_tumor.evaluation.localization.tumour_box`. None if it marks none, and for a model without a localizer."""
+    image_size: int = 0
+    """Height and width of the image that the network saw, S."""
+
+    @property
+    def heatmap(self) -> npt.NDArray[np.float32] | None:
+        """Probability of tumour at each pixel of the image that the network saw, float32 [S, S] in [0, 1].
+
+        That image is the given one, resized to S pixels on its longer side and centred on black. None for a model
+        without a localizer.
+        """
+        return None if self.map is None else enlarge(self.map, self.image_size)
 
 
 class Assessment(NamedTuple):
@@ -52,6 +69,8 @@ class Assessment(NamedTuple):
     """float64 [N, C], in the order of the bundle's classes."""
     ood_score: Floats | None
     """float64 [N], above 0 is rejected; None for a model without an OOD detector."""
+    maps: npt.NDArray[np.float32] | None
+    """Logits of the cells of the maps, float32 [N, h, w]; None for a model without a localizer."""
 
 
 class Predictor:
@@ -102,49 +121,89 @@ class Predictor:
         """
         return self._answers([prepare_image(image, self.bundle.image_size)])[0]
 
+    @property
+    def map_threshold(self) -> float:
+        """Probability in the map from which a pixel is marked, chosen on validation."""
+        threshold = self.bundle.map_threshold
+        return DEFAULT_THRESHOLD if threshold is None else threshold
+
     def batch(self, images: Iterable[ImageLike], batch_size: int = BATCH_SIZE) -> list[Answer]:
         """Predict many images, ``batch_size`` at a time; the next are read while these are computed.
 
         Raises:
             DataError: One of them cannot be read, or is not an image.
         """
-        grey = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
-        return self._answers(grey, batch_size)
+        prepared = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
+        return self._answers(prepared, batch_size)
 
     def logits(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Compute logits float32 [N, C] of grey images."""
-        batches = (outputs.logits for outputs in infer(self._engine, images, batch_size))
-        return np.concatenate([self._no_logits, *batches])
+        return self.logits_and_maps(images, batch_size)[0]
+
+    def logits_and_maps(
+        self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """Compute logits float32 [N, C] and, of a model with a localizer, maps (logits float32 [N, h, w]) of images."""
+        logits, maps = [self._no_logits], []
+        for outputs in infer(self._engine, images, batch_size):
+            logits.append(outputs.logits)
+            if outputs.map is not None:
+                maps.append(outputs.map)
+        return np.concatenate(logits), np.concatenate(maps) if maps else None
 
     def probabilities(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> Floats:
         """Compute calibrated probabilities float64 [N, C] of grey images."""
         return softmax(self.logits(images, batch_size), self.bundle.temperature)
 
     def assess(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> Assessment:
-        """Compute calibrated probabilities and OOD scores of grey images.
+        """Compute calibrated probabilities, OOD scores and maps of grey images.
 
         Raises:
             BundleError: The OOD detector was fitted on another network.
         """
-        logits, scores = [self._no_logits], [np.empty(0)]
+        logits, scores, maps = [self._no_logits], [np.empty(0)], []
         for outputs in infer(self._engine, images, batch_size):
             logits.append(outputs.logits)
+            if outputs.map is not None:
+                maps.append(outputs.map)
             if self._detector is not None:  # features are reduced batch by batch: those of all images would fill memory
                 features = features_for(self._detector, outputs, self.bundle)
                 scores.append(self._detector.ood_score(features, outputs.logits))
         probabilities = softmax(np.concatenate(logits), self.bundle.temperature)
-        return Assessment(probabilities, None if self._detector is None else np.concatenate(scores))
+        return Assessment(
+            probabilities,
+            None if self._detector is None else np.concatenate(scores),
+            np.concatenate(maps) if maps else None,
+        )
 
     @property
     def _no_logits(self) -> npt.NDArray[np.float32]:
         return np.empty((0, len(self.bundle.classes)), np.float32)
 
-    def _answers(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> list[Answer]:
-        probabilities, scores = self.assess(images, batch_size)
-        ood_score = [None] * len(probabilities) if scores is None else scores.tolist()
-        return [self._answer(*one) for one in zip(probabilities, ood_score, strict=True)]
+    def _answers(self, images: Iterable[Prepared], batch_size: int = BATCH_SIZE) -> list[Answer]:
+        shapes: list[tuple[int, int]] = []
 
-    def _answer(self, row: Floats, ood_score: float | None) -> Answer:
+        def grey() -> Iterator[GreyImage]:
+            for prepared in images:
+                shapes.append(prepared.shape)
+                yield prepared.image
+
+        probabilities, scores, maps = self.assess(grey(), batch_size)
+        none = [None] * len(probabilities)
+        ood_score = none if scores is None else scores.tolist()
+        return [
+            self._answer(*one)
+            for one in zip(probabilities, ood_score, none if maps is None else maps, shapes, strict=True)
+        ]
+
+    def _answer(
+        self,
+        row: Floats,
+        ood_score: float | None,
+        cells: npt.NDArray[np.float32] | None,
+        shape: tuple[int, int],
+    ) -> Answer:
+        size = self.bundle.image_size
         by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
         healthy = self.bundle.healthy_class
         return Answer(
@@ -154,10 +213,13 @@ class Predictor:
             rejected=None if ood_score is None else ood_score > 0,
             ood_score=ood_score,
             version=self.bundle.version,
+            map=cells,
+            box=None if cells is None else tumour_box(cells, size, self.map_threshold, shape),
+            image_size=size,
         )
 
 
-def open_detector(bundle: Bundle) -> OODDetector | None:
+def open_detector(bundle: Bundle) -> OODDetector | EnsembleDetector | None:
     """Load the OOD detector of a bundle; None if it has none.
 
     Raises:
@@ -166,20 +228,20 @@ def open_detector(bundle: Bundle) -> OODDetector | None:
     if bundle.ood_detector is None:
         return None
     try:
-        return OODDetector.from_bytes(bundle.read(bundle.ood_detector.file))
+        return read_detector(bundle.read(bundle.ood_detector.file))
     except ValueError as error:
         raise BundleError(
             f"{bundle.folder / bundle.ood_detector.file} holds no detector ({error}); copy the whole bundle again."
         ) from error
 
 
-def features_for(detector: OODDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
+def features_for(detector: OODDetector | EnsembleDetector, outputs: Outputs, bundle: Bundle) -> npt.NDArray[np.float32]:
     """Return the features [B, D] that an OOD detector needs.
 
     Raises:
         BundleError: The detector was fitted on another network than the one that the engine runs.
     """
-    expected = detector.normal.centre.size
+    expected = detector.width
     if outputs.features is None or outputs.features.shape[1] != expected:
         width = "no" if outputs.features is None else outputs.features.shape[1]
         raise BundleError(

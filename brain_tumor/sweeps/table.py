@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from brain_tumor.errors import RunDirError
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import read_record
 from brain_tumor.sweeps.jobs import REPLICATES, Job, Plan
 
-RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (*HEADLINES, *DETECTION))
+RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (*HEADLINES, *DETECTION, *LOCALIZATION))
 """Columns with values of ``results.json``."""
 
 BASELINE = "test/baseline f1_macro"

@@ -47,8 +47,10 @@ def build_datamodule(cfg: DictConfig) -> ScanDataModule:
         processes=local_processes(cfg.trainer),
         imbalance=cfg.data.imbalance,
         label_conflicts=cfg.data.label_conflicts,
+        copies=cfg.data.copies,
         allow_leakage=cfg.split.allow_leakage,
         random_labels=cfg.data.random_labels,
+        with_masks="_target_" in (cfg.get("localizer") or {}),
         seed=cfg.seed,
     )
 

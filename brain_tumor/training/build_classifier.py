@@ -20,9 +20,10 @@ from brain_tumor.errors import ConfigError, require
 from brain_tumor.models import schedules
 from brain_tumor.models.classifier import Classifier
 from brain_tumor.models.dry_run import dry_run
+from brain_tumor.models.map_loss import MapLoss
 from brain_tumor.models.mixing import Mixing
 from brain_tumor.models.optim import parameter_groups, resolve_lr
-from brain_tumor.models.protocol import channel_statistics
+from brain_tumor.models.protocol import Localizer, backbone_of, channel_statistics
 from brain_tumor.training.distributed.world import local_processes
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,12 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
         optimizer=optimizer_builder(cfg, network),
         scheduler=schedule_builder(cfg),
         mixing=call(Mixing, "augmentation", num_classes=num_classes, **mixing),
+        map_loss=call(MapLoss, "localizer.loss", **plain(cfg.localizer.loss)) if has_localizer(cfg) else None,
         monitor=cfg.monitor.metric,
         compile_mode=cfg.compile,
         recipe={
-            "model": plain(cfg.model) | getattr(network, "resolved_arguments", {}),
+            "model": plain(cfg.model) | getattr(backbone_of(network), "resolved_arguments", {}),
+            "localizer": localizer_recipe(cfg),
             "image_size": cfg.data.image_size,
             "mean": list(datamodule.normalize.mean),
             "std": list(datamodule.normalize.std),
@@ -68,7 +71,7 @@ def build_classifier(cfg: DictConfig, datamodule: ScanDataModule) -> Classifier:
 
 
 def build_network(cfg: DictConfig, num_classes: int) -> nn.Module:
-    """The network that ``model`` describes, tried out once.
+    """The network that ``model`` and ``localizer`` describe, tried out once.
 
     Raises:
         ConfigError: It cannot be built, is no ``nn.Module``, or is no classifier of images of this size.
@@ -78,9 +81,30 @@ def build_network(cfg: DictConfig, num_classes: int) -> nn.Module:
         raise ConfigError(
             f"model._target_={cfg.model._target_} returns {type(network).__name__}: expected an nn.Module."
         )
-    channels = len(channel_statistics(network)[0])
-    dry_run(network, channels=channels, image_size=cfg.data.image_size, num_classes=num_classes)
-    return network
+    channels, size = len(channel_statistics(network)[0]), cfg.data.image_size
+    dry_run(network, channels=channels, image_size=size, num_classes=num_classes)
+    if not has_localizer(cfg):
+        return network
+    example = torch.zeros(1, channels, size, size)
+    factory = bind(localizer_recipe(cfg) or {}, "localizer")
+    localized: Any = call(factory, "localizer", network, num_classes=num_classes, example=example)
+    if not isinstance(localized, nn.Module) or not isinstance(localized, Localizer):
+        raise ConfigError(
+            f"localizer._target_={cfg.localizer._target_} returns {type(localized).__name__}: expected an nn.Module "
+            "with the methods of brain_tumor.models.protocol.Localizer."
+        )
+    dry_run(localized, channels=channels, image_size=size, num_classes=num_classes)
+    return localized
+
+
+def has_localizer(cfg: DictConfig) -> bool:
+    """Return whether the network draws a map."""
+    return "_target_" in (cfg.get("localizer") or {})
+
+
+def localizer_recipe(cfg: DictConfig) -> dict[str, Any] | None:
+    """Return what builds the localizer: ``_target_`` and its arguments, without those of its loss; None without one."""
+    return {key: value for key, value in plain(cfg.localizer).items() if key != "loss"} if has_localizer(cfg) else None
 
 
 def build_loss(

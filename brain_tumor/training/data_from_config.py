@@ -34,6 +34,8 @@ def loading_arguments(cfg: DictConfig) -> dict[str, Any]:
         "cache_limit_gb": cfg.paths.cache_limit_gb,
         "image_size": cfg.data.image_size,
         "on_error": cfg.data.on_error,
+        "masks": cfg.data.get("masks"),
+        "corrections": cfg.data.get("corrections"),
         "root": Path(place).expanduser() if place else None,
     }
 

@@ -29,6 +29,8 @@ class Predicted:
     """float32 [N, C]."""
     features: npt.NDArray[np.float32]
     """float32 [N, D], see `brain_tumor.models.features.features_and_logits`."""
+    maps: npt.NDArray[np.float32] | None = None
+    """Logit of each cell of a localizer's map, float32 [N, h, w]; None without a trained one."""
 
 
 def predict(
@@ -50,10 +52,11 @@ def predict(
     outputs = trainer.predict(classifier, datamodule=datamodule)
     predicted = {}
     for split, batches in zip(EVALUATED, outputs or [], strict=True):
-        rows, logits, features = (torch.cat(parts).cpu() for parts in zip(*batches, strict=True))
+        rows, logits, features, *maps = (torch.cat(parts).cpu() for parts in zip(*batches, strict=True))
         probabilities = logits.double().softmax(dim=1).numpy()
         table = predictions_frame(datamodule.samples.iloc[rows.numpy()], datamodule.classes, probabilities)
-        predicted[split] = Predicted(table, logits.numpy(), features.numpy())
+        trained = maps and datamodule.masks is not None
+        predicted[split] = Predicted(table, logits.numpy(), features.numpy(), maps[0].numpy() if trained else None)
     return predicted
 
 
@@ -74,7 +77,7 @@ def image_outputs(
         for start in range(0, len(images), _BATCH):
             pixels = torch.from_numpy(images[start : start + _BATCH])[:, None].to(classifier.device)
             none = torch.zeros(len(pixels), dtype=torch.int64)
-            _, logits, features = classifier.predict_step((datamodule.normalize(pixels), none, none))
+            _, logits, features, *_ = classifier.predict_step((datamodule.normalize(pixels), none, none))
             parts.append((features.cpu().numpy(), logits.cpu().numpy()))
     classifier.cpu()
     features_of_parts, logits_of_parts = zip(*parts, strict=True)

@@ -62,6 +62,8 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             module = f"{elsewhere.name}_scans"
             elsewhere.with_name(f"{module}.py").write_text(LIST_SCANS.format(root=root))
             return [name, "plugins=[set_scans]", f"data.adapter._target_={module}.scans", "++data.adapter.suffix=.png"]
+        case "localizer", "custom":
+            return [name, "localizer._target_=brain_tumor.models.localizer.LocalizedNetwork", "+localizer.width=8"]
         case "loss", "custom":
             return [f"{name}", "loss._target_=torch.nn.CrossEntropyLoss", "+loss.label_smoothing=0.1"]
         case "optimizer", "custom":

@@ -11,7 +11,7 @@ from brain_tumor.errors import ConfigError
 
 GROUPS = (
     *("data", "split", "augmentation", "model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
-    *("evaluation", "paths"),
+    *("evaluation", "localizer", "paths"),
 )
 TAKES_EFFECT, REFUSED = "takes effect", "refused"
 DECISIONS = {
@@ -25,12 +25,23 @@ DECISIONS = {
         "callbacks.throughput",
     ],
     REFUSED: [
-        *("augmentation", "loss", "lr_scaling", "model", "monitor", "optimizer", "scheduler", "seed", "tune"),
+        *(
+            "augmentation",
+            "localizer",
+            "loss",
+            "lr_scaling",
+            "model",
+            "monitor",
+            "optimizer",
+            "scheduler",
+            "seed",
+            "tune",
+        ),
         *("split._target_", "split.allow_leakage", "split.fold", "split.folds", "split.repeat", "split.seed"),
         *("split.source", "split.test", "split.val"),
         *("data.adapter", "data.batch_size", "data.derived", "data.image_size", "data.imbalance", "data.modalities"),
         *("data.label_conflicts", "data.on_error", "data.patient", "data.patients", "data.plane", "data.seed"),
-        *("data.random_labels", "data.slices"),
+        *("data.copies", "data.corrections", "data.masks", "data.random_labels", "data.slices"),
         *("trainer._target_", "trainer.accumulate_grad_batches", "trainer.check_val_every_n_epoch", "trainer.devices"),
         *("trainer.deterministic", "trainer.gradient_clip_val", "trainer.limit_train_batches", "trainer.num_nodes"),
         *("trainer.limit_val_batches", "trainer.num_sanity_val_steps", "trainer.overfit_batches", "trainer.precision"),

@@ -7,7 +7,7 @@ from factories import draw
 from omegaconf import OmegaConf
 
 from brain_tumor.config.compose import compose
-from brain_tumor.data.augmentation import Augmentation
+from brain_tumor.data.augmentation import Augmentation, own_step
 from brain_tumor.errors import ConfigError
 
 STEPS = {"HorizontalFlip": {"p": 0.5}, "Affine": {"rotate": [-15, 15], "p": 1.0}, "GaussNoise": {"p": 0.5}}
@@ -113,3 +113,34 @@ def test_steps_that_do_not_keep_grey_uint8(step, sentence):
 def test_steps_that_change_the_size():
     with pytest.raises(ConfigError, match=r"\[32, 32\] for a grey uint8 \[64, 64\]"):
         Augmentation({"RandomCrop": {"height": 32, "width": 32}})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_masks_move_with_their_images(seed):
+    """An image that shows its own mask still does so afterwards; with a mask the image is the same as without."""
+    steps = {
+        "HorizontalFlip": {"p": 0.5},
+        "Affine": {"rotate": [-20, 20], "scale": [0.8, 1.2], "translate_percent": [-0.1, 0.1], "p": 0.9},
+        "RandomGamma": {"gamma_limit": [80, 120], "p": 0.5},
+        "CoarseDropout": {"num_holes_range": [1, 1], "hole_height_range": [0.1, 0.1], "hole_width_range": [0.1, 0.1],
+                          "fill": 0, "p": 0.3},
+    }  # fmt: skip
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:50, 12:40], mask[60:80, 55:75] = 1, 1
+    augment = Augmentation(steps)
+
+    image, moved = augment.with_mask(mask * 200, mask, seed)
+
+    np.testing.assert_array_equal(image, augment(mask * 200, seed))
+    assert set(np.unique(moved)) == {0, 1}
+    assert ((image > 100) & (moved == 0)).sum() < 0.06 * mask.sum()  # up to half a pixel along the edges
+    assert ((image < 50) & (moved == 1)).sum() < 0.2 * mask.sum()  # erased parts, too
+
+
+def test_a_users_function_changes_the_image_alone():
+    step = own_step("brighten", lambda image, _: np.clip(image + 30, 0, 255).astype(np.uint8), p=1.0)
+    mask = np.eye(64, dtype=np.uint8)
+    image, moved = Augmentation({"brighten": step}).with_mask(np.zeros((64, 64), np.uint8), mask, 0)
+
+    assert image.max() == 30
+    np.testing.assert_array_equal(moved, mask)

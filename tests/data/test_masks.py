@@ -6,10 +6,12 @@ from data.public.layouts import write_mat
 from PIL import Image
 
 from brain_tumor.data.cache.decoding import fit_square
-from brain_tumor.data.masks import head_mask, read_masks
+from brain_tumor.data.labels import HEALTHY
+from brain_tumor.data.masks import MIRRORED, TumourMasks, head_mask, read_masks
 from brain_tumor.data.phantom.store import phantom
 from brain_tumor.data.readers.reading import read_image
 from brain_tumor.errors import DataError
+from brain_tumor.types import UNKNOWN_MASK
 
 
 def save_image_and_mask(tmp_path, image, mask, suffix="png"):
@@ -111,3 +113,40 @@ def test_the_head_is_the_largest_patch_with_its_holes():
     assert head[15:45, 15:48].all()
     assert not head[57:].any()
     assert head_mask(np.zeros((32, 32), np.uint8)).all()
+
+
+class TestTumourMasks:
+    def samples(self, tmp_path):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[5:15, 20:30] = 255
+        for name in ("image", "mask"):
+            Image.fromarray(mask if name == "mask" else mask // 2).save(tmp_path / f"{name}.png")
+        path = str(tmp_path / "image.png")
+        masks = [str(tmp_path / "mask.png"), "", "", f"{tmp_path / 'mask.png'}{MIRRORED}"]
+        return pd.DataFrame(
+            {"path": [path] * 4, "label": ["glioma", "glioma", HEALTHY, "glioma"], "mask_path": masks}
+        ), mask
+
+    def test_are_known_of_outlined_tumours_and_healthy_images(self, tmp_path):
+        samples, mask = self.samples(tmp_path)
+        masks = TumourMasks(samples, 40)
+
+        assert masks.known.tolist() == [True, False, True, True]
+        found = masks[np.array([3, 2, 1, 0, 0])]
+        np.testing.assert_array_equal(found[4], mask > 0)
+        np.testing.assert_array_equal(found[0], mask[:, ::-1] > 0)
+        assert found[1].max() == 0
+        assert found[2].min() == UNKNOWN_MASK
+
+    def test_are_read_once_and_again_when_a_file_changes(self, tmp_path):
+        samples, mask = self.samples(tmp_path)
+        results = tmp_path / "results"
+        results.mkdir()
+        TumourMasks(samples, 40, results, tmp_path)
+        assert len(list(results.glob("masks-*"))) == 1
+        Image.fromarray(255 - mask).save(tmp_path / "mask.png")
+
+        changed = TumourMasks(samples, 40, results, tmp_path)[np.array([0])][0]
+
+        np.testing.assert_array_equal(changed, mask == 0)
+        assert len(list(results.glob("masks-*"))) == 2

@@ -4,10 +4,13 @@ import json
 import shutil
 
 import lightning as L
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from factories import CENTRES, draw, save
 from omegaconf import OmegaConf
+from PIL import Image
 
 from brain_tumor.config.compose import CONF_DIR
 from brain_tumor.errors import ConfigError, RunDirError
@@ -113,6 +116,28 @@ def test_killed_moved_and_resumed_in_training_and_in_evaluation(options, start, 
     assert run.results["test"]
     speeds = pd.read_csv(tmp_path / "d" / "metrics.csv")
     assert speeds["speed/data_wait"].between(0, 0.95).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["callbacks=[ema,progressive_resizing]", "augmentation.cutmix=0.5"]])
+def test_killed_and_resumed_with_a_localizer(options, start, tmp_path):
+    for label in CENTRES:
+        for number in range(12):
+            image = draw(label, number)
+            path = save(tmp_path / "scans" / label / f"{number:02d}.png", label, number)
+            if CENTRES[label]:
+                Image.fromarray(np.where(image > 130, 255, 0).astype(np.uint8)).save(
+                    path.with_stem(f"{path.stem}_mask")
+                )
+    options = [*options, "localizer=map", "localizer.width=8", f"data.root={tmp_path / 'scans'}"]
+    start(tmp_path / "whole", *options, until=EVALUATION)
+    for moment in (2, 3, EVALUATION):
+        start(tmp_path / "cut", *options, "resume=auto", until=moment)
+
+    run = start(tmp_path / "cut", *options, "resume=auto")
+
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    assert run.results["test"]["localization/dice"]["n"] > 0
 
 
 @pytest.mark.slow

@@ -172,6 +172,19 @@ def copy_clusters(samples: pd.DataFrame, pairs: pd.DataFrame) -> Rows:
     return components(len(samples), copies["left"].to_numpy(np.int64), copies["right"].to_numpy(np.int64))
 
 
+def further_copies(pairs: pd.DataFrame, rows: Rows) -> Rows:
+    """Return those of some rows that are copies of an earlier one of them, directly or through others, int64.
+
+    Args:
+        pairs: Pairs of `image_pairs`.
+        rows: Rows, int64 [K], ascending.
+    """
+    left, right = (pairs[end][pairs["kind"].isin(COPIES)].to_numpy(np.int64) for end in ("left", "right"))
+    among = np.isin(left, rows) & np.isin(right, rows)
+    clusters = components(len(rows), np.searchsorted(rows, left[among]), np.searchsorted(rows, right[among]))
+    return np.asarray(np.delete(rows, np.unique(clusters, return_index=True)[1]))
+
+
 def distinct_images(samples: pd.DataFrame, pairs: pd.DataFrame) -> int:
     """Count the images, duplicates and mirrored duplicates once."""
     return int(copy_clusters(samples, pairs).max(initial=-1)) + 1

@@ -7,7 +7,7 @@ from typing import Any
 from brain_tumor.evaluation.comparison.ranking import estimate
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, difference, is_lower_better
 from brain_tumor.evaluation.report.format import format_difference, format_level
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 
 Leaks = Mapping[str, int | None]
 """Candidate → leaking test images of its runs; None where they are unknown."""
@@ -112,6 +112,6 @@ def _side_by_side(candidate: Metrics, champion: Metrics, level: float) -> dict[s
             "candidate": estimate(candidate[name], level),
             "difference": difference(candidate[name], champion[name], level),
         }
-        for name in (*HEADLINES, *DETECTION)
+        for name in (*HEADLINES, *DETECTION, *LOCALIZATION)
         if name in candidate
     }

@@ -7,7 +7,7 @@ import numpy as np
 from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
 from brain_tumor.evaluation.metrics.bootstrap import BIASED
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _ranking(comparison: Comparison, pairs: list[dict[str, Any]]) -> list[dict[s
     best = comparison.candidates[0].name
     to_best = {pair["second"]: _negated(pair["difference"]) for pair in pairs if pair["first"] == best}
     shares = best_shares(comparison.ranked, lower_is_better=is_lower_better(comparison.metric))
-    further = [name for name in (*HEADLINES, *DETECTION) if name in comparison.resampled[0]]
+    further = [name for name in (*HEADLINES, *DETECTION, *LOCALIZATION) if name in comparison.resampled[0]]
     entries = zip(comparison.candidates, comparison.resampled, shares, strict=True)
     return [
         {

@@ -18,6 +18,7 @@ ErrorRecord = dict[str, Any]
 """``sample_id, label, prediction, probability`` (of the prediction), ``group``, and ``nearest``: a list of
 ``{"sample_id", "label", "similarity"}``, empty if the training images are not available."""
 _MASK_COLOUR = "#56B4E9"
+_MARKED_COLOUR = "#E69F00"
 _TILE = 1.35  # inches
 
 
@@ -29,7 +30,12 @@ def example_rows(predictions: Predictions, per_class: int = 3, seed: int = 0) ->
 
 
 def examples_figure(
-    predictions: Predictions, rows: Rows, images: GreyImage, maps: SaliencyMaps, masks: Flags | None = None
+    predictions: Predictions,
+    rows: Rows,
+    images: GreyImage,
+    maps: SaliencyMaps,
+    masks: Flags | None = None,
+    marked: Flags | None = None,
 ) -> Figure:
     """Draw one line per class, with two tiles per example: the image, and the image under its saliency map.
 
@@ -39,6 +45,7 @@ def examples_figure(
         images: Images of the examples, uint8 [K, S, S].
         maps: Saliency maps of the predicted classes, float [K, S, S] in [0, 1].
         masks: Tumour masks, bool [K, S, S], drawn as dashed outlines; empty for images without a mask.
+        marked: Pixels that a localizer marks, bool [K, S, S], drawn as solid outlines.
     """
     labels = predictions.labels[rows]
     present = np.unique(labels)
@@ -53,7 +60,10 @@ def examples_figure(
             mark = "" if predicted == label else "✗ "
             caption = f"{mark}{predictions.classes[predicted]} ({probabilities[predicted]:.2f})"
             _draw(line[1 + 2 * column], images[example], "", mask)
-            _draw(line[2 + 2 * column], overlay(images[example], maps[example]), caption, mask)
+            tile = line[2 + 2 * column]
+            _draw(tile, overlay(images[example], maps[example]), caption, mask)
+            if marked is not None:
+                _outline(tile, marked[example], _MARKED_COLOUR, "-")
     return figure
 
 
@@ -168,5 +178,10 @@ def _draw(tile: Axes, image: GreyImage, caption: str = "", mask: Flags | None = 
     """Draw a grey or RGB image, a caption below it, and the outline of a mask that is not empty."""
     tile.imshow(image, cmap="gray", vmin=0, vmax=255)
     tile.set_xlabel(caption, fontsize=7.5, labelpad=2)
-    if mask is not None and mask.any():
-        tile.contour(mask.astype(np.float64), levels=[0.5], colors=_MASK_COLOUR, linewidths=1.2, linestyles="--")
+    if mask is not None:
+        _outline(tile, mask, _MASK_COLOUR, "--")
+
+
+def _outline(tile: Axes, region: Flags, colour: str, style: str) -> None:
+    if region.any():
+        tile.contour(region.astype(np.float64), levels=[0.5], colors=colour, linewidths=1.2, linestyles=style)

@@ -9,14 +9,13 @@ from scipy.ndimage import distance_transform_edt
 
 from brain_tumor.data.masks import head_mask
 from brain_tumor.evaluation.explain.saliency import SaliencyMaps
+from brain_tumor.evaluation.localization import TOLERANCE
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, Floats, GreyImage, Rows
 
 _BORDER = 0.03
 """Share of the height and width that counts as border."""
-TOLERANCE = 15 / 224
-"""Largest distance of a hit from the mask, as a fraction of the image width: 15 of 224 pixels (Zhang 2018)."""
 
 
 def correctly_classified_tumours(predictions: Predictions) -> Rows:

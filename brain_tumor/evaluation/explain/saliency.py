@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
+from brain_tumor.evaluation.localization import enlarge
+from brain_tumor.models.features import all_outputs
+from brain_tumor.models.protocol import backbone_of
 from brain_tumor.types import GreyImage, Rows
 
 SaliencyMaps = npt.NDArray[np.float32]
@@ -44,6 +47,32 @@ def saliency_maps(
         batch = slice(first, first + batch_size)
         inputs = normalize(torch.from_numpy(np.array(images[batch]))[:, None].to(device))
         maps[batch] = saliency(network, inputs, torch.from_numpy(classes[batch]).to(device), method).cpu().numpy()
+    return maps
+
+
+def localizer_maps(network: nn.Module, normalize: Normalize, images: GreyImage, batch_size: int = 32) -> SaliencyMaps:
+    """Compute the maps of a localizer or an ensemble of them: the probability of tumour at each pixel.
+
+    Args:
+        network: Network with a map, on any device.
+        normalize: Normalisation of uint8 images.
+        images: Images, uint8 [N, S, S].
+        batch_size: Number of images per batch.
+
+    Returns:
+        float32 [N, S, S] in [0, 1].
+    """
+    device, training = next(network.parameters()).device, network.training
+    network.eval()
+    maps = np.empty(images.shape, np.float32)
+    for first in range(0, len(images), batch_size):
+        batch = slice(first, first + batch_size)
+        inputs = normalize(torch.from_numpy(np.array(images[batch]))[:, None].to(device))
+        with torch.inference_mode():
+            cells = all_outputs(network, inputs).map
+        assert cells is not None  # noqa: S101 - the caller knows that the network has a map
+        maps[batch] = np.stack([enlarge(each, images.shape[-1]) for each in cells.float().cpu().numpy()])
+    network.train(training)
     return maps
 
 
@@ -144,6 +173,7 @@ def feature_map_layer(network: nn.Module) -> nn.Module | None:
     gradient add up to 0 there. If the head uses a class token only (ViT) it is the input of the last attention: later
     layers do not pass information from the patches to the token.
     """
+    network = backbone_of(network)
     blocks = getattr(network, "blocks", None)
     if getattr(network, "global_pool", None) == "token" and isinstance(blocks, nn.Sequential):
         attention_input = getattr(blocks[-1], "norm1", None)
@@ -172,7 +202,7 @@ def to_feature_maps(output: Any, network: nn.Module) -> Tensor | None:
     if output.ndim == 4 and output.shape[1] == channels:
         return output
     if output.ndim == 3 and output.shape[2] == channels:
-        patches = output[:, getattr(network, "num_prefix_tokens", 0) :]
+        patches = output[:, getattr(backbone_of(network), "num_prefix_tokens", 0) :]
         side = math.isqrt(patches.shape[1])
         if side and side**2 == patches.shape[1]:
             output = patches.reshape(len(patches), side, side, channels)
@@ -180,7 +210,7 @@ def to_feature_maps(output: Any, network: nn.Module) -> Tensor | None:
 
 
 def _last_feature_info(network: nn.Module) -> dict[str, Any]:
-    entries = getattr(network, "feature_info", None) or [{}]
+    entries = getattr(backbone_of(network), "feature_info", None) or [{}]
     return dict(entries[-1])
 
 

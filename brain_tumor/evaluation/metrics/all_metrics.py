@@ -7,6 +7,7 @@ which the tests compare them.
 
 import numpy as np
 
+from brain_tumor.evaluation.localization import localization_values
 from brain_tumor.evaluation.metrics import confusion, probability
 from brain_tumor.evaluation.metrics.confusion import PER_CLASS
 from brain_tumor.evaluation.metrics.probability import ranking
@@ -29,7 +30,8 @@ def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats
         - metrics of the probabilities: ``ece ece_mass ece_classwise brier nll``, and ``loss``, which equals ``nll``;
         - ``f1 sensitivity specificity ppv npv auroc auprc`` per class, as ``f1/<class>``;
         - with a healthy class, for tumour against healthy, ``auroc auprc sensitivity specificity ppv npv f1
-          accuracy``, as ``detection/auroc``.
+          accuracy``, as ``detection/auroc``;
+        - of a localizer, the metrics of `brain_tumor.evaluation.localization.localization_values`.
     """
     labels, p = predictions.labels, predictions.probabilities
     matrix = confusion.confusion(labels, p.argmax(axis=1), len(predictions.classes), weights)
@@ -54,7 +56,7 @@ def metric_values(predictions: Predictions, weights: Floats) -> dict[str, Floats
     per_class = {name: function(matrix) for name, function in PER_CLASS.items()} | {"auroc": roc, "auprc": pr}
     for name, by_class in per_class.items():
         values |= {f"{name}/{label}": by_class[:, c] for c, label in enumerate(predictions.classes)}
-    return values | _detection(predictions, matrix, weights)
+    return values | _detection(predictions, matrix, weights) | localization_values(predictions, weights)
 
 
 def _detection(predictions: Predictions, matrix: Floats, weights: Floats) -> dict[str, Floats]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
+from brain_tumor.evaluation.localization import localization_images
 from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import Interval, Statistics, intervals
 from brain_tumor.evaluation.predictions import Predictions
@@ -85,7 +86,7 @@ def denominators(predictions: Predictions) -> dict[str, Flags]:
         flags |= {"detection/accuracy": flags["accuracy"]}
         tumour, detected = labels != predictions.healthy, predicted != predictions.healthy
         flags |= _binary_denominators(tumour, detected, "detection/", "")
-    return flags
+    return flags | localization_images(predictions)
 
 
 def _binary_denominators(positive: Flags, detected: Flags, prefix: str, suffix: str) -> dict[str, Flags]:

@@ -40,6 +40,11 @@ class OODDetector:
     direction: Floats | None = None
     """[D], direction of standardised features from scans to OOD images; None: fitted without examples of these."""
 
+    @property
+    def width(self) -> int:
+        """Number of features, D."""
+        return self.normal.centre.size
+
     def ood_score(self, features: Numbers, logits: Numbers) -> Floats:
         """Compute OOD scores float64 [B]: higher is less like scans, above 0 is rejected.
 
@@ -106,6 +111,79 @@ class OODDetector:
         if not all(np.isfinite(array).all() for array in arrays.values()) or not (positive > 0).all():
             raise ValueError("it has values that are not finite, or deviations that are not above 0")
         return detector
+
+
+@dataclass(frozen=True)
+class EnsembleDetector:
+    """The detectors of the members of an ensemble: its OOD score is the mean of theirs.
+
+    Its features are those of `brain_tumor.models.ensemble.EnsembleNetwork`: for each member its features and logits.
+    """
+
+    members: tuple[OODDetector, ...]
+    """Detectors of the members, in their order."""
+    classes: int
+    """Number of logits of each member."""
+
+    @property
+    def width(self) -> int:
+        """Number of features of all members, with their logits."""
+        return sum(member.width + self.classes for member in self.members)
+
+    @property
+    def reject_share(self) -> float:
+        """Mean share of scans that the members reject, in (0, 1)."""
+        return float(np.mean([member.reject_share for member in self.members]))
+
+    @property
+    def images(self) -> int:
+        """Smallest number of scans that a member was fitted on."""
+        return min(member.images for member in self.members)
+
+    def ood_score(self, features: Numbers, logits: Numbers) -> Floats:
+        """Compute OOD scores float64 [B], as `OODDetector.ood_score`.
+
+        Args:
+            features: Features of the ensemble [B, D].
+            logits: Logits of the ensemble [B, C], which are not used.
+        """
+        scores, start = [], 0
+        for member in self.members:
+            middle, end = start + member.width, start + member.width + self.classes
+            scores.append(member.ood_score(features[:, start:middle], features[:, middle:end]))
+            start = end
+        return np.asarray(np.mean(scores, axis=0))
+
+    def to_bytes(self) -> bytes:
+        """Serialise to safetensors: the arrays of each member, behind its number."""
+        arrays = {
+            f"{number}.{name}": array
+            for number, member in enumerate(self.members)
+            for name, array in load(member.to_bytes()).items()
+        }
+        return save({**arrays, "classes": np.array([self.classes], np.float64)})
+
+
+def read_detector(content: bytes) -> OODDetector | EnsembleDetector:
+    """Deserialise a detector, of one network or of an ensemble.
+
+    Raises:
+        ValueError: The content is no valid detector.
+    """
+    try:
+        arrays = load(content)
+    except SafetensorError as error:
+        raise ValueError(f"it cannot be read: {error}") from error
+    if "classes" not in arrays:
+        return OODDetector.from_bytes(content)
+    numbers = sorted({int(name.partition(".")[0]) for name in arrays if name[0].isdigit()})
+    members = [
+        {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{number}.")}
+        for number in numbers
+    ]
+    return EnsembleDetector(
+        tuple(OODDetector.from_bytes(save(member)) for member in members), int(arrays["classes"].item())
+    )
 
 
 @dataclass(frozen=True)

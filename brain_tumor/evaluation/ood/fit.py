@@ -9,7 +9,14 @@ from scipy.linalg import eigh, solve
 from sklearn.model_selection import GroupKFold
 
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.ood.detector import NormalDistribution, Numbers, OODDetector, combined_score, energy
+from brain_tumor.evaluation.ood.detector import (
+    EnsembleDetector,
+    NormalDistribution,
+    Numbers,
+    OODDetector,
+    combined_score,
+    energy,
+)
 from brain_tumor.types import Floats, Rows
 
 FOLDS = 5
@@ -93,9 +100,14 @@ def fit_direction(scans: Floats, outliers: Floats) -> Floats:
 
 
 def rejected_shares(
-    detector: OODDetector, groups: Rows, reference: tuple[Numbers, Numbers], other: tuple[Numbers, Numbers]
+    detector: OODDetector | EnsembleDetector,
+    groups: Rows,
+    reference: tuple[Numbers, Numbers],
+    other: tuple[Numbers, Numbers],
 ) -> tuple[float, float]:
     """Compute the share of fitted scans that is rejected with the outputs of two engines, from out-of-fold distances.
+
+    Of an ensemble, whose detectors were fitted on scans of several splits, the scores themselves are compared.
 
     Args:
         detector: Detector that was fitted on these scans with the reference engine.
@@ -110,6 +122,9 @@ def rejected_shares(
         DataError: There are too few scans or groups.
     """
     require_enough(groups, detector.reject_share)
+    if isinstance(detector, EnsembleDetector):
+        first, second = (float((detector.ood_score(*outputs) > 0).mean()) for outputs in (reference, other))
+        return first, second
 
     def share(features: Numbers, logits: Numbers) -> float:
         distances = out_of_fold_distances(reference[0], features, groups)

@@ -22,7 +22,7 @@ from brain_tumor.evaluation.report.format import (
     format_p,
     format_share,
 )
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, evaluated_splits
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION, evaluated_splits
 
 _LOG_WIDTH = 120
 _INTERVAL_WIDTH = len(" [0.931, 0.970]")
@@ -63,7 +63,7 @@ def results_table(results: Mapping[str, Any]) -> Table:
     for split in splits:
         table.add_column(f"{split} (n = {n[split]['images']})", justify="right")
     per_class = [f"f1/{name}" for name in n["test"]["per_class"]]
-    for metric in (*HEADLINES, *DETECTION, *per_class):
+    for metric in (*HEADLINES, *DETECTION, *LOCALIZATION, *per_class):
         if metric in results["test"]:
             table.add_row(metric, *(format_estimate(results[split][metric]) for split in splits))
         if metric == HEADLINES[0] and "baseline" in results:

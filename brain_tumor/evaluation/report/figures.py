@@ -16,7 +16,11 @@ FigureFiles = dict[str, dict[str, Path]]
 
 
 def draw_figures(
-    results: Mapping[str, Any], test: Predictions, folder: Path, epochs: pd.DataFrame | None = None
+    results: Mapping[str, Any],
+    test: Predictions,
+    folder: Path,
+    epochs: pd.DataFrame | None = None,
+    draw_maps: Callable[[Predictions], Figure] | None = None,
 ) -> FigureFiles:
     """Draw every figure that the results have content for.
 
@@ -25,6 +29,7 @@ def draw_figures(
         test: Predictions of the test split, not calibrated.
         folder: Directory of the files; made if it is missing.
         epochs: ``metrics.csv`` of the training, if there was one.
+        draw_maps: Function that draws test images with a localizer's maps, if there is one.
     """
     folder.mkdir(exist_ok=True)
     temperature = results["calibration"]["temperature"] if "calibration" in results else None
@@ -39,6 +44,9 @@ def draw_figures(
             "Reliability (test)": ("reliability", lambda: plots.reliability(test, scaled if temperature != 1 else None))
         },
     }
+    if draw_maps is not None:
+        caption = "Images, and the map over them (test; solid: marked by the map, dashed: mask)"
+        plans["localization"] = {caption: ("localization", lambda: draw_maps(test))}
     if epochs is not None:
         plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}
     if rates := results.get("tuning", {}).get("lr"):

@@ -8,7 +8,44 @@ from brain_tumor.evaluation.report.page import Section, Table
 
 Results = Mapping[str, Any]
 _SCORES = ("f1_macro", "accuracy", "detection/auroc")
+_LOCALIZATION = {
+    "pointing": "maximum of the map within tolerance of the tumour",
+    "dice": "Dice of marked pixels and mask, mean",
+    "iou": "intersection over union, mean",
+    "iou50": "intersection over union of 0.5 or more",
+    "false_area": "area marked on healthy images, mean",
+}
 _POINTING = {"pointing": "maximum within tolerance", "pointing_exact": "maximum inside", "iou": "overlap (IoU)"}
+
+
+def _localization(results: Results) -> Section | None:
+    document, test = results.get("localization"), results["test"]
+    if not document or test.get("localization/pointing", {}).get("value") is None:
+        return None
+    references = document.get("test", {})
+    rows = [
+        [title, format_estimate(test[f"localization/{name}"])]
+        for name, title in _LOCALIZATION.items()
+        if f"localization/{name}" in test
+    ]
+    points = [
+        [title, format_number(value)]
+        for title, value in (
+            ("the map", test["localization/pointing"]["value"]),
+            ("HiResCAM, which needs no masks", references.get("cam")),
+            ("the centre of the head", references.get("centre")),
+            ("a random point in the head", references.get("chance")),
+        )
+        if value is not None
+    ]
+    n, grid = test["localization/pointing"]["n"], " × ".join(map(str, document["grid"]))
+    text = (
+        f"The network draws a map of {grid} cells, trained on masks. A pixel is marked from a probability of "
+        f"{document['threshold']:.2f} on, which was chosen on validation. {n} test images have a mask with a tumour. "
+        "In the figure the colour is the map, the solid line surrounds what it marks, the dashed line is the mask."
+    )
+    tables = [Table(["map and mask (test)", "value"], rows), Table(["share of tumours hit by", "value"], points)]
+    return Section("Where is the tumour?", text, tables)
 
 
 def _robustness(results: Results) -> Section | None:
@@ -129,6 +166,8 @@ def _errors(results: Results) -> Section | None:
     return Section("Most confident errors (test)", text, [Table(["image", "true", "predicted", "confidence"], rows)])
 
 
+LOCALIZATION_SECTIONS: dict[str, Callable[[Results], Section | None]] = {"localization": _localization}
+"""Sections on the map, in the same form as `IMAGE_SECTIONS`."""
 IMAGE_SECTIONS: dict[str, Callable[[Results], Section | None]] = {
     "robustness": _robustness,
     "tta": _tta,

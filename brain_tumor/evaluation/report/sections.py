@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from brain_tumor.evaluation.report.format import format_estimate, format_interval, format_number, format_share
-from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, evaluated_splits
-from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS
+from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION, evaluated_splits
+from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS, LOCALIZATION_SECTIONS
 from brain_tumor.evaluation.report.page import Section, Table, Tile
 
 Results = Mapping[str, Any]
@@ -15,6 +15,8 @@ _TILES = {
     "balanced_accuracy": "Balanced accuracy",
     "auroc": "AUROC, one class against the rest",
     "detection/auroc": "Detection AUROC, tumour or not",
+    "localization/pointing": "Map points at the tumour",
+    "localization/dice": "Overlap of map and mask (Dice)",
 }
 _PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc", "auprc")
 _FURTHER = ("kappa", "auprc", "ece_mass", "ece_classwise", "brier", "nll")
@@ -49,6 +51,7 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
         figures: Name of a section → caption → PNG file.
     """
     makers: dict[str, Callable[[Results], Section | None]] = {
+        **LOCALIZATION_SECTIONS,
         "metrics": _metrics,
         "classes": _classes,
         "patients": _patients,
@@ -68,7 +71,15 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
 def _metrics(results: Results) -> Section:
     splits, n = evaluated_splits(results), results["n"]
     rows, dim = [], set[int]()
-    for metric in (*HEADLINES, *_FURTHER, *DETECTION, "detection/ppv", "detection/npv", "detection/auprc"):
+    for metric in (
+        *HEADLINES,
+        *_FURTHER,
+        *DETECTION,
+        *LOCALIZATION,
+        "detection/ppv",
+        "detection/npv",
+        "detection/auprc",
+    ):
         if metric in results["test"]:
             rows.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
         if metric == HEADLINES[0] and "baseline" in results:

@@ -28,6 +28,11 @@ class Outputs(NamedTuple):
     """float32 [B, classes]."""
     features: npt.NDArray[np.float32] | None = None
     """float32 [B, D], features of all stages for the OOD detector; None for a bundle without one."""
+    map: npt.NDArray[np.float32] | None = None
+    """float32 [B, h, w], logit of each cell of the map; None for a bundle without a localizer."""
+
+
+LOGITS, FEATURES, MAP = Outputs._fields
 
 
 Engine = Callable[[Pixels], Outputs]

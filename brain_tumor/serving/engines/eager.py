@@ -1,5 +1,8 @@
 """Eager PyTorch, the reference engine: the network code that training runs, with the bundle's weights."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -7,12 +10,11 @@ from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
 from brain_tumor.errors import BundleError
-from brain_tumor.models.dry_run import dry_run
-from brain_tumor.models.features import features_and_logits
+from brain_tumor.models.features import all_outputs
 from brain_tumor.models.protocol import memory_format
-from brain_tumor.serving.architectures import build_network, package_of
+from brain_tumor.serving.architectures import build_whole
 from brain_tumor.serving.bundle import WEIGHTS, Bundle
-from brain_tumor.serving.engines import Engine, Outputs, Pixels
+from brain_tumor.serving.engines import FEATURES, LOGITS, MAP, Engine, Outputs, Pixels
 
 
 def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
@@ -31,7 +33,8 @@ def open_bundle(bundle: Bundle, threads: int | None = None) -> Engine:
 
     def run(pixels: Pixels) -> Outputs:
         with torch.inference_mode():
-            return Outputs(*(output.float().numpy() for output in network(torch.from_numpy(pixels))))
+            found = [output.float().numpy() for output in network(torch.from_numpy(pixels))]
+            return Outputs(**dict(zip(network.outputs, found, strict=True)))
 
     return run
 
@@ -45,14 +48,10 @@ def network_of(bundle: Bundle) -> "UInt8Network":
     """
     content = bundle.read(WEIGHTS)
     try:
-        network = build_network(bundle.architecture, bundle.arguments, len(bundle.classes), bundle.plugins)
-        if package_of(bundle.architecture):
-            dry_run(
-                network,
-                channels=len(bundle.mean),
-                image_size=bundle.image_size,
-                num_classes=len(bundle.classes),
-            )
+        localizer = asdict(bundle.localizer) if bundle.localizer else None
+        description = {"name": bundle.architecture, "arguments": bundle.arguments, "localizer": localizer}
+        channels, size = len(bundle.mean), bundle.image_size
+        network = build_whole(description, channels, size, len(bundle.classes), bundle.plugins)
         network.load_state_dict(load(content))
     except BundleError as error:
         raise BundleError(f"{bundle.folder} cannot be used: {error}.") from error
@@ -60,7 +59,8 @@ def network_of(bundle: Bundle) -> "UInt8Network":
         raise BundleError(
             f"{bundle.folder / WEIGHTS} does not hold the weights of this architecture; copy the whole bundle again."
         ) from error
-    return UInt8Network(network, Normalize(bundle.mean, bundle.std), features=bundle.ood_detector is not None).eval()
+    outputs = [LOGITS, *([FEATURES] if bundle.ood_detector else []), *([MAP] if bundle.has_map else [])]
+    return UInt8Network(network, Normalize(bundle.mean, bundle.std), outputs).eval()
 
 
 class UInt8Network(nn.Module):
@@ -69,19 +69,19 @@ class UInt8Network(nn.Module):
     Args:
         network: Network that takes normalised images.
         normalize: Normalisation of uint8 images.
-        features: Whether to return features too.
+        outputs: Names of the outputs to return, of `brain_tumor.serving.engines.Outputs`.
     """
 
-    def __init__(self, network: nn.Module, normalize: Normalize, *, features: bool) -> None:
+    def __init__(self, network: nn.Module, normalize: Normalize, outputs: Sequence[str]) -> None:
         super().__init__()
         self._format = memory_format(network)
         self.network = network.to(memory_format=self._format)
-        self.normalize, self.features = normalize, features
+        self.normalize, self.outputs = normalize, tuple(outputs)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """Compute logits float32 [B, classes] and, if enabled, features float32 [B, D] of uint8 [B, 1, H, W]."""
+        """Compute the outputs of uint8 [B, 1, H, W], in the order of ``outputs``."""
         images = self.normalize(pixels).contiguous(memory_format=self._format)
-        if not self.features:
+        if self.outputs == (LOGITS,):
             return (self.network(images),)
-        features, logits = features_and_logits(self.network, images)
-        return logits, features
+        found = all_outputs(self.network, images)._asdict()
+        return tuple(found[name] for name in self.outputs)

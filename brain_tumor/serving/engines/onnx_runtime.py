@@ -29,10 +29,10 @@ def open_model(content: bytes, precision: str, threads: int) -> Engine:  # noqa:
         raise BundleError(
             f"onnxruntime {ort.__version__} cannot run the exported model ({_reason(error)}); export it again."
         ) from error
-    (source,) = session.get_inputs()
+    (source,), names = session.get_inputs(), [output.name for output in session.get_outputs()]
 
     def run(pixels: Pixels) -> Outputs:
-        return Outputs(*session.run(None, {source.name: pixels}))
+        return Outputs(**dict(zip(names, session.run(None, {source.name: pixels}), strict=True)))
 
     return run
 

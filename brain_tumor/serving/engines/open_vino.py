@@ -58,6 +58,6 @@ def open_model(content: bytes, precision: str, threads: int) -> Engine:
             if size not in requests:
                 requests[size] = compile_for(size)
             outputs = requests[size].infer({0: padded}, share_inputs=True)
-            return Outputs(*(output[:count].copy() for output in outputs.values()))
+            return Outputs(**{port.any_name: output[:count].copy() for port, output in outputs.items()})
 
     return run

@@ -8,10 +8,11 @@ import numpy as np
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.explain.gallery import most_confident_errors
-from brain_tumor.evaluation.explain.saliency import overlay, saliency_maps
+from brain_tumor.evaluation.explain.saliency import localizer_maps, overlay, saliency_maps
 from brain_tumor.evaluation.metrics.curves import points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.models.classifier import Classifier
+from brain_tumor.models.protocol import Localizer
 
 _CURVES_PRESET = "wandb/area-under-curve/v0"
 _COLUMNS = ["sample_id", "class", "prediction", "probability", "group"]
@@ -67,7 +68,7 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
         test: Predictions of the test split.
         datamodule: Data module, loaded.
         classifier: Classifier that made the predictions.
-        images: Whether to add the image and the saliency map of each prediction.
+        images: Whether to add the image of each prediction, and the localizer's map of it or a saliency map.
     """
     import wandb
 
@@ -78,9 +79,11 @@ def errors_table(test: Predictions, datamodule: ScanDataModule, classifier: Clas
     sample_ids = datamodule.samples["sample_id"].tolist()
     grey = datamodule.images[[sample_ids.index(sample_id) for sample_id in wrong["sample_id"]]]
     predicted = np.array([test.classes.index(name) for name in wrong["prediction"]], np.int64)
-    heats = saliency_maps(classifier.network, datamodule.normalize, grey, predicted)
+    network, normalize = classifier.network, datamodule.normalize
+    has_map = isinstance(network, Localizer) and datamodule.masks is not None
+    heats = localizer_maps(network, normalize, grey) if has_map else saliency_maps(network, normalize, grey, predicted)
     rows_with_images = [
         [*row, wandb.Image(image), wandb.Image(overlay(image, heat))]
         for row, image, heat in zip(rows, grey, heats, strict=True)
     ]
-    return wandb.Table(columns=[*_COLUMNS, "image", "saliency"], data=rows_with_images)
+    return wandb.Table(columns=[*_COLUMNS, "image", "map" if has_map else "saliency"], data=rows_with_images)
