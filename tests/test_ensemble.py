@@ -18,6 +18,7 @@ from brain_tumor.models.localizer import LocalizedNetwork
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.engines import open_engine
+from brain_tumor.serving.files import read_images
 from brain_tumor.train import train
 
 
@@ -84,6 +85,7 @@ def test_folds_are_joined_by_what_each_member_had_not_seen(flat_folder, tmp_path
     table = pd.read_csv(tmp_path / "joined" / "predictions" / "test.csv")
     assert len(table) == 48
     assert (table["members"] == 1).all()
+    assert (pd.read_csv(tmp_path / "joined" / "samples.csv")["split"] == "train").all()
     page = (tmp_path / "joined" / "report.html").read_text()
     assert "48 of 48 test images are predicted by fewer than the 3 members" in page
 
@@ -125,3 +127,31 @@ def test_maps_are_averaged():
     expected = torch.stack([(each.logits / 1.5).softmax(1) for each in alone]).mean(0)
     torch.testing.assert_close(found.logits.softmax(1), expected)
     assert found.features.shape[1] == sum(each.features.shape[1] + 3 for each in alone)
+
+
+def test_mirrored_images_are_averaged_where_validation_gains(runs, tmp_path, monkeypatch):
+    losses = iter([0.5, 0.4, 0.5, 0.6])
+    monkeypatch.setattr("brain_tumor.pipelines.ensemble._loss", lambda _: next(losses))
+    for gains in (True, False):
+        folder = tmp_path / str(gains)
+        export([f"ensemble=[{runs[0]}]", "tta=mirror", "evaluation.resamples=20"], folder)
+
+        assert read_bundle(folder).arguments["mirrored"] is gains
+        image = np.stack([draw("glioma", 5, 32)])[:, None]
+        plain, mirrored = (
+            softmax(
+                open_engine(read_bundle(runs[0]), "torch")(np.ascontiguousarray(each)).logits,
+                read_bundle(runs[0]).temperature,
+            )
+            for each in (image, image[..., ::-1])
+        )
+        found = softmax(open_engine(read_bundle(folder), "torch")(image).logits, 1.0)
+        np.testing.assert_allclose(found, (plain + mirrored) / 2 if gains else plain, atol=1e-5)
+        table = pd.read_csv(folder / "predictions" / "val.csv")
+        answers = softmax(Predictor.load(folder).logits(read_images(table["path"].tolist(), 32, "")), 1.0)
+        np.testing.assert_allclose(table.filter(like="p_").to_numpy(), answers, atol=1e-5)
+
+
+def test_one_run_alone_is_no_ensemble(runs, tmp_path):
+    with pytest.raises(ConfigError, match="ensemble names 1 runs; expected two or more"):
+        export([f"ensemble=[{runs[0]}]", "tta=none"], tmp_path)

@@ -226,6 +226,9 @@ class Export(Verb):
 
     bundle: str | None = key("model: run directory of brain-tumor train, or bundle")
     ensemble: Sequence[str] | None = key("runs to join into one model in hydra.run.dir, in place of bundle=", NAMES)
+    tta: str = key(
+        "test-time augmentation of an ensemble, kept where it lowers the loss on validation", one_of("none", "mirror")
+    )
     seed: int = key("seed of the resamples behind the intervals of an ensemble", whole(0))
     overwrite: bool = key("replace an ensemble in hydra.run.dir")
     evaluation: Evaluation

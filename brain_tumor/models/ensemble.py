@@ -31,13 +31,14 @@ class EnsembleNetwork(nn.Module):
 
     Args:
         members: Networks with the same classes; their maps have the same cells.
+        mirrored: Whether each network also sees the image mirrored left–right, which counts as much as the image.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], mirrored: bool = False) -> None:
         super().__init__()
         self.members = nn.ModuleList(member.network for member in members)
         self.pretrained_cfg = {"mean": (0.0,), "std": (1.0,)}
-        self._temperatures = [member.temperature for member in members]
+        self._temperatures, self._mirrored = [member.temperature for member in members], mirrored
         for number, member in enumerate(members):
             for name, values in (("mean", member.mean), ("std", member.std)):
                 self.register_buffer(f"{name}_{number}", torch.tensor(values)[:, None, None], persistent=False)
@@ -48,13 +49,22 @@ class EnsembleNetwork(nn.Module):
 
     def outputs(self, images: Tensor) -> Outputs:
         """Compute features, logits and maps of grey images float [B, 1, H, W], scaled to [0, 1]."""
-        found = [
-            all_outputs(network, (images - getattr(self, f"mean_{number}")) / getattr(self, f"std_{number}"))
-            for number, network in enumerate(self.members)
-        ]
-        scaled = [each.logits / temperature for each, temperature in zip(found, self._temperatures, strict=True)]
-        logits = torch.stack([each.log_softmax(dim=1) for each in scaled]).logsumexp(dim=0)
+        found = self._of_members(images)
         features = torch.cat([part for each in found for part in (each.features, each.logits)], dim=1)
+        if self._mirrored:
+            found += [
+                each._replace(map=None if each.map is None else each.map.flip(-1))
+                for each in self._of_members(images.flip(-1))
+            ]
+        temperatures = self._temperatures * (1 + self._mirrored)
+        scaled = [each.logits / temperature for each, temperature in zip(found, temperatures, strict=True)]
+        logits = torch.stack([each.log_softmax(dim=1) for each in scaled]).logsumexp(dim=0)
         maps = [each.map.sigmoid() for each in found if each.map is not None]
         cells = torch.stack(maps).mean(dim=0).clamp(1e-6, 1 - 1e-6).logit() if len(maps) == len(found) else None
         return Outputs(features, logits, cells)
+
+    def _of_members(self, images: Tensor) -> list[Outputs]:
+        return [
+            all_outputs(network, (images - getattr(self, f"mean_{number}")) / getattr(self, f"std_{number}"))
+            for number, network in enumerate(self.members)
+        ]

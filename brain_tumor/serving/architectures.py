@@ -141,13 +141,13 @@ def build_localized(
 
 
 def build_ensemble(
-    members: Sequence[dict[str, Any]], image_size: int, num_classes: int, plugins: Sequence[str] = ()
+    arguments: dict[str, Any], image_size: int, num_classes: int, plugins: Sequence[str] = ()
 ) -> "nn.Module":
     """Build the networks of an ensemble with random weights, as one.
 
     Args:
-        members: For each its ``name`` and ``arguments``, ``localizer`` (as `localizer_of` returns it, or None),
-            ``mean``, ``std`` and ``temperature``.
+        arguments: ``mirrored``, and ``members``: for each its ``name`` and ``arguments``, ``localizer`` (as
+            `localizer_of` returns it, or None), ``mean``, ``std`` and ``temperature``.
         image_size: Height and width of the images in pixels.
         num_classes: Number of classes.
         plugins: Packages that users' networks may come from; they are imported.
@@ -159,10 +159,10 @@ def build_ensemble(
     from brain_tumor.models.ensemble import EnsembleNetwork, Member
 
     built = []
-    for member in members:
+    for member in arguments["members"]:
         network = build_whole(member, len(member["mean"]), image_size, num_classes, plugins)
         built.append(Member(network, member["mean"], member["std"], member["temperature"]))
-    return EnsembleNetwork(built)
+    return EnsembleNetwork(built, mirrored=arguments.get("mirrored", False))
 
 
 def build_whole(
@@ -183,7 +183,7 @@ def build_whole(
     """
     name, localizer = description["name"], description.get("localizer")
     if name == ENSEMBLE:
-        return build_ensemble(description["arguments"]["members"], image_size, num_classes, plugins)
+        return build_ensemble(description["arguments"], image_size, num_classes, plugins)
     network = build_network(name, description["arguments"], num_classes, plugins)
     if package_of(name):
         from brain_tumor.models.dry_run import dry_run

@@ -26,13 +26,17 @@ _SHARED = {"classes": "classes", "image_size": "data.image_size"}
 """Attribute that all members must share → key of the configuration that sets it."""
 
 
-def require_joinable(members: Sequence[Bundle]) -> None:
+def require_joinable(members: Sequence[Bundle], *, alone: bool = False) -> None:
     """Check that bundles can be joined.
+
+    Args:
+        members: Bundles.
+        alone: Whether one is enough.
 
     Raises:
         ConfigError: There are fewer than two, one is itself an ensemble, or their classes, image sizes or maps differ.
     """
-    if len(members) < 2:
+    if len(members) < 2 - alone:
         raise ConfigError(f"ensemble names {len(members)} runs; expected two or more: ensemble=[RUN,RUN].")
     first = members[0]
     for member in members:
@@ -71,7 +75,13 @@ def ensemble_contents(members: Sequence[Bundle]) -> dict[str, bytes]:
 
 
 def ensemble_bundle(
-    members: Sequence[Bundle], folder: Path, contents: dict[str, bytes], results: dict[str, Any], data_digest: str
+    members: Sequence[Bundle],
+    folder: Path,
+    contents: dict[str, bytes],
+    results: dict[str, Any],
+    data_digest: str,
+    *,
+    mirrored: bool,
 ) -> Bundle:
     """Describe the bundle of an ensemble.
 
@@ -81,6 +91,7 @@ def ensemble_bundle(
         contents: As `ensemble_contents` returns them.
         results: Content of the ``results.json`` of the ensemble, with its own temperature and thresholds.
         data_digest: Digest of the data that the ensemble was evaluated on.
+        mirrored: Whether each member sees images mirrored, too.
     """
     rules, first = decision_rules_in(results), members[0]
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
@@ -89,7 +100,7 @@ def ensemble_bundle(
         folder=folder,
         version=f"{__version__}+{files[WEIGHTS][:8]}",
         architecture=ENSEMBLE,
-        arguments={"members": [_description(member) for member in members]},
+        arguments={"members": [_description(member) for member in members], "mirrored": mirrored},
         classes=first.classes,
         healthy_class=first.healthy_class,
         image_size=first.image_size,
