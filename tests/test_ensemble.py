@@ -63,6 +63,7 @@ def test_it_is_evaluated_like_a_run(runs, joined):
     assert "ensemble of 2" in (joined / "bundle" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_exports_give_its_probabilities(joined, tmp_path):
     run = export_fp32(shutil.copytree(joined, tmp_path / "run"))
 
@@ -70,6 +71,7 @@ def test_exports_give_its_probabilities(joined, tmp_path):
         np.testing.assert_allclose(softmax(logits(run, engine), 1.0), softmax(logits(run), 1.0), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_folds_are_joined_by_what_each_member_had_not_seen(flat_folder, tmp_path):
     options = [
         "data=folder",
@@ -103,6 +105,7 @@ def test_one_of_bundle_and_ensemble_is_needed(options, message, tmp_path):
     assert message in str(raised.value)
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_fit_are_refused(runs, flat_folder, tmp_path):
     other = train(["data=folder", f"data.root={flat_folder}", *SHORT, "data.image_size=48"], tmp_path / "other").run_dir
     with pytest.raises(ConfigError, match=r"has data\.image_size=32 and .* data\.image_size=48"):
@@ -129,6 +132,7 @@ def test_maps_are_averaged():
     assert found.features.shape[1] == sum(each.features.shape[1] + 3 for each in alone)
 
 
+@pytest.mark.slow
 def test_mirrored_images_are_averaged_where_validation_gains(runs, tmp_path, monkeypatch):
     losses = iter([0.5, 0.4, 0.5, 0.6])
     monkeypatch.setattr("brain_tumor.pipelines.ensemble._loss", lambda _: next(losses))

@@ -88,6 +88,7 @@ def test_predictions_list_boxes(located, outlined, tmp_path):
     assert {"map_peak", "map_area", "x0", "y0", "x1", "y1"} <= set(found.columns)
 
 
+@pytest.mark.slow
 def test_exports_give_the_same_maps(located, tmp_path):
     run = export_fp32(shutil.copytree(located, tmp_path / "run"))
     images = read_images(pd.read_csv(run / "predictions" / "test.csv")["path"].tolist(), 32, "")[:, None]
@@ -109,6 +110,7 @@ def test_without_masks_it_says_so_and_answers_without_a_map(tmp_path, caplog):
     assert answer.box is None
 
 
+@pytest.mark.slow
 def test_without_masks_the_classes_train_as_with_unknown_ones(tmp_path):
     """Partly outlined sets train; the loss of the map counts images with a mask alone."""
     run = train([*write_set(tmp_path, masked=0.5), *SHORT, *MAP, "trainer.max_epochs=1"], tmp_path / "run")
@@ -146,6 +148,7 @@ def test_the_report_shows_maps_first(located):
     assert (located / "figures" / "localization.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_other_data_are_evaluated_with_their_masks(located, tmp_path):
     rows = []
     for label in CENTRES:

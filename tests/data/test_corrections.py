@@ -74,6 +74,7 @@ def test_a_training_tells_what_was_corrected(flat_folder, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_training_on_one_copy_of_each_image(flat_folder, tmp_path, caplog):
     caplog.set_level("INFO")
     for path in flat_folder.rglob("*.png"):
