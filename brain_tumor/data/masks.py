@@ -86,9 +86,9 @@ class TumourMasks:
             results,
             f"masks-{key.hexdigest()[:16]}",
             "reads these masks",
-            compute=lambda: np.packbits(read_masks(tumour, size)[1].reshape(len(tumour), -1), axis=1),
+            compute=lambda: np.packbits(read_masks(tumour, size)[1].reshape(len(tumour), size**2), axis=1),
             to_bytes=lambda array: array.tobytes(),
-            from_bytes=lambda content: np.frombuffer(content, np.uint8).reshape(len(tumour), -1),
+            from_bytes=lambda content: np.frombuffer(content, np.uint8).reshape(len(tumour), -(-(size**2) // 8)),
         )
         self._position = np.full(len(samples), -1, np.int64)
         self._position[tumour.index] = np.arange(len(tumour))

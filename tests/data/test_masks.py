@@ -138,6 +138,13 @@ class TestTumourMasks:
         assert found[1].max() == 0
         assert found[2].min() == UNKNOWN_MASK
 
+    def test_no_image_may_have_one(self, tmp_path):
+        samples, _ = self.samples(tmp_path)
+        masks = TumourMasks(samples.assign(mask_path=""), 40)
+
+        assert masks.known.tolist() == [False, False, True, False]
+        assert masks[np.array([0, 2])].reshape(2, -1).max(axis=1).tolist() == [UNKNOWN_MASK, 0]
+
     def test_are_read_once_and_again_when_a_file_changes(self, tmp_path):
         samples, mask = self.samples(tmp_path)
         results = tmp_path / "results"
