@@ -159,3 +159,18 @@ def test_mirrored_images_are_averaged_where_validation_gains(runs, tmp_path, mon
 def test_one_run_alone_is_no_ensemble(runs, tmp_path):
     with pytest.raises(ConfigError, match="ensemble names 1 runs; expected two or more"):
         export([f"ensemble=[{runs[0]}]", "tta=none"], tmp_path)
+
+
+def test_maps_of_other_sizes_are_enlarged():
+    def member(stride):
+        network = LocalizedNetwork(SmallCNN(3, widths=(8, 16)), 3, torch.zeros(1, 1, 32, 32), stride=stride, width=8)
+        return Member(network.eval(), (0.0,), (1.0,), 1.0)
+
+    fine, coarse = member(4), member(8)
+    images = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        found = EnsembleNetwork([coarse, fine]).eval().outputs(images).map.sigmoid()
+        maps = [each.network.outputs(images).map.sigmoid() for each in (fine, coarse)]
+
+    enlarged = torch.nn.functional.interpolate(maps[1][:, None], (8, 8), mode="bilinear")[:, 0]
+    torch.testing.assert_close(found, (maps[0] + enlarged) / 2)

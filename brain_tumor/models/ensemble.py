@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from brain_tumor.models.features import all_outputs
 from brain_tumor.models.protocol import Outputs
@@ -30,7 +31,7 @@ class EnsembleNetwork(nn.Module):
     of the members can be applied. It has a map if all members have one: the logit of the mean of their probabilities.
 
     Args:
-        members: Networks with the same classes; their maps have the same cells.
+        members: Networks with the same classes; maps are enlarged to the size of the one with the most cells.
         mirrored: Whether each network also sees the image mirrored left–right, which counts as much as the image.
     """
 
@@ -59,7 +60,7 @@ class EnsembleNetwork(nn.Module):
         temperatures = self._temperatures * (1 + self._mirrored)
         scaled = [each.logits / temperature for each, temperature in zip(found, temperatures, strict=True)]
         logits = torch.stack([each.log_softmax(dim=1) for each in scaled]).logsumexp(dim=0)
-        maps = [each.map.sigmoid() for each in found if each.map is not None]
+        maps = _of_one_size([each.map.sigmoid() for each in found if each.map is not None])
         cells = torch.stack(maps).mean(dim=0).clamp(1e-6, 1 - 1e-6).logit() if len(maps) == len(found) else None
         return Outputs(features, logits, cells)
 
@@ -68,3 +69,12 @@ class EnsembleNetwork(nn.Module):
             all_outputs(network, (images - getattr(self, f"mean_{number}")) / getattr(self, f"std_{number}"))
             for number, network in enumerate(self.members)
         ]
+
+
+def _of_one_size(maps: list[Tensor]) -> list[Tensor]:
+    """Enlarge maps float [B, h, w] to the size of the one with the most cells."""
+    largest = max((each.shape[1:] for each in maps), key=lambda shape: shape[0] * shape[1], default=None)
+    return [
+        each if each.shape[1:] == largest else interpolate(each[:, None], largest, mode="bilinear")[:, 0]
+        for each in maps
+    ]

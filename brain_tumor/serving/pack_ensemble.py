@@ -34,7 +34,7 @@ def require_joinable(members: Sequence[Bundle], *, alone: bool = False) -> None:
         alone: Whether one is enough.
 
     Raises:
-        ConfigError: There are fewer than two, one is itself an ensemble, or their classes, image sizes or maps differ.
+        ConfigError: There are fewer than two, one is itself an ensemble, or their classes or image sizes differ.
     """
     if len(members) < 2 - alone:
         raise ConfigError(f"ensemble names {len(members)} runs; expected two or more: ensemble=[RUN,RUN].")
