@@ -79,19 +79,6 @@ class LocalizedNetwork(nn.Module):
         inputs, cells, stages = self._run(images)
         return Outputs(pooled(stages), self.head(inputs), cells)
 
-    def forward_intermediates(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Compute the input of the head float [B, D], and the feature maps of the backbone's stages."""
-        inputs, _, stages = self._run(images)
-        return inputs, stages
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Compute the input of the head, float [B, D]."""
-        return self._run(images)[0]
-
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Compute logits from the input of the head or, with ``pre_logits``, return that input."""
-        return x if pre_logits else self.head(x)
-
     def get_classifier(self) -> nn.Module:
         """Return the last linear layer."""
         return self.head
