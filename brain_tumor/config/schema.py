@@ -61,6 +61,13 @@ class Split:
 
 
 @dataclass(kw_only=True)
+class TrainingSplit(Split):
+    """Keys of the split of a training."""
+
+    tuning: bool = key("leave the test set unseen: half of validation takes its place; reported with the results")
+
+
+@dataclass(kw_only=True)
 class Reading:
     """How images are read."""
 
@@ -152,7 +159,7 @@ class Train(Verb):
     overwrite: bool = key("replace a finished run in the run directory")
     monitor: Monitor
     ood: OOD
-    split: Split
+    split: TrainingSplit
     data: TrainingData
     optimizer: Optimizer
     trainer: Trainer

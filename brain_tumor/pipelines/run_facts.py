@@ -75,6 +75,11 @@ def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
         notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
     if cfg.data.random_labels:
         notes.append("Classes are random, one per patient (data.random_labels=true): a result above chance is leakage.")
+    if cfg.split.tuning:
+        notes.append(
+            "This run is for tuning (split.tuning=true): the test set is left out, and what is called test is half of "
+            "validation."
+        )
     if corrected := datamodule.corrected:
         notes.append(
             f"{corrected['relabelled']} images have another class than in the data set, and {corrected['left_out']} "

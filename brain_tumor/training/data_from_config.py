@@ -13,6 +13,7 @@ from brain_tumor.data.folder_and_manifest import complete_samples
 from brain_tumor.data.listing import Listing
 from brain_tumor.data.loaded_data import LoadedData, load
 from brain_tumor.data.samples import COLUMNS, read_table
+from brain_tumor.data.splits import without_test
 from brain_tumor.errors import DataError
 
 _SAME = ["sample_id", "label", "group", "split", "sha256"]
@@ -55,7 +56,9 @@ def build_split(cfg: DictConfig) -> Split:
     """Build the function that fills the column ``split`` of a samples table."""
     recipe = plain(cfg.split)
     recipe.pop("allow_leakage")  # an argument of the data module
-    return partial(call, build_function(recipe, "split"), "split")
+    tuning = recipe.pop("tuning", False)  # an audit has no such key
+    split = partial(call, build_function(recipe, "split"), "split")
+    return (lambda samples: without_test(split(samples), cfg.split.get("seed", 0))) if tuning else split
 
 
 def data_name(cfg: DictConfig) -> str:

@@ -10,6 +10,7 @@ from brain_tumor.data.splits.grouped import Grouped, KFold
 from brain_tumor.data.splits.holdout import Holdout
 from brain_tumor.data.splits.leave_one_source_out import LeaveOneSourceOut
 from brain_tumor.data.splits.official import Auto, Official, OfficialClean
+from brain_tumor.data.splits.tuning import without_test
 
 __all__ = [
     "Auto",
@@ -22,4 +23,5 @@ __all__ = [
     "OfficialClean",
     "check_classes",
     "check_split",
+    "without_test",
 ]
