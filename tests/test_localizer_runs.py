@@ -12,6 +12,7 @@ from PIL import Image
 
 from brain_tumor import Predictor
 from brain_tumor.evaluate import evaluate
+from brain_tumor.export import export
 from brain_tumor.predict import predict
 from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.engines import open_engine
@@ -86,6 +87,25 @@ def test_predictions_list_boxes(located, outlined, tmp_path):
     found = predict([f"bundle={located}", f"input={paths[0]}"], tmp_path)
 
     assert {"map_peak", "map_area", "x0", "y0", "x1", "y1"} <= set(found.columns)
+
+
+def test_an_ensemble_is_judged_by_its_joined_maps(located, tmp_path):
+    """Twins answer together as each does alone; mirrored images are joined the right way round."""
+    twin, joined, both = shutil.copytree(located, tmp_path / "twin"), tmp_path / "joined", tmp_path / "both"
+    export([f"ensemble=[{located},{twin}]", "evaluation.resamples=20"], joined)
+    export([f"ensemble=[{located},{twin}]", "evaluation.resamples=20", "tta=mirror"], both)
+
+    alone, table = (pd.read_csv(run / "predictions" / "test.csv").set_index("sample_id") for run in (located, joined))
+    for name in ("map_peak", "map_hit", "map_dice", "map_area"):
+        np.testing.assert_allclose(table[name], alone.loc[table.index, name], atol=1e-5)
+    threshold = read_results(located)["localization"]["threshold"]
+    assert Predictor.load(joined).map_threshold == read_results(joined)["localization"]["threshold"] == threshold
+    report = (joined / "report.html").read_text()
+    assert "Where is the tumour?" in report
+
+    mirrored = pd.read_csv(both / "predictions" / "test.csv")
+    found = Predictor.load(both).batch(mirrored["path"].tolist())
+    np.testing.assert_allclose([answer.heatmap.max() for answer in found], mirrored["map_peak"], atol=1e-4)
 
 
 @pytest.mark.slow

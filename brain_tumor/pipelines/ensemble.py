@@ -1,30 +1,28 @@
 """An ensemble of runs: averaged predictions, evaluated like those of a run, and a bundle."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from brain_tumor.data.progress import progress
+from brain_tumor.data.masks import TumourMasks
 from brain_tumor.data.samples import SPLITS, read_table, write_table
-from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.calibration import calibrated, fit_temperature
 from brain_tumor.evaluation.metrics.probability import nll
-from brain_tumor.evaluation.predictions import Predictions, predictions_frame, read_predictions
+from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
+from brain_tumor.pipelines.joined_predictions import SCORED, Joined, join
+from brain_tumor.pipelines.localization import Localization, localize
 from brain_tumor.run_dir.atomic import read_json
 from brain_tumor.run_dir.record import RunRecord
 from brain_tumor.serving.bundle import Bundle
-from brain_tumor.serving.engines import REFERENCE, open_engine
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.pack_ensemble import ensemble_bundle, ensemble_contents, require_joinable
 from brain_tumor.serving.packing import bundle_of, model_card, write_bundle
-from brain_tumor.serving.predictor import Predictor
-from brain_tumor.types import Floats
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +39,11 @@ def make_ensemble(cfg: DictConfig) -> Bundle:
     runs = [Path(run).expanduser() for run in cfg.ensemble]
     members = [bundle_of(run, cfg.plugins) for run in runs]
     require_joinable(members, alone=cfg.tta != "none")
-    joined = {split: _joined(runs, members, split) for split in ("val", "test")}
+    joined = {split: join(runs, members, split) for split in SCORED}
     mirrored = False
     if cfg.tta == "mirror":
-        both = {split: _joined(runs, members, split, mirrored=True) for split in ("val", "test")}
-        losses = [_loss(tables["val"]) for tables in (joined, both)]
+        both = {split: join(runs, members, split, mirrored=True) for split in SCORED}
+        losses = [_loss(predicted["val"].table) for predicted in (joined, both)]
         mirrored = losses[1] < losses[0]
         log.info(
             "The loss on validation is %.4f, and %.4f with mirrored images, too: they are %s.",
@@ -53,12 +51,13 @@ def make_ensemble(cfg: DictConfig) -> Bundle:
             "used" if mirrored else "not used",
         )
         joined = both if mirrored else joined
-    alone = {split: int((table["members"] < len(runs)).sum()) for split, table in joined.items()}
+    samples = _samples(runs)
+    located = _localized(joined, samples, members[0].image_size)
     notes = [
-        f"{count} of {len(joined[split])} {split} images are predicted by fewer than the {len(runs)} members, as the "
-        "others were trained on them: the ensemble itself is better tested on other data."
-        for split, count in alone.items()
-        if count
+        f"{count} of {len(table)} {split} images are predicted by fewer than the {len(runs)} members, as the others "
+        "were trained on them: the ensemble itself is better tested on other data."
+        for split, table in located.tables.items()
+        if (count := int((table["members"] < len(runs)).sum()))
     ]
     facts = [read_json(run / "run.json") for run in runs]
     with RunRecord(Path(cfg.paths.run_dir), overwrite=cfg.overwrite) as record:
@@ -73,14 +72,16 @@ def make_ensemble(cfg: DictConfig) -> Bundle:
                 "weights": next((weights for each in facts if (weights := each["model"]["weights"]) != "none"), "none"),
             },
         )
-        write_table(_samples(runs), record.run_dir / "samples.csv")
+        write_table(samples, record.run_dir / "samples.csv")
         inputs = EvaluationInput(
             title=f"Ensemble of {len(runs)} on {facts[0]['data']['name']}",
-            splits={split: Predictions.from_frame(table) for split, table in joined.items()},
+            splits={split: Predictions.from_frame(table) for split, table in located.tables.items()},
             decision_rules=None,
             facts={},
             notes=notes,
-            attributes=joined["test"].reindex(columns=["source", "plane"]).fillna(""),
+            attributes=located.tables["test"].reindex(columns=["source", "plane"]).fillna(""),
+            extra=located.results,
+            draw_maps=located.draw,
         )
         with record.stage("evaluate"):
             computed = compute_evidence(inputs, record, cfg)
@@ -103,51 +104,20 @@ def _samples(runs: Sequence[Path]) -> pd.DataFrame:
     return ranked.drop_duplicates("sample_id").drop(columns="order")
 
 
+def _localized(joined: Mapping[str, Joined], samples: pd.DataFrame, size: int) -> Localization:
+    """Measure the joined maps on images of ``size`` pixels; without any nothing is added."""
+    tables = {split: each.table for split, each in joined.items()}
+    maps = {split: each.maps for split, each in joined.items() if each.maps is not None}
+    if not maps:
+        return Localization(tables)
+    predicted = set().union(*(table["sample_id"] for table in tables.values()))
+    shown = samples[samples["sample_id"].isin(predicted)].reset_index(drop=True)
+    images = read_images(shown["path"].tolist(), size, "Reading images")
+    return localize(tables, maps, shown, images, TumourMasks(shown, size))
+
+
 def _loss(table: pd.DataFrame) -> float:
     """Mean cross-entropy of predictions at their best temperature, since the ensemble gets a temperature of its own."""
     predictions = Predictions.from_frame(table)
     scaled = calibrated(predictions, fit_temperature(predictions))
     return float(nll(scaled.labels, scaled.probabilities, np.ones((1, len(scaled.labels))))[0])
-
-
-def _joined(runs: Sequence[Path], members: Sequence[Bundle], split: str, *, mirrored: bool = False) -> pd.DataFrame:
-    """Average the calibrated predictions of a split, and count the members that predicted each image.
-
-    Args:
-        runs: Run directories.
-        members: Their bundles.
-        split: ``val`` or ``test``.
-        mirrored: Whether the members also predict the images mirrored left–right.
-
-    Raises:
-        ConfigError: Two members give an image two classes.
-    """
-    classes = members[0].classes
-    columns = [f"p_{name}" for name in classes]
-    tables = []
-    for run, member in zip(runs, members, strict=True):
-        predictions = calibrated(read_predictions(run / "predictions" / f"{split}.csv"), member.temperature)
-        order = [predictions.classes.index(name) for name in classes]
-        if mirrored:
-            predictions = predictions.with_probabilities(_with_mirrored(predictions, member))
-        tables.append(predictions.frame.assign(**dict(zip(columns, predictions.probabilities.T[order], strict=True))))
-    together = pd.concat(tables, ignore_index=True)
-    by_image = together.groupby("sample_id", sort=False)
-    labels = by_image["label"].nunique()
-    if labels.max() > 1:
-        first = labels.idxmax()
-        raise ConfigError(f"The members of the ensemble give {first!r} two classes; train them on the same labels.")
-    mean = by_image[columns].mean()
-    samples = by_image.first().reset_index()
-    table = predictions_frame(samples, classes, mean.to_numpy(np.float64))
-    return table.assign(members=by_image.size().to_numpy())
-
-
-def _with_mirrored(predictions: Predictions, member: Bundle) -> Floats:
-    """Average calibrated probabilities [N, C] with those of the same images, mirrored left–right."""
-    paths = predictions.frame["path"].tolist()
-    images = read_images(paths, member.image_size, "Reading images to mirror")
-    network = Predictor(member, open_engine(member, REFERENCE))
-    found = network.probabilities(progress(np.ascontiguousarray(images[:, :, ::-1]), "Predicting mirrored images"))
-    order = [member.classes.index(name) for name in predictions.classes]
-    return np.asarray((predictions.probabilities + found[:, order]) / 2)

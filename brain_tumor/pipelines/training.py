@@ -3,7 +3,7 @@
 import logging
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from brain_tumor.data.images import ImageRows
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
-from brain_tumor.pipelines.localization import add_localization
+from brain_tumor.pipelines.localization import Localization, localize, write_maps
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.resuming import find_interrupted, same_processes
 from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
@@ -32,7 +32,7 @@ from brain_tumor.training.distributed.worker import train_as_worker
 from brain_tumor.training.distributed.world import World, outer_rank, resolve_world
 from brain_tumor.training.fit import fit
 from brain_tumor.training.known_warnings import ignore_known_warnings
-from brain_tumor.training.predict import image_outputs, predict
+from brain_tumor.training.predict import Predicted, image_outputs, predict
 from brain_tumor.training.prepare import load_data, prepare
 from brain_tumor.training.signals import requeue, stop_signals
 from brain_tumor.training.try_out import try_out
@@ -127,8 +127,9 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
             predicted = predict(trainer, classifier, datamodule, best.checkpoint)
             images = {split: ImageRows(datamodule.images, datamodule.rows(split)) for split in predicted}
             outputs = partial(image_outputs, trainer, classifier, datamodule)
-            located = add_localization(predicted, datamodule)
-            ood = add_ood_scores(located.predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
+            located = _localized(predicted, datamodule, run_dir)
+            predicted = {split: replace(each, table=located.tables[split]) for split, each in predicted.items()}
+            ood = add_ood_scores(predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
         with record.stage("evaluate"):
             notes = [*notes_for_readers(datamodule, cfg), *ood.notes]
             inputs = training_input(ood, located, datamodule, record.facts, notes, cfg)
@@ -150,6 +151,16 @@ def _tuned(
     apply(facts["tuning"], cfg, datamodule)
     found: dict[str, Any] = facts["tuning"]
     return found
+
+
+def _localized(predicted: dict[str, Predicted], datamodule: ScanDataModule, run_dir: Path) -> Localization:
+    """Measure the maps, and keep them; without a trained map nothing is added."""
+    tables = {split: each.table for split, each in predicted.items()}
+    maps = {split: each.maps for split, each in predicted.items() if each.maps is not None}
+    if datamodule.masks is None or not maps:
+        return Localization(tables)
+    write_maps(maps, run_dir)
+    return localize(tables, maps, datamodule.samples, datamodule.images, datamodule.masks)
 
 
 def _finished_run(run_dir: Path) -> TrainedRun:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import load, save
 
 from brain_tumor import __version__
@@ -114,7 +113,7 @@ def ensemble_bundle(
         data_digest=data_digest,
         files=files,
         ood_detector=OODDetectorInfo(OOD_DETECTOR, detector.reject_share, detector.images) if detector else None,
-        localizer=_localizer(members),
+        localizer=_localizer(members, results),
     )
 
 
@@ -130,8 +129,7 @@ def _description(member: Bundle) -> dict[str, Any]:
     }
 
 
-def _localizer(members: Sequence[Bundle]) -> LocalizerInfo | None:
-    """Describe the joined map: its threshold is the mean of the members'; None unless all of them have a map."""
-    thresholds = [member.map_threshold for member in members]
-    known = [threshold for threshold in thresholds if threshold is not None]
-    return LocalizerInfo(ENSEMBLE, {}, float(np.mean(known))) if len(known) == len(members) else None
+def _localizer(members: Sequence[Bundle], results: dict[str, Any]) -> LocalizerInfo | None:
+    """Describe the joined map, with the threshold of the ensemble; None unless all members have a map."""
+    located = all(member.has_map for member in members)
+    return LocalizerInfo(ENSEMBLE, {}, results.get("localization", {}).get("threshold")) if located else None
