@@ -32,7 +32,7 @@ def _localization(results: Results) -> Section | None:
         [title, format_number(value)]
         for title, value in (
             ("the map", test["localization/pointing"]["value"]),
-            ("HiResCAM, which needs no masks", references.get("cam")),
+            ("HiResCAM, which needs no masks (recognised tumours)", _cam(results)),
             ("the centre of the head", references.get("centre")),
             ("a random point in the head", references.get("chance")),
         )
@@ -46,6 +46,12 @@ def _localization(results: Results) -> Section | None:
     )
     tables = [Table(["map and mask (test)", "value"], rows), Table(["share of tumours hit by", "value"], points)]
     return Section("Where is the tumour?", text, tables)
+
+
+def _cam(results: Results) -> float | None:
+    """Return the share of hits of HiResCAM, if the evaluation computed it."""
+    value: float | None = results.get("saliency", {}).get("pointing", {}).get("pointing", {}).get("value")
+    return value
 
 
 def _robustness(results: Results) -> Section | None:
