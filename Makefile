@@ -28,8 +28,8 @@ $(READY): pyproject.toml .ci/constraints.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## Train and evaluate the small CNN on generated phantoms (about 2 minutes on 2 cores)
-	@$(BIN)/brain-tumor train $(ARGS)
+demo: $(READY) ## Train and evaluate the small CNN with its map on generated phantoms (2 minutes on 2 cores)
+	@$(BIN)/brain-tumor train experiment=demo $(ARGS)
 
 test: $(READY) ## Run the quick tests (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long" $(ARGS)

@@ -47,7 +47,7 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             return [name, "data.patients=24", "data.slices=1"]
         case "data", public if public in SETS:
             return [name, f"data.root={write(public, elsewhere)}"]
-        case "experiment", "quick":
+        case "experiment", "demo" | "quick":
             return [name, "data.patients=24", "data.slices=1"]
         case "experiment", "reference_task":
             return [name, f"data.root={root}"]
