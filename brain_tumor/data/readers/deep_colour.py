@@ -5,7 +5,6 @@ invert deep TIFF images whose white is 0, and does not read all of their number 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,6 +15,7 @@ import tifffile
 from PIL import Image
 
 from brain_tumor.data.readers.grey import LUMA, scale_to_uint8
+from brain_tumor.data.readers.memory import File, source
 from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_error, silence_parsers
 from brain_tumor.types import GreyImage
 
@@ -45,16 +45,16 @@ class DeepImage:
         return np.rint(self.values).astype(np.uint8) if is_8_bit else scale_to_uint8(self.values)
 
 
-def is_tiff(file: Path, *, big: bool = False) -> bool:
+def is_tiff(file: File, *, big: bool = False) -> bool:
     """Return whether a file begins as a TIFF file, or as one of the variant for more than 4 GB."""
     return _first_bytes(file, 4) in (_BIG_TIFF if big else _TIFF)
 
 
-def read_deep(file: Path, image: Image.Image | None = None) -> DeepImage | None:
+def read_deep(file: File, image: Image.Image | None = None) -> DeepImage | None:
     """Read a file that Pillow would read with fewer bits, or wrongly.
 
     Args:
-        file: Path of the file.
+        file: File of the file.
         image: The file opened by Pillow; None for a TIFF file that Pillow does not read.
 
     Returns:
@@ -71,20 +71,21 @@ def read_deep(file: Path, image: Image.Image | None = None) -> DeepImage | None:
             bits, kinds = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
             return _read_tiff(file) if max(bits) > 8 or set(kinds) != {_UNSIGNED} else None
         if image.format == "PNG" and _is_deep_colour_png(file):
-            return _from_channels(imagecodecs.png_decode(file.read_bytes()), _UNASSOCIATED)
+            return _from_channels(imagecodecs.png_decode(_first_bytes(file, -1)), _UNASSOCIATED)
         if image.format == "PPM" and image.mode == "RGB" and _largest_value(image) > 255:
-            decoded = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+            decoded = cv2.imdecode(np.frombuffer(_first_bytes(file, -1), np.uint8), cv2.IMREAD_UNCHANGED)
             return _from_channels(np.asarray(decoded)[:, :, ::-1], None)  # OpenCV's order is blue, green, red
     return None
 
 
-def _is_deep_colour_png(file: Path) -> bool:
+def _is_deep_colour_png(file: File) -> bool:
     """Whether a PNG has 16 bits per value and colour or transparency (bytes 24 and 25: bit depth and colour type)."""
     header = _first_bytes(file, 26)
     return header[24] == 16 and header[25] != 0
 
 
-def _first_bytes(file: Path, count: int) -> bytes:
+def _first_bytes(file: File, count: int) -> bytes:
+    """Read the first bytes of a file; all of them where ``count`` is −1."""
     with file.open("rb") as content:
         return content.read(count)
 
@@ -96,8 +97,8 @@ def _largest_value(image: Image.Image) -> int:
     return int(arguments[1]) if isinstance(arguments, tuple) and len(arguments) > 1 else 255
 
 
-def _read_tiff(file: Path) -> DeepImage:
-    with tifffile.TiffFile(file) as tiff:
+def _read_tiff(file: File) -> DeepImage:
+    with tifffile.TiffFile(source(file)) as tiff:
         page: Any = tiff.pages[0]
         pixels = page.asarray()
         kind = page.photometric.name

@@ -1,7 +1,6 @@
 """Reader of DICOM files: MR, CT and all others with images, single- and multi-frame, in all common compressions."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from brain_tumor.data.readers.dicom_frame import (
     open_dicom,
 )
 from brain_tumor.data.readers.grey import Reading, resample_to_square_pixels, rescale, robust_range, unit_to_uint8
+from brain_tumor.data.readers.memory import File
 from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_error, silence_parsers
 from brain_tumor.types import GreyImage
 
@@ -23,7 +23,7 @@ _LEAST_CONTRAST = 8 / 255
 """Range of an image in [0, 1] below which it shows nothing."""
 
 
-def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
+def read(file: File, slices: Sequence[str]) -> Iterator[Reading]:
     """Read frames of a DICOM file as grey images, upright as stored and with the brightness that a viewer shows first.
 
     Slice ``""`` is the only frame of a file, ``"3"`` the fourth of several. Rescale, VOI LUT or window, and MONOCHROME1

@@ -1,7 +1,6 @@
 """One frame of a DICOM file: its header, and its modality values before any window (DICOM PS3.3 C.11.1)."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +30,7 @@ from pydicom.uid import (
 from brain_tumor.data.readers.dicom_attributes import FrameHeader, as_number, safe_get
 from brain_tumor.data.readers.dicom_kind import is_mosaic
 from brain_tumor.data.readers.grey import LUMA
+from brain_tumor.data.readers.memory import File, source
 from brain_tumor.data.readers.parser_errors import UnreadableError
 
 Values = npt.NDArray[np.floating]
@@ -46,20 +46,20 @@ _DECODERS = {
 """One decoder per transfer syntax, so that a file gives the same pixels whatever other decoders are installed."""
 
 
-def open_dicom(file: Path, tags: list[str] | None = None) -> Dataset:
+def open_dicom(file: File, tags: list[str] | None = None) -> Dataset:
     """Read a DICOM file; to be called within `as_data_error` and `silence_parsers`.
 
     Files without preamble or file meta information, as in old archives, are accepted.
 
     Args:
-        file: Path of the file.
+        file: File of the file.
         tags: Keywords of the only attributes to read, without pixels, of objects without an image, too; None reads the
             whole file.
 
     Raises:
         UnreadableError: It is not a DICOM file, or tags is None and it holds no image (a report, a plan, …).
     """
-    data = pydicom.dcmread(file, force=True, stop_before_pixels=tags is not None, specific_tags=tags)
+    data = pydicom.dcmread(source(file), force=True, stop_before_pixels=tags is not None, specific_tags=tags)
     if "Rows" not in data and (tags is None or not data.get("SOPClassUID")):
         uid = data.get("SOPClassUID") or getattr(data, "file_meta", {}).get("MediaStorageSOPClassUID")
         if uid:

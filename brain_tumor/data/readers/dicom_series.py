@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from brain_tumor.data.readers import dicom_kind
 from brain_tumor.data.readers.dicom_attributes import FrameHeader, as_number, safe_get
 from brain_tumor.data.readers.dicom_frame import brightness, decode_frame, frame_count, open_dicom
 from brain_tumor.data.readers.grey import TISSUE_THRESHOLD, robust_range
+from brain_tumor.data.readers.memory import File
 from brain_tumor.data.readers.parser_errors import as_data_error, silence_parsers
 from brain_tumor.data.readers.slices import PLANES
 from brain_tumor.errors import DataError
@@ -40,7 +40,7 @@ _SAME_POSITION = 1e-3
 class SliceHeader:
     """One frame of a file, as its header describes it."""
 
-    file: Path
+    file: File
     frame: str
     """Number of the frame, from 0; empty for the only frame of a file."""
     series: str
@@ -61,7 +61,7 @@ class SliceHeader:
 
 
 def read_slice_headers(
-    file: Path, modalities: Collection[str], *, derived: bool, patient: str
+    file: File, modalities: Collection[str], *, derived: bool, patient: str
 ) -> list[SliceHeader] | str:
     """Read the headers of all frames of a file, in the order of the file; or return why it is left out.
 
@@ -72,7 +72,7 @@ def read_slice_headers(
     are unknown.
 
     Args:
-        file: Path of the file.
+        file: File of the file.
         modalities: Modalities that are taken, or ``any``.
         derived: Whether localizers and computed images are taken, too.
         patient: What tells patients apart: ``id`` (PatientID), ``study`` or ``file``.
@@ -172,7 +172,7 @@ def _plane_and_position(header: FrameHeader) -> tuple[str, float | None]:
     return PLANES[axis], position if position is not None and np.isfinite(position) else None
 
 
-def _pseudonym(data: Dataset, series: str, file: Path, patient: str) -> str:
+def _pseudonym(data: Dataset, series: str, file: File, patient: str) -> str:
     """Return the pseudonym of the patient, told apart by ``id``, ``study`` or ``file``."""
     if patient == "file":
         return digest(f"file {safe_get(data, 'SOPInstanceUID') or file}")

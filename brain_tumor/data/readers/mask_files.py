@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import PurePath
+
+from brain_tumor.data.readers.memory import File
 
 _ANATOMY = r"dseg|probseg|aseg|aparc|brain[-_]?mask"
 """Segmentations of tissue or of the whole brain (BIDS, FreeSurfer, FSL): masks, but not of a tumour."""
@@ -20,7 +22,7 @@ _IMAGE_FOLDER = re.compile(r"^(images?|imgs?|images?(tr|ts|train|test|val)|scans
 _MODALITY = re.compile(r"[-_](t1|t1c|t1ce|t1n|t1gd|t1w|t2|t2f|t2w|flair|pd|pdw|dwi|adc|swi|0\d{3})$", re.IGNORECASE)
 
 
-def stem(file: Path) -> str:
+def stem(file: File) -> str:
     """Return the name of a file without its suffix (.nii.gz is one)."""
     return _SUFFIX.sub("", file.name)
 
@@ -35,12 +37,13 @@ def is_image_folder(name: str) -> bool:
     return bool(_IMAGE_FOLDER.match(name))
 
 
-def is_mask(file: Path, home: Path | None = None) -> bool:
+def is_mask(file: File, home: PurePath | None = None) -> bool:
     """Return whether the name of a file, or of a folder between it and ``home``, marks it as a segmentation mask.
 
     Known are the endings of BIDS, BraTS and common tools (``_dseg``, ``-seg``, ``_mask``, ``_label``, …), also with a
     number behind, ``mask_`` and ``seg_`` in front, and folders such as ``masks`` and nnU-Net's ``labelsTr``.
 
+    >>> from pathlib import Path
     >>> [is_mask(Path(name)) for name in ("BraTS-GLI-00000-000-seg.nii.gz", "7_mask.png", "segment_T1.nii")]
     [True, True, False]
     """
@@ -50,7 +53,7 @@ def is_mask(file: Path, home: Path | None = None) -> bool:
     return any(_FOLDER.match(folder) for folder in (file.relative_to(home).parts[:-1] if home else ()))
 
 
-def pair_masks(images: Iterable[Path], masks: Iterable[Path]) -> Mapping[Path, Path]:
+def pair_masks(images: Iterable[File], masks: Iterable[File]) -> Mapping[File, File]:
     """Find the tumour mask of each image by its name.
 
     ``x_mask.png`` belongs to ``x.png``, ``labelsTr/c.nii`` to ``imagesTr/c_0000.nii``. Segmentations of tissue or of
@@ -59,7 +62,7 @@ def pair_masks(images: Iterable[Path], masks: Iterable[Path]) -> Mapping[Path, P
     Returns:
         Image → mask, the first by name if there are several.
     """
-    by_key: dict[tuple[Path, str], Path] = {}
+    by_key: dict[tuple[PurePath, str], File] = {}
     for mask in sorted(masks):
         match = _NAME.match(stem(mask))
         kind = match["kind"] if match else ""
@@ -69,7 +72,7 @@ def pair_masks(images: Iterable[Path], masks: Iterable[Path]) -> Mapping[Path, P
         base = match["stem"] if match and match["stem"] else prefixed["stem"] if prefixed else stem(mask)
         in_mask_folder = bool(_FOLDER.match(mask.parent.name))
         by_key.setdefault((mask.parent.parent if in_mask_folder else mask.parent, base.lower()), mask)
-    pairs: dict[Path, Path] = {}
+    pairs: dict[File, File] = {}
     for image in images:
         folder = image.parent.parent if is_image_folder(image.parent.name) else image.parent
         for name in (stem(image).lower(), without_modality(stem(image)).lower()):

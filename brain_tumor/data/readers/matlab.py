@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.readers.grey import Reading, scale_to_uint8
+from brain_tumor.data.readers.memory import File, source
 from brain_tumor.errors import DataError
 
 MASK = "mask"
@@ -32,7 +32,7 @@ class Case:
     """Whether ``FILE.mat#mask`` can be read."""
 
 
-def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
+def read(file: File, slices: Sequence[str]) -> Iterator[Reading]:
     """Read images of a file: slice ``""`` is the image, ``"mask"`` the tumour mask as 0 and 255.
 
     Images are uint8 [height, width], upright as MATLAB shows them; the image is scaled so that 0 stays 0 and its
@@ -50,7 +50,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
             yield Reading(image, "MATLAB", str(values.dtype))
 
 
-def read_case(file: Path) -> Case:
+def read_case(file: File) -> Case:
     """Read label, patient and whether there is a mask, without the images.
 
     Raises:
@@ -70,10 +70,10 @@ def _read_matrix(struct: Any, field: str) -> npt.NDArray[Any]:
 
 
 @contextmanager
-def _open_struct(file: Path) -> Iterator[Any]:
+def _open_struct(file: File) -> Iterator[Any]:
     """Open the struct ``cjdata``; replace any error while it is open by one sentence about ``file``."""
     try:
-        with h5py.File(file) as stored:
+        with h5py.File(source(file)) as stored:
             yield stored["cjdata"]
     except DataError:
         raise
@@ -85,7 +85,7 @@ def _open_struct(file: Path) -> Iterator[Any]:
         raise DataError(_describe(file, error)) from error
 
 
-def _describe(file: Path, error: Exception) -> str:
+def _describe(file: File, error: Exception) -> str:
     with file.open("rb") as raw:
         if raw.read(len(_V5)) == _V5:
             return f"{file} is a MATLAB file of an older format; convert it with save(FILE, 'cjdata', '-v7.3')."

@@ -1,9 +1,11 @@
 """Reader of NIfTI volumes: slices in patient coordinates, whatever the storage order of the file."""
 
+import gzip
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 
 import nibabel as nib
 import numpy as np
@@ -18,6 +20,7 @@ from brain_tumor.data.readers.grey import (
     robust_range,
     unit_to_uint8,
 )
+from brain_tumor.data.readers.memory import File, MemoryFile
 from brain_tumor.data.readers.parser_errors import UnreadableError, as_data_error, silence_parsers
 from brain_tumor.data.readers.slices import PLANES
 from brain_tumor.types import GreyImage
@@ -28,6 +31,9 @@ _MAX_LABEL, _MAX_LABELS, _UNIFORM = 255, 64, 0.9
 """A label map: its largest value, the number of its values, and the share of neighbours that are alike."""
 _QUATERNION_TOLERANCE = -1e-3
 """Lowest value of 1 − b² − c² − d² that counts as 0; nibabel's own, 1e-7, refuses published files."""
+_GZIP = b"\x1f\x8b"
+_LONGEST_HEADER = 540
+"""Bytes of the header of a NIfTI-2 file; that of NIfTI-1 is shorter."""
 _SLICE = re.compile(rf"({'|'.join(PLANES)}):([0-9]{{1,9}})(?::([0-9]{{1,9}}))?")
 
 
@@ -51,7 +57,7 @@ class Layout:
         return flat[0] if len(flat) == 1 and self.volumes == 1 else ""
 
 
-def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
+def read(file: File, slices: Sequence[str]) -> Iterator[Reading]:
     """Read slices of a volume as grey images.
 
     A slice is ``PLANE:INDEX`` or ``PLANE:INDEX:VOLUME`` (``axial:57``, ``coronal:80:1``), counted from 0 towards the
@@ -80,7 +86,7 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
         yield Reading(image, "NIFTI", layout.stored_type)
 
 
-def read_layout(file: Path) -> Layout:
+def read_layout(file: File) -> Layout:
     """Read the header of a volume.
 
     Raises:
@@ -89,7 +95,7 @@ def read_layout(file: Path) -> Layout:
     return _open(file)[1]
 
 
-def measure(file: Path, plane: str) -> list[float]:
+def measure(file: File, plane: str) -> list[float]:
     """Measure the first volume of a file: 1 if it holds a label map, else 0, and then the tissue voxels in each slice.
 
     Raises:
@@ -131,8 +137,10 @@ class _Nifti2Image(nib.Nifti2Image):  # type: ignore[misc]  # nibabel has no typ
     header_class = _Nifti2Header
 
 
-def _load_file(file: Path) -> nib.Nifti1Image:
+def _load_file(file: File) -> nib.Nifti1Image:
     """Load a NIfTI file; a quaternion that rounding made a little too long, which nibabel refuses, is accepted."""
+    if isinstance(file, MemoryFile):
+        return _load_content(file.content)
     try:
         return nib.load(file)
     except ValueError:
@@ -142,7 +150,20 @@ def _load_file(file: Path) -> nib.Nifti1Image:
         raise
 
 
-def _open(file: Path) -> tuple[nib.Nifti1Image, Layout]:
+def _load_content(content: bytes) -> nib.Nifti1Image:
+    """Load the content of a NIfTI file; of a compressed one no more is unpacked than its header promises."""
+    stream: BytesIO | gzip.GzipFile = BytesIO(content)
+    if content.startswith(_GZIP):
+        stream = gzip.GzipFile(fileobj=BytesIO(content))
+    start = stream.read(_LONGEST_HEADER)
+    kind = _Nifti2Image if _Nifti2Header.may_contain_header(start) else _Nifti1Image
+    header = kind.header_class.from_fileobj(BytesIO(start))
+    values = math.prod(int(length) for length in header.get_data_shape()) * header.get_data_dtype().itemsize
+    promised = int(header["vox_offset"]) + values
+    return kind.from_bytes(start + stream.read(max(0, promised - len(start))))
+
+
+def _open(file: File) -> tuple[nib.Nifti1Image, Layout]:
     with as_data_error(file), silence_parsers():
         nifti = _load_file(file)
         if not isinstance(nifti, nib.Nifti1Image):

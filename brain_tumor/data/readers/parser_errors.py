@@ -5,8 +5,8 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from brain_tumor.data.readers.memory import File
 from brain_tumor.errors import DataError
 
 _LOCK = threading.RLock()  # warning filters and log levels belong to the whole process
@@ -18,7 +18,7 @@ class UnreadableError(Exception):
 
 
 @contextmanager
-def as_data_error(file: Path) -> Iterator[None]:
+def as_data_error(file: File) -> Iterator[None]:
     """Replace any exception by one sentence about ``file``.
 
     Parsers raise exceptions of any type on damaged bytes, and their messages quote header values. Therefore neither

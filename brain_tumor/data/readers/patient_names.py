@@ -1,9 +1,10 @@
 """The patient that the path of a file names, as public sets and common tools write it."""
 
 import re
-from pathlib import Path
+from pathlib import PurePath
 
 from brain_tumor.data.readers.mask_files import is_image_folder, stem, without_modality
+from brain_tumor.data.readers.memory import File
 
 _VISITS = (
     re.compile(r"^(sub-[A-Za-z0-9]+)(?=$|[_-])"),  # BIDS: sub-01_ses-2
@@ -28,11 +29,12 @@ def patient_of_name(name: str) -> str:
     return _VISIT.sub("", name)
 
 
-def patient_from_path(file: Path, home: Path) -> str:
+def patient_from_path(file: File, home: PurePath) -> str:
     """Return the patient of a volume: its sub-folder of ``home``, or else its name, without sequence and visit.
 
     Sub-folders that only sort files (``imagesTr``) are no patients.
 
+    >>> from pathlib import Path
     >>> patient_from_path(Path("glioma/p7/t1.nii.gz"), Path("glioma"))
     'p7'
     >>> patient_from_path(Path("glioma/sub-01_ses-2_T1w.nii"), Path("glioma"))

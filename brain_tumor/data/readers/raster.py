@@ -2,13 +2,13 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from brain_tumor.data.readers.deep_colour import is_tiff, read_deep
 from brain_tumor.data.readers.grey import Reading, scale_to_uint8
+from brain_tumor.data.readers.memory import File, source
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
@@ -23,7 +23,7 @@ DECODE_ERRORS = (OSError, SyntaxError, struct.error, ValueError, Image.Decompres
 _WIDE_MODES = ("I", "F")  # prefixes of the modes with more than 8 bits per pixel: I, I;16, I;16B, F, …
 
 
-def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
+def read(file: File, slices: Sequence[str]) -> Iterator[Reading]:
     """Read an image file as a grey image, turned upright by its EXIF orientation.
 
     All modes are supported: transparency is composed over black, colour becomes luma (ITU-R 601), and images of more
@@ -39,11 +39,11 @@ def read(file: Path, slices: Sequence[str]) -> Iterator[Reading]:
         yield _read(file)
 
 
-def _read(file: Path) -> Reading:
+def _read(file: File) -> Reading:
     try:
         if is_tiff(file, big=True):  # Pillow reads it in one byte order only
             return _tiff(file)
-        with Image.open(file) as image:
+        with Image.open(source(file)) as image:
             file_format, mode = str(image.format), image.mode
             deep = read_deep(file, image)
             if deep is not None:
@@ -60,7 +60,7 @@ def _read(file: Path) -> Reading:
         raise DataError(f"{file} cannot be decoded: {str(error).rstrip('.')}.") from error
 
 
-def _tiff(file: Path) -> Reading:
+def _tiff(file: File) -> Reading:
     deep = read_deep(file)
     assert deep is not None  # noqa: S101 - as no image was passed
     return Reading(deep.grey, "TIFF", deep.stored_type)

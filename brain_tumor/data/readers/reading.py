@@ -4,11 +4,12 @@ A reference is the path of a file, or ``FILE#SLICE`` for one slice of a volume (
 """
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from brain_tumor.data.readers import raster
 from brain_tumor.data.readers.grey import Reading
+from brain_tumor.data.readers.memory import File, MemoryFile
 from brain_tumor.errors import DataError
 from brain_tumor.types import GreyImage
 
@@ -45,13 +46,18 @@ def read_image(reference: str | Path) -> GreyImage:
     return next(read([str(Path(reference).expanduser())])).image
 
 
-def read(references: Sequence[str]) -> Iterator[Reading]:
+def read(references: Sequence[str], memory: Mapping[str, MemoryFile] | None = None) -> Iterator[Reading]:
     """Read several images of one file, which is opened once, in the order of the references.
+
+    Args:
+        references: References that differ in the slice alone.
+        memory: Files that lie in memory, by name; others are looked for on disk. None: all are on disk.
 
     Raises:
         DataError: As `read_image`.
     """
-    file = source_file(references[0])
+    place = source_file(references[0])
+    file = place if memory is None else memory.get(place.as_posix(), place)
     if not file.is_file():
         raise DataError(f"{file} does not exist.")
     name = format_of(file)
@@ -79,7 +85,7 @@ def is_scan(path: Path) -> bool:
     return format_of(path) is not None
 
 
-def format_of(path: Path) -> str | None:
+def format_of(path: File) -> str | None:
     """Return the module of `brain_tumor.data.readers` that reads a file, None if there is none.
 
     The suffix decides. A file without a known suffix is opened to recognise DICOM, because scanners write names such
@@ -91,7 +97,7 @@ def format_of(path: Path) -> str | None:
     return FORMATS.get(path.suffix.lower()) or ("dicom" if name != "dicomdir" and _has_dicom_magic(path) else None)
 
 
-def _has_dicom_magic(path: Path) -> bool:
+def _has_dicom_magic(path: File) -> bool:
     """Return whether a file begins as DICOM PS3.10, 7.1 defines: 128 arbitrary bytes, then DICM."""
     try:
         if not path.is_file():

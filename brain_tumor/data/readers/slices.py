@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from brain_tumor.data.readers.memory import File
 from brain_tumor.data.readers.reading import READING_VERSION
 from brain_tumor.errors import require
 from brain_tumor.run_dir.atomic import published_file
@@ -77,22 +78,23 @@ def parse_slice_policy(text: str) -> SlicePolicy:
 
 
 def cached_areas(
-    cache_dir: Path | None, files: Sequence[Path], key: str, measure: Callable[[], list[float]]
+    cache_dir: Path | None, files: Sequence[File], key: str, measure: Callable[[], list[float]]
 ) -> list[float]:
     """Return the tissue areas of a volume from the cache; measure and store them if they are not in it.
 
     A cache that cannot be written only costs the time to measure again.
 
     Args:
-        cache_dir: Folder of the cache; None measures without a cache.
+        cache_dir: Folder of the cache; None, or files in memory: it is measured without a cache.
         files: Files that the areas depend on; an entry is valid while their sizes and times do not change.
         key: Distinguishes several lists of areas of the same files.
         measure: Function that computes the areas.
     """
-    if cache_dir is None:
+    on_disk = [file for file in files if isinstance(file, Path)]
+    if cache_dir is None or len(on_disk) < len(files):
         return measure()
     digest = hashlib.sha256(f"{READING_VERSION} {key}".encode(errors="replace"))
-    for file in sorted(set(files)):
+    for file in sorted(set(on_disk)):
         stat = file.stat()
         digest.update(f"\n{file} {stat.st_size} {stat.st_mtime_ns}".encode(errors="replace"))
     entry = cache_dir / "areas" / f"{digest.hexdigest()[:16]}.json"

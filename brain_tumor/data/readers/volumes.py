@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.progress import track
-
+from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.mask_files import is_mask, pair_masks
+from brain_tumor.data.readers.memory import File
 from brain_tumor.data.readers.patient_names import patient_from_path
 from brain_tumor.data.readers.reading import format_of, source_file
 from brain_tumor.data.readers.slices import PLANES, SlicePolicy, cached_areas, parse_slice_policy
@@ -97,8 +97,8 @@ class Scans(NamedTuple):
         self.slices.update(other.slices)
 
 
-def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
-    """Find the images of scans among files below ``home``.
+def find_scans(files: Sequence[File], home: PurePath, rules: ScanRules) -> Scans:
+    """Find the images of scans among files below ``home``, on disk or in memory.
 
     Ordinary images are one row each. NIfTI volumes: ``patient_id`` comes from the path (`patient_from_path`). DICOM
     files are grouped into series; `dicom_series.read_slice_headers` defines their ``patient_id``. Files whose names
@@ -112,7 +112,7 @@ def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
         rules: Which files and slices are taken.
     """
     masks = [file for file in files if is_mask(file, home)]
-    kinds: dict[str, list[Path]] = {"raster": [], "nifti": [], "dicom": [], "matlab": []}
+    kinds: dict[str, list[File]] = {"raster": [], "nifti": [], "dicom": [], "matlab": []}
     for file in sorted({*files} - {*masks}):
         kinds[format_of(file) or "raster"].append(file)
     images = [{"path": str(file)} for file in kinds["raster"] + kinds["matlab"]]
@@ -120,14 +120,14 @@ def find_scans(files: Sequence[Path], home: Path, rules: ScanRules) -> Scans:
     if kinds["nifti"]:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decompresses several .gz files at a time
             found = pool.map(lambda file: _volume_below(file, home, rules), kinds["nifti"])
-            for volume in track(found, "Choosing slices", len(kinds["nifti"]), transient=True):
+            for volume in progress(found, "Choosing slices", len(kinds["nifti"])):
                 scans.add(volume)
     if kinds["dicom"]:
         scans.add(_dicom_scans(kinds["dicom"], rules))
     return _with_masks(scans, pair_masks(kinds["raster"] + kinds["nifti"], masks))
 
 
-def _with_masks(scans: Scans, mask_of: Mapping[Path, Path]) -> Scans:
+def _with_masks(scans: Scans, mask_of: Mapping[File, File]) -> Scans:
     """Fill ``mask_path`` of images that have a mask; of volumes where both have one shape."""
     masks = {str(image): str(mask) for image, mask in mask_of.items() if _fits(image, mask)}
     rows = []
@@ -139,7 +139,7 @@ def _with_masks(scans: Scans, mask_of: Mapping[Path, Path]) -> Scans:
     return scans._replace(rows=rows, left_out={file: why for file, why in scans.left_out.items() if file not in used})
 
 
-def _fits(image: Path, mask: Path) -> bool:
+def _fits(image: File, mask: File) -> bool:
     """Whether image and mask are of the same kind, and volumes of the same shape."""
     if format_of(image) != format_of(mask) or format_of(image) != "nifti":
         return "nifti" not in (format_of(image), format_of(mask))
@@ -151,11 +151,11 @@ def _fits(image: Path, mask: Path) -> bool:
         return False
 
 
-def _volume_below(file: Path, home: Path, rules: ScanRules) -> Scans:
+def _volume_below(file: File, home: PurePath, rules: ScanRules) -> Scans:
     return nifti_scans(file, file.relative_to(home).as_posix(), patient_from_path(file, home), rules)
 
 
-def nifti_scans(file: Path, series: str, patient: str, rules: ScanRules, *, labels_too: bool = False) -> Scans:
+def nifti_scans(file: File, series: str, patient: str, rules: ScanRules, *, labels_too: bool = False) -> Scans:
     """Find the slices of one NIfTI file, as `find_scans` does, whatever its name.
 
     Args:
@@ -204,19 +204,19 @@ def series_scans(folder: Path, rules: ScanRules) -> Scans:
     return scans
 
 
-def _dicom_scans(files: Sequence[Path], rules: ScanRules) -> Scans:
+def _dicom_scans(files: Sequence[File], rules: ScanRules) -> Scans:
     headers, scans = _read_headers(files, rules)
     scans.add(_series_of(headers, rules))
     return scans
 
 
-def _read_headers(files: Sequence[Path], rules: ScanRules) -> tuple[list["SliceHeader"], Scans]:
+def _read_headers(files: Sequence[File], rules: ScanRules) -> tuple[list["SliceHeader"], Scans]:
     """Return the slices of all files that are images of a scan, a row for each unreadable file, and the other files."""
     from brain_tumor.data.readers import dicom_series
 
     headers: list[SliceHeader] = []
     scans = Scans([], {}, {})
-    for file in track(files, "Reading DICOM headers", transient=True):
+    for file in progress(files, "Reading DICOM headers"):
         try:
             found = dicom_series.read_slice_headers(
                 file, rules.modalities, derived=rules.derived, patient=rules.patient
@@ -235,7 +235,7 @@ def _series_of(headers: Sequence["SliceHeader"], rules: ScanRules) -> Scans:
     from brain_tumor.data.readers import dicom_series
 
     scans = Scans([], {}, {})
-    for series in track(dicom_series.group_into_series(headers), "Choosing slices", transient=True):
+    for series in progress(dicom_series.group_into_series(headers), "Choosing slices"):
         if rules.plane in ("", series[0].plane):
             scans.add(_series_scans(series, rules))
         else:
@@ -274,6 +274,6 @@ def _series_scans(series: Sequence["SliceHeader"], rules: ScanRules) -> Scans:
     return Scans(rows, dict.fromkeys((str(header.file) for header in series), NOT_CHOSEN), {name: len(series)})
 
 
-def _warn_if_empty(volume: Path, count: int, chosen: Sequence[int]) -> None:
+def _warn_if_empty(volume: File | PurePath, count: int, chosen: Sequence[int]) -> None:
     if not chosen:
         log.warning("%s: data.slices selects none of %d slices", volume, count)
