@@ -1,5 +1,6 @@
 """Images, tables and settings that tests share; the class of an image is the place of a bright disc."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -61,6 +62,19 @@ def random_predictions(n, seed, groups=2, names=("glioma", "no_tumor", "pituitar
     labels = np.repeat(rng.integers(0, len(names), n // groups), groups)
     p = rng.dirichlet(np.ones(len(names)), n) * 0.6 + 0.4 * np.eye(len(names))[labels]
     return predictions(labels, p, names=names, groups=[f"{seed}-{row // groups}" for row in range(n)])
+
+
+def bundle_config(run):
+    """What ``config.json`` of a run's bundle says under our key."""
+    return json.loads((run / "bundle" / "config.json").read_text())["brain_tumor"]
+
+
+def change_bundle(run, change):
+    """Change that, in place."""
+    path = run / "bundle" / "config.json"
+    document = json.loads(path.read_text())
+    change(document["brain_tumor"])
+    path.write_text(json.dumps(document))
 
 
 def export_fp32(run: Path) -> Path:

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from factories import CENTRES, save
+from factories import CENTRES, bundle_config, save
 
 from brain_tumor.errors import ConfigError, DataError
 from brain_tumor.evaluate import evaluate
@@ -144,7 +144,7 @@ class TestElsewhere:
     def test_predicts_all_with_what_was_chosen_before(self, trained, elsewhere, tmp_path):
         results = evaluate([f"run={trained}", "data=folder", f"data.root={elsewhere}", *FAST], tmp_path)
 
-        bundle = json.loads((trained / "bundle" / "config.json").read_text())
+        bundle = bundle_config(trained)
         assert results["n"]["test"]["images"] == 32
         assert results["calibration"]["temperature"] == bundle["temperature"]
         found = {point["name"]: point["threshold"] for point in results["operating_points"]["points"]}

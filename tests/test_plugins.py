@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from factories import CENTRES, draw
+from factories import CENTRES, bundle_config, draw
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -129,7 +129,7 @@ class TestTraining:
 
         lr = pd.read_csv(trained.run_dir / "metrics.csv")["lr"]
         assert lr.tolist() == pytest.approx([5e-4, 0.0])  # at the ends of epochs: T_max is their number
-        config = json.loads((trained.run_dir / "bundle" / "config.json").read_text())
+        config = bundle_config(trained.run_dir)
         assert config["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
         assert Predictor.load(trained.run_dir, plugins=["torchvision"])(draw("glioma", 3)).prediction in CENTRES
 

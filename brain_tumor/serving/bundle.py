@@ -1,7 +1,8 @@
 """The bundle: a folder with everything that one model needs for inference.
 
-- ``config.json``: architecture, classes, healthy class, preprocessing, temperature, operating points, abstention, data
-  digest, version, OOD detector, exports with their checks, and the SHA-256 of each file;
+- ``config.json``: under the key ``brain_tumor`` architecture, classes, healthy class, preprocessing, temperature,
+  operating points, abstention, conformal sets, data digest, version, OOD detector, localizer, exports with their
+  checks, and the SHA-256 of each file; for a timm network also what timm reads (`brain_tumor.serving.timm_layout`);
 - ``model.safetensors``: weights;
 - ``ood_detector.safetensors``: OOD detector, if validation had enough scans to fit one;
 - ``seen.txt``: SHA-256 of the files of train and val;
@@ -23,16 +24,21 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.volumes import DEFAULT_RULE, RULES
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle_parts import (
+    ConformalInfo,
     Export,
     LocalizerInfo,
     OODDetectorInfo,
+    read_conformal,
     read_exports,
     read_localizer,
     read_ood_detector,
 )
 from brain_tumor.serving.json_fields import Fields
+from brain_tumor.serving.timm_layout import timm_layout
 
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 2
+OURS = "brain_tumor"
+"""Key of ``config.json`` with everything that is ours; format 1 had it at the root."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 TRAINING_DIGESTS = "seen.txt"
 OOD_DETECTOR = "ood_detector.safetensors"
@@ -69,6 +75,8 @@ class Bundle:
     """Name of an operating point → what it was chosen for; empty for bundles of version 0.1."""
     abstain_below: float | None
     """Probability of the predicted class below which the model abstains, chosen on validation; None: never."""
+    conformal: ConformalInfo | None
+    """Conformal sets, chosen on validation; None: there are none, as in bundles of format 1."""
     volume_rule: str
     """How slices are joined to a prediction of their volume: one of `brain_tumor.evaluation.volumes.RULES`."""
     data_digest: str
@@ -158,7 +166,8 @@ def read_bundle(path: str | Path, plugins: Sequence[str] = ()) -> Bundle:
         document = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{config} cannot be read as JSON; copy the whole bundle again.") from error
-    fields = Fields(_upgrade(document), config)
+    ours = document.get(OURS, document) if isinstance(document, dict) else document
+    fields = Fields(_upgrade(ours), config)
     if fields.mapping.get("format") != FORMAT:
         raise BundleError(f"{config} was written by another program; expected a bundle of brain-tumor train.")
     version = fields.number("format_version", at_least=1)
@@ -209,6 +218,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         operating_points={name: points.number(name) for name in points.mapping},
         targets={name: targets.text(name) for name in targets.mapping},
         abstain_below=fields.number("abstain_below") if fields.has("abstain_below") else None,
+        conformal=read_conformal(fields.inner("conformal"), classes) if fields.has("conformal") else None,
         volume_rule=rule,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
@@ -225,7 +235,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         bundle: Bundle to describe.
         folder: Folder to write to; None writes to the bundle's own folder.
     """
-    document = {
+    ours = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "version": bundle.version,
@@ -237,6 +247,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "operating_points": bundle.operating_points,
         "operating_point_targets": bundle.targets,
         "abstain_below": bundle.abstain_below,
+        "conformal": asdict(bundle.conformal) if bundle.conformal else None,
         "volume_rule": bundle.volume_rule,
         "data": {"digest": bundle.data_digest},
         "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,
@@ -247,5 +258,8 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
             for engine, exports in bundle.exports.items()
         },
     }
+    is_plain_timm = bundle.architecture == "timm" and bundle.localizer is None
+    layout = (bundle.arguments, bundle.classes, bundle.image_size, bundle.mean, bundle.std)
+    document = (timm_layout(*layout) if is_plain_timm else {}) | {OURS: ours}
     with published_file((folder or bundle.folder) / CONFIG) as draft:
         draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,10 +1,21 @@
-"""Parts of the description of a bundle: exports, OOD detector, localizer."""
+"""Parts of the description of a bundle: conformal sets, exports, OOD detector, localizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from brain_tumor.serving.json_fields import Fields
+
+
+@dataclass(frozen=True)
+class ConformalInfo:
+    """Sets of classes that contain the true class with a stated probability, for each class."""
+
+    coverage: float
+    """That probability, in (0, 1)."""
+    limits: dict[str, float]
+    """Class → largest 1 − p at which it belongs to the set, see `brain_tumor.evaluation.decisions.conformal`."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,14 @@ class LocalizerInfo:
     threshold: float | None
     """Probability in the map from which a pixel is marked as tumour, chosen on validation; None: the map is untrained,
     as no image had a mask."""
+
+
+def read_conformal(fields: Fields, classes: Sequence[str]) -> ConformalInfo:
+    """Read the description of conformal sets."""
+    coverage, limits = fields.number("coverage", above=0), fields.inner("limits")
+    fields.require(coverage < 1, "coverage", "a number below 1")
+    fields.require(set(limits.mapping) == set(classes), "limits", "one number for each class")
+    return ConformalInfo(coverage, {name: limits.number(name) for name in classes})
 
 
 def read_exports(engine: Fields, files: Fields) -> dict[str, Export]:

@@ -33,7 +33,7 @@ from brain_tumor.serving.bundle import (
     read_bundle,
     write_config,
 )
-from brain_tumor.serving.bundle_parts import LocalizerInfo, OODDetectorInfo
+from brain_tumor.serving.bundle_parts import ConformalInfo, LocalizerInfo, OODDetectorInfo
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
@@ -144,6 +144,7 @@ def _bundle(
         operating_points=rules.operating_points,
         targets=dict(rules.targets),
         abstain_below=rules.abstain_below,
+        conformal=conformal_of(results),
         volume_rule=_volume_rule(run_dir, rules.temperature),
         data_digest=record["data"]["digest"],
         files=digests,
@@ -152,6 +153,12 @@ def _bundle(
         if localizer
         else None,
     )
+
+
+def conformal_of(results: dict[str, Any]) -> ConformalInfo | None:
+    """Read the conformal sets of a ``results.json``, those that cover each class; None if it has none."""
+    sets = results.get("conformal")
+    return ConformalInfo(sets["target"], sets["by_class"]["limits"]) if sets else None
 
 
 def _volume_rule(run_dir: Path, temperature: float) -> str:

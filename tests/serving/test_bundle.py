@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 import torch
+from factories import bundle_config, change_bundle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -16,23 +17,12 @@ from brain_tumor.serving.bundle import read_bundle
 from brain_tumor.serving.packing import bundle_of, pack
 
 
-def config_of(folder):
-    return json.loads((folder / "bundle" / "config.json").read_text())
-
-
-def rewrite(folder, change):
-    """Change config.json of the bundle in a run directory."""
-    document = config_of(folder)
-    change(document)
-    (folder / "bundle" / "config.json").write_text(json.dumps(document))
-
-
 class TestPacking:
     def test_bundle_has_the_files_and_keys_of_the_contract(self, trained):
         assert {path.name for path in (trained / "bundle").iterdir()} == {
             "config.json", "model.safetensors", "README.md", "seen.txt",
         }  # fmt: skip
-        config = config_of(trained)
+        config = bundle_config(trained)
         assert config["architecture"] == {
             "name": "small_cnn", "arguments": {"widths": [8, 16, 16, 16], "depth": 1, "dropout": 0.2},
         }  # fmt: skip
@@ -40,6 +30,14 @@ class TestPacking:
         assert config["healthy_class"] == "no_tumor"
         assert config["preprocessing"] == {"image_size": 32, "mean": [0.18], "std": [0.2]}
         assert config["data"]["digest"] == json.loads((trained / "run.json").read_text())["data"]["digest"]
+
+    def test_conformal_sets_are_those_of_the_results(self, trained):
+        found = json.loads((trained / "results.json").read_text())["conformal"]
+
+        assert bundle_config(trained)["conformal"] == {
+            "coverage": found["target"],
+            "limits": found["by_class"]["limits"],
+        }
 
     def test_weights_are_those_of_the_best_checkpoint(self, trained):
         checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
@@ -110,6 +108,8 @@ class TestPacking:
         (lambda c: c["preprocessing"].pop("image_size"), r"preprocessing\.image_size is not a number"),
         (lambda c: c.update(architecture=[]), "architecture is not a JSON object"),
         (lambda c: c["files"].update({"model.onnx": 3}), r"files\.model\.onnx is not a string"),
+        (lambda c: c["conformal"].update(coverage=2), r"conformal\.coverage is not a number below 1"),
+        (lambda c: c["conformal"]["limits"].pop("glioma"), r"conformal\.limits is not one number for each class"),
         (
             lambda c: c.update(exports={"onnxruntime": {"fp32": {"file": "../../model.onnx"}}}),
             r"exports\.onnxruntime\.fp32\.file is not the name of a file in the bundle",
@@ -117,7 +117,7 @@ class TestPacking:
     ],
 )
 def test_an_invalid_configuration_is_reported_in_one_sentence(run_copy, change, sentence):
-    rewrite(run_copy, change)
+    change_bundle(run_copy, change)
 
     with pytest.raises(BundleError, match=sentence) as error:
         read_bundle(run_copy)
@@ -149,7 +149,7 @@ def test_an_invalid_configuration_is_reported_in_one_sentence(run_copy, change, 
     ],
 )
 def test_an_invalid_network_is_reported_in_one_sentence(run_copy, change, sentence):
-    rewrite(run_copy, change)
+    change_bundle(run_copy, change)
 
     with pytest.raises(BundleError, match=sentence) as error:
         Predictor.load(run_copy)
@@ -194,14 +194,14 @@ values = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 @given(data=st.data())
 def test_any_configuration_is_read_or_refused(trained, tmp_path, data):
-    document = config_of(trained)
+    document = bundle_config(trained)
     node = document
     keys = [data.draw(st.sampled_from(sorted(document)))]
     while isinstance(node[keys[-1]], dict) and node[keys[-1]] and data.draw(st.booleans()):
         node = node[keys[-1]]
         keys.append(data.draw(st.sampled_from(sorted(node))))
     node[keys[-1]] = data.draw(values)
-    (tmp_path / "config.json").write_text(json.dumps(document))
+    (tmp_path / "config.json").write_text(json.dumps({"brain_tumor": document}))
 
     with suppress(BundleError):  # and no other error
         assert read_bundle(tmp_path).folder == tmp_path

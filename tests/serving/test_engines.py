@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from factories import bundle_config
 
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError, ConfigError, DataError
@@ -59,7 +60,7 @@ def test_probabilities_are_those_of_eager_pytorch(exported, engine, precision):
 
 
 def test_checks_are_stored_with_the_export(exported):
-    checks = json.loads((exported / "bundle" / "config.json").read_text())["exports"]["openvino"]["fp32"]["checks"]
+    checks = bundle_config(exported)["exports"]["openvino"]["fp32"]["checks"]
 
     assert checks["images"] == (samples(exported)["split"] == "val").sum()
     assert 0 <= checks["max_difference"] <= 1e-4

@@ -1,11 +1,10 @@
 """An export keeps the features and the rejections of the OOD detector, or is refused."""
 
-import json
-
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from factories import bundle_config
 
 from brain_tumor.errors import BundleError
 from brain_tumor.serving import export as exporting
@@ -20,10 +19,6 @@ def table(run, split="test"):
     return pd.read_csv(run / "predictions" / f"{split}.csv")
 
 
-def config_of(run):
-    return json.loads((run / "bundle" / "config.json").read_text())
-
-
 def test_has_features_only_with_a_detector(exported_gated, exported):
     outputs = [
         [output.name for output in onnx.load(run / "bundle" / "model.onnx").graph.output]
@@ -34,11 +29,11 @@ def test_has_features_only_with_a_detector(exported_gated, exported):
 
 def test_keeps_the_share_of_rejected_scans(exported_gated, exported):
     for engine in ("onnxruntime", "openvino"):
-        checks = config_of(exported_gated)["exports"][engine]["fp32"]["checks"]
+        checks = bundle_config(exported_gated)["exports"][engine]["fp32"]["checks"]
         shift = checks["rejected_after"] - checks["rejected_before"]
         assert abs(shift) * len(table(exported_gated, "val")) < 1.5  # one scan lies at the limit
         assert 0 < checks["rejected_before"] <= 0.1
-        assert "rejected_before" not in config_of(exported)["exports"][engine]["fp32"]["checks"]
+        assert "rejected_before" not in bundle_config(exported)["exports"][engine]["fp32"]["checks"]
 
 
 def test_is_refused_where_the_share_of_rejected_scans_changes(exported_gated_copy, monkeypatch):

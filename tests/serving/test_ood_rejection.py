@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from factories import draw
+from factories import bundle_config, change_bundle, draw
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -28,16 +28,6 @@ WHITE = np.full((40, 40), 255, np.uint8)
 
 def table(run, split="test"):
     return pd.read_csv(run / "predictions" / f"{split}.csv")
-
-
-def config_of(run):
-    return json.loads((run / "bundle" / "config.json").read_text())
-
-
-def rewrite(run, change):
-    document = config_of(run)
-    change(document)
-    (run / "bundle" / "config.json").write_text(json.dumps(document))
 
 
 class TestRun:
@@ -70,7 +60,7 @@ class TestRun:
 
 class TestBundle:
     def test_has_the_detector_and_its_settings(self, gated):
-        config, bundle = config_of(gated), read_bundle(gated)
+        config, bundle = bundle_config(gated), read_bundle(gated)
 
         measured = json.loads((gated / "results.json").read_text())["ood_rejection"]
         assert config["ood_detector"] == {
@@ -93,7 +83,7 @@ class TestBundle:
     def test_without_a_detector_is_read(self, gated_copy):
         (gated_copy / "ood_detector.safetensors").unlink()
         pack(gated_copy)
-        rewrite(gated_copy, lambda config: config.pop("ood_detector"))
+        change_bundle(gated_copy, lambda config: config.pop("ood_detector"))
 
         answer = Predictor.load(gated_copy)(WHITE)
 
@@ -117,7 +107,7 @@ class TestBundle:
         ],
     )
     def test_an_invalid_detector_is_reported_in_one_sentence(self, gated_copy, change, sentence):
-        rewrite(gated_copy, lambda config: change(config["ood_detector"]))
+        change_bundle(gated_copy, lambda config: change(config["ood_detector"]))
 
         with pytest.raises(BundleError, match=sentence) as error:
             Predictor.load(gated_copy)
@@ -137,7 +127,7 @@ class TestBundle:
         import hashlib
 
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rewrite(exported_gated_copy, lambda config: config["files"].update({"model.onnx": digest}))
+        change_bundle(exported_gated_copy, lambda config: config["files"].update({"model.onnx": digest}))
 
         with pytest.raises(BundleError, match="needs 56 features and the engine yields no; export the model again"):
             Predictor.load(exported_gated_copy, "onnxruntime")(WHITE)
@@ -204,7 +194,7 @@ class TestVerb:
         assert f"generated neck {info.missed['generated neck']:.0%}" in output
 
     def test_says_nothing_of_a_detector_that_was_not_measured(self, gated_copy, folder, tmp_path, capsys):
-        rewrite(gated_copy, lambda config: [config["ood_detector"].pop(name) for name in ("rejected", "missed")])
+        change_bundle(gated_copy, lambda config: [config["ood_detector"].pop(name) for name in ("rejected", "missed")])
 
         predict([f"bundle={gated_copy}", f"input={folder}"], tmp_path / "out")
 

@@ -1,13 +1,12 @@
 """The predictor gives the predictions of the training run, for every form of an image."""
 
-import json
 import shutil
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from factories import SHORT, draw
+from factories import SHORT, bundle_config, change_bundle, draw
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -66,17 +65,16 @@ class TestAnswer:
         assert sum(answer.probabilities.values()) == pytest.approx(1)
         assert answer.prediction == max(answer.probabilities, key=answer.probabilities.get)
         assert answer.detection == pytest.approx(1 - answer.probabilities["no_tumor"])
-        assert answer.version == json.loads((trained / "bundle" / "config.json").read_text())["version"]
+        assert answer.version == bundle_config(trained)["version"]
 
     def test_has_no_detection_score_without_a_healthy_class(self, run_copy, path):
-        config = run_copy / "bundle" / "config.json"
-        config.write_text(json.dumps(json.loads(config.read_text()) | {"healthy_class": None}))
+        change_bundle(run_copy, lambda config: config.update(healthy_class=None))
 
         assert Predictor.load(run_copy)(path).detection is None
 
     def test_temperature_scales_the_probabilities(self, run_copy, predictor, path):
-        config, temperature = run_copy / "bundle" / "config.json", predictor.bundle.temperature
-        config.write_text(json.dumps(json.loads(config.read_text()) | {"temperature": 2 * temperature}))
+        temperature = predictor.bundle.temperature
+        change_bundle(run_copy, lambda config: config.update(temperature=2 * temperature))
 
         soft = probabilities([Predictor.load(run_copy / "bundle")(path)])
         powers = np.sqrt(probabilities([predictor(path)]))

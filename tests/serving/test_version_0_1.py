@@ -23,7 +23,7 @@ def old_detector(content):
 
 def to_format_1(bundle):
     """Rewrite a bundle as version 0.1 wrote it."""
-    config = json.loads((bundle / "config.json").read_text())
+    config = json.loads((bundle / "config.json").read_text())["brain_tumor"]  # at the root then
     detector = old_detector((bundle / "ood_detector.safetensors").read_bytes())
     (bundle / "ood_detector.safetensors").unlink()
     (bundle / "gate.safetensors").write_bytes(detector)
