@@ -13,7 +13,7 @@ from brain_tumor.errors import DataError, require
 from brain_tumor.evaluation.report.console import show
 from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.serving.console import ood_statement, predictions_summary, rejection_warning, volumes_summary
-from brain_tumor.serving.files import find_images, predict_table
+from brain_tumor.serving.files import find_images, predict_images
 from brain_tumor.serving.predictor import Predictor
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     )
     found = find_images(cfg.input, rules)
     samples = found.listing.samples
-    table, faults = predict_table(predictor, samples, cfg.batch_size)
+    predicted = predict_images(predictor, samples, cfg.batch_size)
+    table, faults = predicted.table, list(predicted.errors.values())
     for fault in faults:
         log.warning("Left out: %s", fault)
     if table.empty:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pandas as pd
 from brain_tumor.data.class_folders import image_files
 from brain_tumor.data.listing import Listing
 from brain_tumor.data.progress import progress
+from brain_tumor.data.readers.memory import MemoryFile
 from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.readers.volumes import ScanRules, Scans, find_scans
 from brain_tumor.data.samples import samples_table
@@ -19,7 +20,7 @@ from brain_tumor.errors import DataError
 from brain_tumor.evaluation.localization import with_boxes
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
 from brain_tumor.serving.images import Prepared, prefetch, prepare_slices
-from brain_tumor.serving.predictor import Predictor
+from brain_tumor.serving.predictor import Assessment, Predictor
 from brain_tumor.types import GreyImage
 
 
@@ -72,12 +73,15 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, Prepared | DataError]]:
+def stream_images(
+    references: Sequence[str], size: int, memory: Mapping[str, MemoryFile] | None = None
+) -> Iterator[tuple[int, Prepared | DataError]]:
     """Read images file by file, each file once, with threads that read some files ahead.
 
     Args:
         references: Paths, or slices of volumes (``FILE#SLICE``).
         size: Side of the images, S.
+        memory: Files that lie in memory, by name; None: all are on disk.
 
     Yields:
         Position of a reference, with its image or the error where it cannot be read.
@@ -87,7 +91,7 @@ def stream_images(references: Sequence[str], size: int) -> Iterator[tuple[int, P
         by_file.setdefault(source_file(reference), []).append(position)
 
     def read(positions: list[int]) -> list[tuple[int, Prepared | DataError]]:
-        images = prepare_slices([references[position] for position in positions], size)
+        images = prepare_slices([references[position] for position in positions], size, memory)
         return list(zip(positions, images, strict=True))
 
     for images in prefetch(read, by_file.values()):
@@ -108,38 +112,54 @@ def read_images(references: Sequence[str], size: int, doing: str) -> GreyImage:
     return images
 
 
-def predict_table(predictor: Predictor, samples: pd.DataFrame, batch_size: int) -> tuple[pd.DataFrame, list[DataError]]:
+@dataclass(frozen=True)
+class PredictedImages:
+    """Predictions of N images that could be read, in the order of their samples."""
+
+    table: pd.DataFrame
+    """Predictions table, N rows."""
+    found: Assessment
+    """What the model computed."""
+    shapes: list[tuple[int, int]]
+    """Height and width of each image that was given, pixels."""
+    errors: dict[str, DataError]
+    """``sample_id`` of an image that cannot be read → why."""
+
+
+def predict_images(
+    predictor: Predictor, samples: pd.DataFrame, batch_size: int, memory: Mapping[str, MemoryFile] | None = None
+) -> PredictedImages:
     """Predict images, with a progress bar.
 
     Args:
         predictor: Predictor of the model.
         samples: Samples table.
         batch_size: Number of images per batch.
-
-    Returns:
-        Predictions table of the images that can be read, and the errors of the others.
+        memory: Files that lie in memory, by name; None: all are on disk.
     """
     positions: list[int] = []
     shapes: list[tuple[int, int]] = []
-    errors: list[DataError] = []
+    errors: dict[str, DataError] = {}
 
     def readable() -> Iterator[GreyImage]:
-        images = stream_images(samples["path"].tolist(), predictor.bundle.image_size)
+        images = stream_images(samples["path"].tolist(), predictor.bundle.image_size, memory)
         for position, image in progress(images, "Predicting", len(samples)):
             if isinstance(image, DataError):
-                errors.append(image)
+                errors[samples["sample_id"].iloc[position]] = image
             else:
                 positions.append(position)
                 shapes.append(image.shape)
                 yield image.image
 
-    probabilities, ood_score, maps = predictor.assess(readable(), batch_size)
-    order = np.argsort(positions)  # files are read together, in whatever order the samples list their slices
-    read = samples.iloc[sorted(positions)]
+    computed = predictor.assess(readable(), batch_size)
+    order = np.argsort(positions).astype(
+        np.int64
+    )  # files are read together, in whatever order the samples list their slices
+    found = computed.in_order(order)
+    read, ordered = samples.iloc[sorted(positions)], [shapes[row] for row in order]
     own = read["patient_id"].where(read["patient_id"] != "", read["series"])  # without either an image is on its own
     groups = read["group"].where(read["group"] != "", own)
-    table = predictions_frame(read.assign(group=groups), predictor.bundle.classes, probabilities[order])
-    if maps is not None:
-        size, threshold = predictor.bundle.image_size, predictor.map_threshold
-        table = with_boxes(table, maps[order], [shapes[row] for row in order], size, threshold)
-    return with_ood_scores(table, None if ood_score is None else ood_score[order]), errors
+    table = predictions_frame(read.assign(group=groups), predictor.bundle.classes, found.probabilities)
+    if found.maps is not None:
+        table = with_boxes(table, found.maps, ordered, predictor.bundle.image_size, predictor.map_threshold)
+    return PredictedImages(with_ood_scores(table, found.ood_score), found, ordered, errors)

@@ -3,13 +3,12 @@
     from brain_tumor import Predictor
 
     answer = Predictor.load("runs/first")("scan.png")
-    answer.prediction, answer.probabilities, answer.detection, answer.rejected
+    answer.prediction, answer.probabilities, answer.decision, answer.reasons
 
 Research use only; not a medical device.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,49 +16,16 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from brain_tumor.errors import BundleError
+from brain_tumor.errors import BundleError, require
 from brain_tumor.evaluation.calibration import softmax
-from brain_tumor.evaluation.localization import DEFAULT_THRESHOLD, Box, enlarge, tumour_box
+from brain_tumor.evaluation.localization import DEFAULT_THRESHOLD, tumour_box
 from brain_tumor.evaluation.ood.detector import EnsembleDetector, OODDetector, read_detector
+from brain_tumor.serving.answer import DEFAULT_POINT, Answer, verdict
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import AUTO, Engine, Outputs, open_engine
 from brain_tumor.serving.images import ImageLike, Prepared, prefetch, prepare_image
 from brain_tumor.serving.inference import BATCH_SIZE, infer
-from brain_tumor.types import Floats, GreyImage
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Prediction for one image. Research use only; not a medical device."""
-
-    prediction: str
-    """The most probable class."""
-    probabilities: dict[str, float]
-    """Class → probability; they sum to 1."""
-    detection: float | None
-    """1 − p(healthy class), in [0, 1]: is there a tumour? None for a model without a healthy class."""
-    rejected: bool | None
-    """Whether the OOD detector rejects the image, so that its prediction must not be used; None without a detector."""
-    ood_score: float | None
-    """Distance above the limit of the OOD detector, see `brain_tumor.evaluation.ood.detector`: above 0 is rejected."""
-    version: str
-    """Version of the model."""
-    map: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """Logit of each cell of the localizer's map, float32 [h, w]; None for a model without one."""
-    box: Box | None = None
-    """Where the map marks most tumour: ``(x0, y0, x1, y1)`` in pixels of the image that was given, see
-    `brain_tumor.evaluation.localization.tumour_box`. None if it marks none, and for a model without a localizer."""
-    image_size: int = 0
-    """Height and width of the image that the network saw, S."""
-
-    @property
-    def heatmap(self) -> npt.NDArray[np.float32] | None:
-        """Probability of tumour at each pixel of the image that the network saw, float32 [S, S] in [0, 1].
-
-        That image is the given one, resized to S pixels on its longer side and centred on black. None for a model
-        without a localizer.
-        """
-        return None if self.map is None else enlarge(self.map, self.image_size)
+from brain_tumor.types import Floats, GreyImage, Rows
 
 
 class Assessment(NamedTuple):
@@ -72,6 +38,15 @@ class Assessment(NamedTuple):
     maps: npt.NDArray[np.float32] | None
     """Logits of the cells of the maps, float32 [N, h, w]; None for a model without a localizer."""
 
+    def in_order(self, rows: Rows) -> "Assessment":
+        """Return the images of these rows, int64 [M], in their order."""
+        ood_score, maps = self.ood_score, self.maps
+        return Assessment(
+            self.probabilities[rows],
+            None if ood_score is None else ood_score[rows],
+            None if maps is None else maps[rows],
+        )
+
 
 class Predictor:
     """Predictions for images of any kind that training reads, preprocessed by the code that training uses.
@@ -81,10 +56,17 @@ class Predictor:
     Args:
         bundle: Bundle of the model.
         engine: Engine that runs its network.
+        point: Operating point of the decision.
+
+    Raises:
+        ConfigError: The model has operating points, and not this one.
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        self.bundle, self._engine, self._detector = bundle, engine, open_detector(bundle)
+    def __init__(self, bundle: Bundle, engine: Engine, point: str = DEFAULT_POINT) -> None:
+        points = bundle.operating_points
+        require(not points or point in points, f"point={point}", " or ".join(points))
+        self.bundle, self.point = bundle, point
+        self._engine, self._detector = engine, open_detector(bundle)
 
     @classmethod
     def load(
@@ -94,6 +76,7 @@ class Predictor:
         precision: str = "fp32",
         threads: int | None = None,
         plugins: Sequence[str] = (),
+        point: str = DEFAULT_POINT,
     ) -> Self:
         """Load a model.
 
@@ -106,15 +89,16 @@ class Predictor:
                 torch they are set for the whole process, and None leaves them unchanged.)
             plugins: Packages that a user's own network may come from, such as ``["mylab"]``: their code is run.
                 Exported models need none.
+            point: Operating point of the decision: ``sensitive``, ``balanced`` or ``specific``.
 
         Raises:
             BrainTumorError: The bundle does not exist or is damaged, or the engine cannot run it.
         """
         bundle = read_bundle(model, plugins)
-        return cls(bundle, open_engine(bundle, engine, precision, threads))
+        return cls(bundle, open_engine(bundle, engine, precision, threads), point)
 
     def __call__(self, image: ImageLike) -> Answer:
-        """Predict one image: a path, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
+        """Predict one image: a path, the bytes of a file, an array uint8 [H, W] or [H, W, 3 or 4], or a PIL image.
 
         Raises:
             DataError: The image cannot be read, or is not an image.
@@ -188,34 +172,30 @@ class Predictor:
                 shapes.append(prepared.shape)
                 yield prepared.image
 
-        probabilities, scores, maps = self.assess(grey(), batch_size)
-        none = [None] * len(probabilities)
-        ood_score = none if scores is None else scores.tolist()
-        return [
-            self._answer(*one)
-            for one in zip(probabilities, ood_score, none if maps is None else maps, shapes, strict=True)
-        ]
+        found = self.assess(grey(), batch_size)
+        return [self.answer(found, row, shape) for row, shape in enumerate(shapes)]
 
-    def _answer(
-        self,
-        row: Floats,
-        ood_score: float | None,
-        cells: npt.NDArray[np.float32] | None,
-        shape: tuple[int, int],
-    ) -> Answer:
-        size = self.bundle.image_size
-        by_class = dict(zip(self.bundle.classes, row.tolist(), strict=True))
-        healthy = self.bundle.healthy_class
+    def answer(self, found: Assessment, row: int, shape: tuple[int, int], name: str = "") -> Answer:
+        """Make the answer for one of the images that `assess` computed.
+
+        Args:
+            found: Result of `assess`.
+            row: Number of the image in it.
+            shape: Height and width of the image that was given, pixels.
+            name: Name of the image.
+        """
+        ood_score = None if found.ood_score is None else float(found.ood_score[row])
+        rejected = None if ood_score is None else ood_score > 0
+        cells, size = None if found.maps is None else found.maps[row], self.bundle.image_size
         return Answer(
-            prediction=self.bundle.classes[int(row.argmax())],
-            probabilities=by_class,
-            detection=None if healthy is None else 1 - by_class[healthy],
-            rejected=None if ood_score is None else ood_score > 0,
+            **verdict(self.bundle, found.probabilities[row], rejected=bool(rejected), point=self.point),
+            name=name,
+            rejected=rejected,
             ood_score=ood_score,
-            version=self.bundle.version,
             map=cells,
             box=None if cells is None else tumour_box(cells, size, self.map_threshold, shape),
             image_size=size,
+            shape=shape,
         )
 
 

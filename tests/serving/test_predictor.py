@@ -117,7 +117,10 @@ class TestImages:
     @pytest.mark.parametrize(
         ("image", "sentence"),
         [
-            (np.zeros((4, 4), np.float32), r"An array float32 \[4, 4\] is no image; expected a path, a PIL image"),
+            (
+                np.zeros((4, 4), np.float32),
+                r"An array float32 \[4, 4\] is no image; expected a path, bytes, a PIL image",
+            ),
             (np.zeros((4, 4, 2), np.uint8), r"An array uint8 \[4, 4, 2\] is no image"),
             (np.zeros((0, 4), np.uint8), r"An array uint8 \[0, 4\] is no image"),
             (3, "int is no image"),

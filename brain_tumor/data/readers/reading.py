@@ -5,7 +5,7 @@ A reference is the path of a file, or ``FILE#SLICE`` for one slice of a volume (
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from brain_tumor.data.readers import raster
 from brain_tumor.data.readers.grey import Reading
@@ -91,10 +91,13 @@ def format_of(path: File) -> str | None:
     The suffix decides. A file without a known suffix is opened to recognise DICOM, because scanners write names such
     as ``IM000001`` or ``1.2.840.10008.1.2``. A DICOMDIR is an index of a medium and not a scan.
     """
-    name = path.name.lower()
-    if name.endswith(".nii.gz"):
+    return _by_name(path) or ("dicom" if path.name.lower() != "dicomdir" and _has_dicom_magic(path) else None)
+
+
+def _by_name(path: File) -> str | None:
+    if path.name.lower().endswith(".nii.gz"):
         return FORMATS[".nii.gz"]
-    return FORMATS.get(path.suffix.lower()) or ("dicom" if name != "dicomdir" and _has_dicom_magic(path) else None)
+    return FORMATS.get(path.suffix.lower())
 
 
 def _has_dicom_magic(path: File) -> bool:
@@ -106,3 +109,25 @@ def _has_dicom_magic(path: File) -> bool:
             return file.read(132)[128:] == b"DICM"
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
+
+
+def named(content: bytes, name: str = "") -> MemoryFile:
+    """Make a file in memory of the bytes of a file; a name without a known suffix gets one by what the bytes are.
+
+    Args:
+        content: Content of a file.
+        name: Name it came with; only its parts count, no folder is left through ``..``.
+    """
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    path = PurePosixPath(*parts) if parts else PurePosixPath("image")
+    file = MemoryFile(path, content)
+    return file if _by_name(file) else MemoryFile(path.with_name(path.name + _suffix(content)), content)
+
+
+def _suffix(content: bytes) -> str:
+    """Return the suffix of a kind of file that its first bytes tell; that of an ordinary image if none is told."""
+    if content[128:132] == b"DICM":
+        return ".dcm"
+    if content.startswith(b"\x1f\x8b"):
+        return ".nii.gz"
+    return ".nii" if content[344:347] in (b"n+1", b"ni1") or content[4:7] in (b"n+2", b"ni2") else ".png"
