@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from brain_tumor.cli.app import run_app
-from brain_tumor.cli.arguments import with_runs
+from brain_tumor.cli.arguments import with_places
 from brain_tumor.config.compose import compose
 
 
@@ -33,7 +33,7 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
     Raises:
         BrainTumorError: A user's mistake, in one sentence. A criterion that is not met raises no error, see ``change``.
     """
-    cfg = compose(with_runs(overrides), run_dir, "compare")
+    cfg = compose(with_places(overrides, "runs"), run_dir, "compare")
 
     from brain_tumor.pipelines.comparison import compare as compare_runs  # only once the config is valid
 
@@ -48,7 +48,7 @@ def _run(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the verb from the command line."""
-    sys.argv[1:] = with_runs(sys.argv[1:])
+    sys.argv[1:] = with_places(sys.argv[1:], "runs")
     run_app("compare", _run)
 
 

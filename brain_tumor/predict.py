@@ -4,9 +4,10 @@ From Python::
 
     from brain_tumor.predict import predict
 
-    predict(["bundle=runs/first", "input=scans"])  # the predictions table
+    predict(["bundle=runs/first", "scans"])  # the predictions table; files, folders and slices in any number
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from brain_tumor.cli.app import run_app
+from brain_tumor.cli.arguments import with_places
 from brain_tumor.config.compose import compose
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def predict(overrides: Sequence[str] = (), run_dir: str | Path = "runs/predict")
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
-    return _run(compose(overrides, run_dir, "predict"))
+    return _run(compose(with_places(overrides, "input"), run_dir, "predict"))
 
 
 def _run(cfg: DictConfig) -> "pd.DataFrame":
@@ -44,6 +46,7 @@ def _run(cfg: DictConfig) -> "pd.DataFrame":
 
 def main() -> None:
     """Run the verb from the command line."""
+    sys.argv[1:] = with_places(sys.argv[1:], "input")
     run_app("predict", _run)
 
 

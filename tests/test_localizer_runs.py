@@ -89,6 +89,15 @@ def test_predictions_list_boxes(located, outlined, tmp_path):
     assert {"map_peak", "map_area", "x0", "y0", "x1", "y1"} <= set(found.columns)
 
 
+def test_overlays_have_the_geometry_of_their_images(located, outlined, tmp_path):
+    path = pd.read_csv(located / "samples.csv")["path"][0]
+    predict([f"bundle={located}", f"input={path}", f"heatmaps={tmp_path / 'maps'}"], tmp_path)
+
+    (file,) = (tmp_path / "maps").iterdir()
+    with Image.open(file) as drawn, Image.open(path) as image:
+        assert (drawn.size, drawn.mode) == (image.size, "RGB")
+
+
 def test_an_ensemble_is_judged_by_its_joined_maps(located, tmp_path):
     """Twins answer together as each does alone; mirrored images are joined the right way round."""
     twin, joined, both = shutil.copytree(located, tmp_path / "twin"), tmp_path / "joined", tmp_path / "both"

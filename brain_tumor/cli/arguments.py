@@ -21,21 +21,22 @@ _WITH_VALUE = (
 """Flags of Hydra that take the next argument."""
 
 
-def with_runs(arguments: Sequence[str]) -> list[str]:
-    """Collect the arguments that are neither flag nor override into one ``runs=[…]``; an existing path is a run.
+def with_places(arguments: Sequence[str], key: str) -> list[str]:
+    """Collect the arguments that are neither flag nor override into one ``key=[…]``; an existing path is none.
 
     Args:
         arguments: Command line.
+        key: ``runs`` of ``brain-tumor compare``, ``input`` of ``brain-tumor predict``.
     """
-    runs: list[str] = []
+    places: list[str] = []
     rest: list[str] = []
     before = ""
     for argument in arguments:
-        is_run = before not in _WITH_VALUE and not argument.startswith("-") and not _is_override(argument)
-        (runs if is_run else rest).append(argument)
+        is_place = before not in _WITH_VALUE and not argument.startswith("-") and not _is_override(argument)
+        (places if is_place else rest).append(argument)
         before = argument
-    quoted = ",".join(QuotedString(run, Quote.double).with_quotes() for run in runs)  # shells quote with the other
-    return [*rest, f"runs=[{quoted}]"] if runs else rest
+    quoted = ",".join(QuotedString(each, Quote.double).with_quotes() for each in places)  # shells quote with the other
+    return [*rest, f"{key}=[{quoted}]"] if places else rest
 
 
 def _is_override(argument: str) -> bool:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from brain_tumor.cli.arguments import with_runs
+from brain_tumor.cli.arguments import with_places
 from brain_tumor.data.public.registry import SETS
 
 _DATA: dict[str, Collection[str]] = {"list": SETS, "fetch": SETS, "check": (), "cache": ()}
@@ -38,7 +38,7 @@ def complete(arguments: Sequence[str], verbs: Sequence[str]) -> None:
         case ["data", command_of_data, *_, word]:
             _print(_DATA.get(command_of_data, ()), word)
         case [verb, *before, word] if verb in verbs:
-            os.environ["COMP_LINE"] = " ".join(["brain-tumor", *with_runs(before), word])
+            os.environ["COMP_LINE"] = " ".join(["brain-tumor", *with_places(before, "runs"), word])
             try:
                 _run_hydra(verb, command)
             except (Exception, SystemExit):  # Hydra raises errors of many types for a line that is not complete yet

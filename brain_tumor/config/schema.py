@@ -221,8 +221,11 @@ class Predict(Inference):
     """Keys of ``brain-tumor predict``."""
 
     bundle: str = key("model: run directory of brain-tumor train, or bundle")
-    input: str = key("image, scan, one slice of it (scan.nii.gz#axial:57), or folder of these at any depth")
-    output: str | None = key("table of predictions (CSV); null: predictions.csv in hydra.run.dir")
+    input: str | Sequence[str] = key("images, scans, slices of them (scan.nii.gz#axial:57), or folders of these")
+    output: str | None = key("file of the answers; null: predictions in hydra.run.dir")
+    format: str | None = key("csv, json, jsonl or xlsx; null: by the ending of output, else csv")
+    heatmaps: str | None = key("folder for a PNG of each image with heat map and box; null: none are drawn")
+    point: str = key("operating point of the decision: sensitive, balanced or specific")
     data: Slices
     paths: Paths
 

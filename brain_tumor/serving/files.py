@@ -32,40 +32,56 @@ class FoundImages:
     """Samples without labels, in natural order, and the files left out."""
     slices: dict[str, int]
     """``series`` of each volume → number of its slices, taken or not."""
-    place: Path
-    """File or folder that was searched."""
+    place: Path | None
+    """File or folder that was searched; None: several."""
 
 
-def find_images(place: str, rules: ScanRules) -> FoundImages:
-    """List samples without labels: a file, one slice of a file (``FILE#SLICE``), or all images below a folder.
+def find_images(places: str | Sequence[str], rules: ScanRules) -> FoundImages:
+    """List samples without labels: of files, slices of files (``FILE#SLICE``), and all images below folders.
 
     Args:
-        place: Path of the file, slice or folder.
+        places: Path of a file, slice or folder, or several of them. Of a single one, images are named below it; of
+            several, they have the names that were given.
         rules: Which files and slices of volumes are taken.
 
     Raises:
-        DataError: The path does not exist, or no image is taken.
+        DataError: A path does not exist, or no image is taken.
     """
-    path = Path(place).expanduser()
-    if path.is_dir():
-        scans = find_scans(image_files(path), path, rules)
-        names = [Path(row["path"]).relative_to(path).as_posix() for row in scans.rows]
-    elif source_file(str(path)).is_file():
-        whole = source_file(str(path)) == path
-        scans = find_scans([path], path.parent, rules) if whole else Scans([{"path": str(path)}], {}, {})
-        names = [Path(row["path"]).name for row in scans.rows]
-    else:
-        raise DataError(f"{place} does not exist; give an image, a scan, or a folder of them.")
-    if not scans.rows:
+    given = [places] if isinstance(places, str) else [str(place) for place in places]
+    rows: list[dict[str, str]] = []
+    scans = Scans([], {}, {})
+    for place in dict.fromkeys(given):
+        found, home = _scans_at(Path(place).expanduser(), rules)
+        scans.add(found)
+        start = home if len(given) == 1 else Path()
+        rows += [{**row, "sample_id": _below(row["path"], start)} for row in found.rows]
+    if not rows:
         why = ", ".join(f"{count} × {reason}" for reason, count in Counter(scans.left_out.values()).most_common())
         raise DataError(
-            f"{place} holds no images to predict ({why or 'no file of a known format'}); give others, or "
-            "change data.slices, data.modalities and their neighbours."
+            f"{', '.join(given[:3])} {'holds' if len(given) == 1 else 'hold'} no images to predict "
+            f"({why or 'no file of a known format'}); give others, or change data.slices, data.modalities and their "
+            "neighbours."
         )
-    rows = [{**row, "sample_id": name} for row, name in zip(scans.rows, names, strict=True)]
-    samples = samples_table(rows)
+    samples = samples_table(rows).drop_duplicates("path").reset_index(drop=True)
     order = sorted(range(len(samples)), key=lambda row: natural_key(samples["sample_id"][row]))
-    return FoundImages(Listing(samples.iloc[order].reset_index(drop=True), scans.left_out), scans.slices, path)
+    only = Path(given[0]).expanduser() if len(given) == 1 else None
+    return FoundImages(Listing(samples.iloc[order].reset_index(drop=True), scans.left_out), scans.slices, only)
+
+
+def _scans_at(path: Path, rules: ScanRules) -> tuple[Scans, Path]:
+    """Find the images at a path, and the folder below which they are named."""
+    if path.is_dir():
+        return find_scans(image_files(path), path, rules), path
+    if not source_file(str(path)).is_file():
+        raise DataError(f"{path} does not exist; give an image, a scan, or a folder of them.")
+    if source_file(str(path)) == path:
+        return find_scans([path], path.parent, rules), path.parent
+    return Scans([{"path": str(path)}], {}, {}), path.parent
+
+
+def _below(path: str, home: Path) -> str:
+    """Return a path below a folder; one that is not stays as it is."""
+    return Path(path).relative_to(home).as_posix() if Path(path).is_relative_to(home) else path
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

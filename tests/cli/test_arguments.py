@@ -6,13 +6,13 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from brain_tumor.cli.arguments import expand, flags_first, with_runs
+from brain_tumor.cli.arguments import expand, flags_first, with_places
 from brain_tumor.errors import ConfigError
 
 
 def runs_of(arguments):
     """What Hydra reads."""
-    (override,) = OverridesParser.create().parse_overrides([with_runs(arguments)[-1]])
+    (override,) = OverridesParser.create().parse_overrides([with_places(arguments, "runs")[-1]])
     return [getattr(run, "text", run) for run in override.value()] if override.key_or_group == "runs" else None
 
 
@@ -30,20 +30,20 @@ def test_runs_keep_their_names(names):
 
 
 def test_flags_and_overrides_stay():
-    assert with_runs(["a", "--cfg", "job", "metric=auroc", "+x=1", "~y", "b", "-m"]) == [
+    assert with_places(["a", "--cfg", "job", "metric=auroc", "+x=1", "~y", "b", "-m"], "runs") == [
         "--cfg", "job", "metric=auroc", "+x=1", "~y", "-m", 'runs=["a","b"]',
     ]  # fmt: skip
 
 
 def test_nothing_to_gather():
-    assert with_runs(["runs=[a,b]", "--help"]) == ["runs=[a,b]", "--help"]
+    assert with_places(["runs=[a,b]", "--help"], "runs") == ["runs=[a,b]", "--help"]
 
 
 def test_a_folder_that_is_named_like_an_override(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model=small_cnn").mkdir()
 
-    assert with_runs(["model=small_cnn", "model=vit"]) == ["model=vit", 'runs=["model=small_cnn"]']
+    assert with_places(["model=small_cnn", "model=vit"], "runs") == ["model=vit", 'runs=["model=small_cnn"]']
 
 
 def test_flags_may_stand_anywhere():

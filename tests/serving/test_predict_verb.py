@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from factories import draw, save
 
-from brain_tumor.errors import BrainTumorError, BundleError, ConfigError, DataError
+from brain_tumor.errors import BrainTumorError, BundleError, DataError
 from brain_tumor.predict import predict
 
 
@@ -33,7 +33,7 @@ def test_every_image_of_a_folder(trained, scans, tmp_path, caplog, capsys):
     classes = ["glioma", "meningioma", "no_tumor", "pituitary"]
     assert table.columns.tolist() == [
         "sample_id", "path", "label", "prediction", *(f"p_{name}" for name in classes), "group", "source", "plane",
-        "patient_id", "series", "rejected", "ood_score",
+        "patient_id", "series", "rejected", "ood_score", "decision", "abstain", "conformal_set",
     ]  # fmt: skip
     assert set(table["label"]) == {""}
     assert table["plane"].tolist() == ["", "", *["axial"] * 4]
@@ -93,11 +93,6 @@ def test_command_line_reports_an_error_in_one_sentence(scans, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("brain-tumor predict: ")
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_other_table_formats_are_refused(trained, scans, tmp_path):
-    with pytest.raises(ConfigError, match=r"Invalid output=.*p.xlsx: expected a name that ends in .csv"):
-        predict([f"bundle={trained}", f"input={scans}", f"output={tmp_path / 'p.xlsx'}"], tmp_path)
 
 
 def test_a_volume_is_looked_at_as_a_whole(trained, tmp_path, capsys):

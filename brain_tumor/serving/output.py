@@ -1,0 +1,135 @@
+"""Write what `brain-tumor predict` found: tables, JSON, and overlays."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from brain_tumor.data.progress import progress
+from brain_tumor.data.readers.reading import read_image
+from brain_tumor.data.samples import write_table
+from brain_tumor.errors import ConfigError, require
+from brain_tumor.run_dir.atomic import published_file
+from brain_tumor.serving.answer import Answer, Verdict
+from brain_tumor.serving.overlay import original_heatmap, overlay, png
+from brain_tumor.serving.study import Study
+
+_DIGITS = 6
+"""Decimals of probabilities and OOD scores in tables."""
+VERDICT = ("decision", "abstain", "conformal_set")
+"""Columns of `with_verdicts`."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, as answers and as tables."""
+
+    study: Study
+    images: pd.DataFrame
+    """Predictions table with the columns `VERDICT`."""
+    volumes: pd.DataFrame
+    """One row per volume, with the columns `VERDICT`."""
+
+
+def with_verdicts(table: pd.DataFrame, verdicts: "tuple[Verdict, ...]") -> pd.DataFrame:
+    """Add to a table of images or volumes what its rows mean: `VERDICT`.
+
+    Args:
+        table: Table of N rows.
+        verdicts: Their answers.
+
+    Returns:
+        Table with ``decision`` (tumour, no tumour, or empty), ``abstain`` (the reasons, joined by ``;``; empty: the
+        model does not abstain) and ``conformal_set`` (classes, joined by ``;``).
+    """
+    rows = [
+        (answer.decision or "", ";".join(answer.reasons), ";".join(answer.conformal_set or ())) for answer in verdicts
+    ]
+    return table.join(pd.DataFrame(rows, columns=list(VERDICT), index=table.index))
+
+
+def _tables(path: Path, found: Found) -> None:
+    write_table(found.images.round(_DIGITS), path)
+    if len(found.volumes):
+        write_table(found.volumes.round(_DIGITS), path.with_name(f"{path.stem}_volumes{path.suffix}"))
+
+
+def _json(path: Path, found: Found) -> None:
+    with published_file(path) as draft:
+        draft.write_text(json.dumps(found.study.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _json_lines(path: Path, found: Found) -> None:
+    lines = [{"kind": "image", **answer.to_dict()} for answer in found.study.images]
+    lines += [{"kind": "volume", **answer.to_dict()} for answer in found.study.volumes]
+    lines += [{"kind": "left out", "name": name, "reason": reason} for name, reason in found.study.left_out.items()]
+    with published_file(path) as draft:
+        draft.write_text("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines), encoding="utf-8")
+
+
+def _workbook(path: Path, found: Found) -> None:
+    left_out = pd.DataFrame(found.study.left_out.items(), columns=["name", "reason"])
+    with published_file(path) as draft, pd.ExcelWriter(draft, engine="openpyxl") as book:
+        for name, table in {"images": found.images, "volumes": found.volumes, "left out": left_out}.items():
+            table.round(_DIGITS).to_excel(book, sheet_name=name, index=False)
+
+
+FORMATS: dict[str, Callable[[Path, Found], None]] = {
+    "csv": _tables,
+    "json": _json,
+    "jsonl": _json_lines,
+    "xlsx": _workbook,
+}
+"""Ending of a file → function that writes the answers to it."""
+
+
+def output_file(output: str | None, kind: str | None, folder: Path) -> Path:
+    """Return the file to write: ``output``, or ``predictions`` in a folder, in the format that either of them names.
+
+    Raises:
+        ConfigError: The format is none of `FORMATS`, or ``output`` ends in another one; or its package is missing.
+    """
+    require(kind is None or kind in FORMATS, f"format={kind}", " or ".join(FORMATS))
+    path = Path(output).expanduser() if output else folder / f"predictions.{kind or 'csv'}"
+    ending = path.suffix.lower().removeprefix(".")
+    endings = [kind] if kind else list(FORMATS)
+    require(ending in endings, f"output={output}", "a name that ends in " + " or ".join(f".{name}" for name in endings))
+    if ending == "xlsx" and importlib.util.find_spec("openpyxl") is None:
+        raise ConfigError("Excel files need openpyxl; install it: pip install 'brain-tumor[excel]'.")
+    return path
+
+
+def write_overlays(study: Study, paths: "pd.Series[str]", folder: Path) -> int:
+    """Write a PNG of each image with its heat map and box, in its own geometry; returns how many.
+
+    Args:
+        study: Answers.
+        paths: Path, or ``FILE#SLICE``, of each image in ``study.images``.
+        folder: Folder to write to; below it the names are those of the images, with ``.png`` behind.
+    """
+    pairs = list(zip(study.images, paths, strict=True))
+    for answer, path in progress(pairs, "Drawing heat maps", len(pairs)):
+        place = folder / overlay_name(answer.name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with published_file(place) as draft:
+            draft.write_bytes(overlay_png(answer, path))
+    return len(pairs)
+
+
+def overlay_png(answer: Answer, path: str) -> bytes:
+    """Draw the heat map and the box of an answer on its image, a PNG in the geometry of the image."""
+    heatmap = None if answer.map is None else original_heatmap(answer.map, answer.image_size, answer.shape)
+    return png(overlay(read_image(path), heatmap, answer.box))
+
+
+def overlay_name(name: str) -> str:
+    """Return the file name of the overlay of an image: ``a/scan.nii.gz#axial:5`` → ``a/scan.nii.gz#axial-5.png``.
+
+    It never leads out of the folder that it is put into: ``/a/b.png`` and ``../a/b.png`` become ``a/b.png.png``.
+    """
+    parts = [part for part in PurePosixPath(re.sub(r'[:*?"<>|\\]', "-", name)).parts if part not in ("/", "..")]
+    return "/".join(parts) + ".png"
