@@ -225,6 +225,7 @@ class Predict(Inference):
     output: str | None = key("file of the answers; null: predictions in hydra.run.dir")
     format: str | None = key("csv, json, jsonl or xlsx; null: by the ending of output, else csv")
     heatmaps: str | None = key("folder for a PNG of each image with heat map and box; null: none are drawn")
+    report: str | None = key("page (.html) with images, heat maps, probabilities and warnings; null: none")
     point: str = key("operating point of the decision: sensitive, balanced or specific")
     data: Slices
     paths: Paths

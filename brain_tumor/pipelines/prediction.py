@@ -11,6 +11,8 @@ from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.errors import DataError, require
 from brain_tumor.evaluation.report.console import show
 from brain_tumor.evaluation.volumes import by_volume
+from brain_tumor.run_dir.record import command_line
+from brain_tumor.serving.answers_page import write_answers_page
 from brain_tumor.serving.console import ood_statement, predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_images
 from brain_tumor.serving.output import FORMATS, Found, output_file, with_verdicts, write_overlays
@@ -28,6 +30,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         DataError: None of the images can be read.
     """
     output = output_file(cfg.output, cfg.format, Path(cfg.paths.run_dir))
+    require(not cfg.report or Path(cfg.report).suffix == ".html", f"report={cfg.report}", "a name that ends in .html")
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins, cfg.point)
     require(not cfg.heatmaps or predictor.bundle.has_map, f"heatmaps={cfg.heatmaps}", "a model with a localizer")
     data = cfg.data
@@ -63,5 +66,10 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         folder = Path(cfg.heatmaps).expanduser()
         count = write_overlays(study, table["path"], folder)
         show(f"Heat maps: {count} in {folder}", soft_wrap=True)
+    if cfg.report:
+        page, paths = Path(cfg.report).expanduser(), dict(zip(table["sample_id"], table["path"], strict=True))
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_answers_page(page, study, paths, predictor.bundle, command_line())
+        show(f"Report: {page}", soft_wrap=True)
     show(f"Predictions: {output}", soft_wrap=True)
     return table

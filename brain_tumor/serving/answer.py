@@ -63,6 +63,8 @@ class Answer(Verdict):
 
     name: str = ""
     """Name of the image, where it has one: a path, or ``FILE#SLICE``."""
+    series: str = ""
+    """Name of the volume that the image is a slice of, see `VolumeAnswer`; empty for an image on its own."""
     rejected: bool | None
     """Whether the OOD detector rejects the image; None without a detector."""
     ood_score: float | None
@@ -90,6 +92,7 @@ class Answer(Verdict):
         """Return what JSON can hold, see `ANSWER_SCHEMA`."""
         return super().to_dict() | {
             "name": self.name,
+            "series": self.series,
             "rejected": self.rejected,
             "ood_score": self.ood_score,
             "box": None if self.box is None else dict(zip(BOX, self.box, strict=True)),
@@ -189,6 +192,7 @@ ANSWER_SCHEMA = _schema(
     {
         **_VERDICT,
         "name": _TEXT,
+        "series": _TEXT,
         "rejected": {"type": ["boolean", "null"]},
         "ood_score": {"type": ["number", "null"]},
         "box": {

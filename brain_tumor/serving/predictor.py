@@ -175,7 +175,7 @@ class Predictor:
         found = self.assess(grey(), batch_size)
         return [self.answer(found, row, shape) for row, shape in enumerate(shapes)]
 
-    def answer(self, found: Assessment, row: int, shape: tuple[int, int], name: str = "") -> Answer:
+    def answer(self, found: Assessment, row: int, shape: tuple[int, int], name: str = "", series: str = "") -> Answer:
         """Make the answer for one of the images that `assess` computed.
 
         Args:
@@ -183,6 +183,7 @@ class Predictor:
             row: Number of the image in it.
             shape: Height and width of the image that was given, pixels.
             name: Name of the image.
+            series: Name of the volume that it is a slice of.
         """
         ood_score = None if found.ood_score is None else float(found.ood_score[row])
         rejected = None if ood_score is None else ood_score > 0
@@ -190,6 +191,7 @@ class Predictor:
         return Answer(
             **verdict(self.bundle, found.probabilities[row], rejected=bool(rejected), point=self.point),
             name=name,
+            series=series,
             rejected=rejected,
             ood_score=ood_score,
             map=cells,

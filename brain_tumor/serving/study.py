@@ -82,11 +82,9 @@ def answers(predictor: Predictor, predicted: PredictedImages, found: FoundImages
 def _study(
     predictor: Predictor, predicted: PredictedImages, samples: pd.DataFrame, left_out: Mapping[str, str]
 ) -> Study:
-    names, table = predicted.table["sample_id"], predicted.table
-    images = (
-        predictor.answer(predicted.found, row, shape, name)
-        for row, (shape, name) in enumerate(zip(predicted.shapes, names, strict=True))
-    )
+    table = predicted.table
+    names = zip(predicted.shapes, table["sample_id"], table["series"], strict=True)
+    images = (predictor.answer(predicted.found, row, *each) for row, each in enumerate(names))
     masks = {source_file(mask).as_posix(): "mask of another file" for mask in samples["mask_path"] if mask}
     volumes = by_volume(table, predictor.bundle.classes, predictor.bundle.volume_rule)
     return Study(

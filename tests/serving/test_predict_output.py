@@ -1,6 +1,7 @@
 """What `brain-tumor predict` writes: tables, JSON, workbooks and overlays; and how files are named to it."""
 
 import json
+import re
 
 import cv2
 import jsonschema
@@ -97,6 +98,20 @@ def test_names_with_any_characters_are_taken_as_they_are(trained, tmp_path, name
 def test_heat_maps_need_a_localizer(trained, scans, tmp_path):
     with pytest.raises(ConfigError, match=r"Invalid heatmaps=.*: expected a model with a localizer"):
         predict([f"bundle={trained}", f"input={scans}", f"heatmaps={tmp_path / 'maps'}"], tmp_path)
+
+
+def test_a_page_shows_every_answer(trained, scans, tmp_path):
+    save(tmp_path / "more" / "<b>x.png", "glioma", 5)
+    predict([f"bundle={trained}", str(scans), str(tmp_path / "more"), f"report={tmp_path / 'a.html'}"], tmp_path)
+    page = (tmp_path / "a.html").read_text()
+
+    assert page.count("<article") == 4 + 1  # images on their own, and the volume
+    assert "&lt;b&gt;x.png" in page
+    assert "<b>x.png" not in page
+    assert "Key slice: " in page
+    assert "broken.png" in page
+    assert "not a medical device" in page
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
 
 
 def test_a_map_lies_on_the_image_that_was_given():
