@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from brain_tumor.__main__ import HELP, VERBS
-from brain_tumor.cli.arguments import with_places
+from brain_tumor.cli.arguments import PLACES, with_places
 from brain_tumor.cli.data import main as data_verb
 from brain_tumor.config.compose import CONF_DIR, compose
 
@@ -72,8 +72,8 @@ def test_command_composes(line, tmp_path, monkeypatch, capsys):
         return
     if "--help" in arguments:
         return  # tests/test_package.py reads them
-    if verb == "compare":
-        overrides = with_places(overrides, "runs")
+    if verb in PLACES:
+        overrides = with_places(overrides, PLACES[verb])
     own = [override for override in overrides if not override.startswith(("hydra.", "resume=", "launcher="))]
     for job in jobs(own):
         compose(job, tmp_path / "run", verb)

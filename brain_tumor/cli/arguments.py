@@ -14,6 +14,8 @@ from brain_tumor.run_dir.resume import is_alive
 _KEY = "resume="
 _DEPTH = ("*", "*/*")
 """Runs are in ``runs/``, jobs of a sweep one directory deeper."""
+PLACES = {"compare": "runs", "predict": "input"}
+"""Verb → key whose values may be given without it."""
 _WITH_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--info",
     "-i",
@@ -26,7 +28,7 @@ def with_places(arguments: Sequence[str], key: str) -> list[str]:
 
     Args:
         arguments: Command line.
-        key: ``runs`` of ``brain-tumor compare``, ``input`` of ``brain-tumor predict``.
+        key: Value of `PLACES`.
     """
     places: list[str] = []
     rest: list[str] = []

@@ -32,6 +32,8 @@ import pandas as pd
 def scans(suffix):
     return pd.DataFrame([{{"path": p, "label": p.parent.name}} for p in Path('{root}').rglob("*" + suffix)])
 """
+RECIPES = {"four_class": "nickparvar", "cheng": "cheng", "reference_task": "preetviradiya"}
+"""Start of the name of an experiment → public set that it is for; others are for any data."""
 SMALL = ["data.image_size=64", "data.num_workers=0", "optimizer.lr=1e-3"]
 
 
@@ -49,10 +51,11 @@ def needs(group: str, option: str, root: Path, csv: Path, elsewhere: Path) -> li
             return [name, f"data.root={write(public, elsewhere)}"]
         case "experiment", "demo" | "quick":
             return [name, "data.patients=24", "data.slices=1"]
-        case "experiment", "reference_task":
-            return [name, f"data.root={root}"]
-        case "experiment", "transfer":
-            return [name, f"data.root={root}", "model.pretrained=false"]
+        case "experiment", recipe:
+            pretrained = [] if "transfer" not in recipe else ["model.pretrained=false"]
+            public = next((public for start, public in RECIPES.items() if recipe.startswith(start)), None)
+            data = [f"data.root={write(public, elsewhere)}"] if public else ["data=folder", f"data.root={root}"]
+            return [name, *pretrained, *data]
         case "split", "file":
             write_table(folder(root).samples, elsewhere.with_suffix(".csv"))
             return [name, f"split.path={elsewhere.with_suffix('.csv')}"]
