@@ -31,6 +31,13 @@ class Outputs(NamedTuple):
     map: npt.NDArray[np.float32] | None = None
     """float32 [B, h, w], logit of each cell of the map; None for a bundle without a localizer."""
 
+    def of_rows(self, rows: slice) -> "Outputs":
+        """Return the outputs of some of the images."""
+        features, cells = self.features, self.map
+        return Outputs(
+            self.logits[rows], None if features is None else features[rows], None if cells is None else cells[rows]
+        )
+
 
 LOGITS, FEATURES, MAP = Outputs._fields
 
