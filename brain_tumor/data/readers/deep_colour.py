@@ -4,6 +4,7 @@ Pillow keeps the upper 8 bits of deep colour, so that 12-bit values in a 16-bit 
 invert deep TIFF images whose white is 0, and does not read all of their number types.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,16 @@ def read_deep(file: File, image: Image.Image | None = None) -> DeepImage | None:
             decoded = cv2.imdecode(np.frombuffer(_first_bytes(file, -1), np.uint8), cv2.IMREAD_UNCHANGED)
             return _from_channels(np.asarray(decoded)[:, :, ::-1], None)  # OpenCV's order is blue, green, red
     return None
+
+
+def tiff_pixels(file: File) -> int:
+    """Return the number of values on the first page of a TIFF file, from its header alone.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    with as_data_error(file), silence_parsers(), tifffile.TiffFile(source(file)) as tiff:
+        return math.prod(int(length) for length in tiff.pages[0].shape)
 
 
 def _is_deep_colour_png(file: File) -> bool:

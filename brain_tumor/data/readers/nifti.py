@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -150,17 +151,35 @@ def _load_file(file: File) -> nib.Nifti1Image:
         raise
 
 
+def promised(file: MemoryFile) -> tuple[int, int]:
+    """Return the number of slices of a file in memory and of its voxels, from its header alone.
+
+    Slices are counted along its longest axis, whichever plane they are cut in.
+
+    Raises:
+        DataError: The header is damaged.
+    """
+    with as_data_error(file), silence_parsers():
+        shape = [int(length) for length in _header(file.content)[1].get_data_shape()]
+        return max(shape, default=0), math.prod(shape)
+
+
 def _load_content(content: bytes) -> nib.Nifti1Image:
     """Load the content of a NIfTI file; of a compressed one no more is unpacked than its header promises."""
+    kind, header, start, stream = _header(content)
+    values = math.prod(int(length) for length in header.get_data_shape()) * header.get_data_dtype().itemsize
+    rest = int(header["vox_offset"]) + values - len(start)
+    return kind.from_bytes(start + stream.read(max(0, rest)))
+
+
+def _header(content: bytes) -> tuple[Any, Any, bytes, BytesIO | gzip.GzipFile]:
+    """Return the class and header of a NIfTI file, its first bytes, and a stream of those that follow."""
     stream: BytesIO | gzip.GzipFile = BytesIO(content)
     if content.startswith(_GZIP):
         stream = gzip.GzipFile(fileobj=BytesIO(content))
     start = stream.read(_LONGEST_HEADER)
     kind = _Nifti2Image if _Nifti2Header.may_contain_header(start) else _Nifti1Image
-    header = kind.header_class.from_fileobj(BytesIO(start))
-    values = math.prod(int(length) for length in header.get_data_shape()) * header.get_data_dtype().itemsize
-    promised = int(header["vox_offset"]) + values
-    return kind.from_bytes(start + stream.read(max(0, promised - len(start))))
+    return kind, kind.header_class.from_fileobj(BytesIO(start)), start, stream
 
 
 def _open(file: File) -> tuple[nib.Nifti1Image, Layout]:
