@@ -1,0 +1,157 @@
+"""One model as the server runs it: a bounded number of requests, one engine that joins them into batches."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from brain_tumor.data.readers.memory import MemoryFile
+from brain_tumor.data.readers.volumes import ScanRules
+from brain_tumor.errors import BrainTumorError
+from brain_tumor.serving.answer import DEFAULT_POINT
+from brain_tumor.serving.bundle import Bundle, read_bundle
+from brain_tumor.serving.engines import AUTO, Engine, cores, open_engine
+from brain_tumor.serving.predictor import Predictor
+from brain_tumor.serving.service.limits import Limits, check
+from brain_tumor.serving.service.micro_batching import MicroBatching, calls_of
+from brain_tumor.serving.study import EVERY_SLICE, Study, study
+
+_LOOK = 0.25
+"""Seconds between looks whether whoever asked is still there."""
+
+
+class BusyError(BrainTumorError):
+    """As many requests wait as may wait."""
+
+
+class TimedOutError(BrainTumorError):
+    """A request took longer than it may."""
+
+
+class ClientLeftError(BrainTumorError):
+    """Whoever asked has left."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How many requests are worked on."""
+
+    working: int = 4
+    """Requests whose files are read at the same time."""
+    waiting: int = 32
+    """Further requests that wait; more are refused."""
+
+
+class Served:
+    """A model that answers requests of several clients.
+
+    Args:
+        bundle: Model.
+        engine: Engine that runs its network; it is called by one thread.
+        limits: What a request may hold.
+        queue: How many requests are worked on.
+        point: Operating point of the decision.
+        rules: Which files and slices are taken.
+
+    Raises:
+        ConfigError: The model has no such operating point.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        limits: Limits | None = None,
+        queue: Queue | None = None,
+        point: str = DEFAULT_POINT,
+        rules: ScanRules = EVERY_SLICE,
+    ) -> None:
+        self.limits, self.queue = limits or Limits(), queue or Queue()
+        self._batching = MicroBatching(engine)
+        self.predictor = Predictor(bundle, self._batching, point)
+        self._rules, self._requests = rules, 0
+        self._pool = ThreadPoolExecutor(self.queue.working, "requests")
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        engine: str = AUTO,
+        precision: str = "fp32",
+        limits: Limits | None = None,
+        queue: Queue | None = None,
+        point: str = DEFAULT_POINT,
+        plugins: Sequence[str] = (),
+    ) -> "Served":
+        """Load a model, see `brain_tumor.serving.predictor.Predictor.load`.
+
+        Raises:
+            BrainTumorError: As there.
+        """
+        bundle = read_bundle(model, plugins)
+        return cls(bundle, open_engine(bundle, engine, precision, cores()), limits, queue, point)
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are still answered."""
+        return self._batching.alive
+
+    @property
+    def requests(self) -> int:
+        """Number of requests that are worked on or wait."""
+        return self._requests
+
+    def admit(self) -> None:
+        """Refuse a request where too many wait already.
+
+        Raises:
+            BusyError: So it is.
+        """
+        if self._requests >= self.queue.working + self.queue.waiting:
+            raise BusyError(f"{self._requests} requests wait already; try again in a moment.")
+
+    async def answer(self, files: Sequence[MemoryFile], has_left: Callable[[], Awaitable[bool]]) -> Study:
+        """Answer for the files of a request.
+
+        Args:
+            files: Files of the request.
+            has_left: Function that tells whether whoever asked has left; then nothing more is computed.
+
+        Raises:
+            BusyError: Too many requests wait.
+            TooLargeError: The request holds too much.
+            TimedOutError: It takes longer than ``limits.seconds``.
+            ClientLeftError: Whoever asked has left.
+        """
+        self.admit()
+        self._requests += 1
+        left = threading.Event()
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._study, files, left)
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be there to look
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                while not (await asyncio.wait([work], timeout=_LOOK))[0]:
+                    if await has_left():
+                        raise ClientLeftError("Whoever asked has left.")
+            return work.result()
+        except TimeoutError:
+            raise TimedOutError(
+                f"No answer within {self.limits.seconds:g} s; send fewer files or slices at a time."
+            ) from None
+        finally:
+            left.set()
+            self._requests -= 1
+
+    def close(self) -> None:
+        """Answer what was accepted, and end."""
+        self._pool.shutdown()
+        self._batching.close()
+
+    def _study(self, files: Sequence[MemoryFile], left: threading.Event) -> Study:
+        with calls_of(left):
+            refused = check(files, self.limits)
+            accepted = [file for file in files if str(file) not in refused]
+            found = study(self.predictor, accepted, self._rules)
+            return Study(found.images, found.volumes, refused | found.left_out)
