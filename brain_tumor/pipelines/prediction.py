@@ -10,14 +10,13 @@ from brain_tumor.data.listing import account, describe_counts, file_counts
 from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.errors import DataError, require
 from brain_tumor.evaluation.report.console import show
-from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.serving.answers_page import write_answers_page
 from brain_tumor.serving.console import ood_statement, predictions_summary, rejection_warning, volumes_summary
 from brain_tumor.serving.files import find_images, predict_images
 from brain_tumor.serving.output import FORMATS, Found, output_file, with_verdicts, write_overlays
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.serving.study import answers
+from brain_tumor.serving.study import answers, volumes_of
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,9 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         raise DataError(f"None of the {len(samples)} images can be read, first: {faults[0]}")
     unreadable = sorted(set(samples["path"]) - set(table["path"]))
     counts = file_counts(account(found.place, found.listing, unreadable))
-    study = answers(predictor, predicted, found)
-    table = with_verdicts(table, study.images)
-    volumes = with_verdicts(by_volume(table, predictor.bundle.classes, predictor.bundle.volume_rule), study.volumes)
+    volumes = volumes_of(predicted, predictor)
+    study = answers(predictor, predicted, volumes, samples, found.listing.left_out)
+    table, volumes = with_verdicts(table, study.images), with_verdicts(volumes, study.volumes)
     output.parent.mkdir(parents=True, exist_ok=True)
     FORMATS[output.suffix.lower().removeprefix(".")](output, Found(study, table, volumes))
     show(predictions_summary(table, predictor.bundle))

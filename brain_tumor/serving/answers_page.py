@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from brain_tumor.data.progress import progress
+from brain_tumor.data.readers.reading import read_image
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.serving.answer import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, Answer, Verdict, VolumeAnswer
 from brain_tumor.serving.bundle import Bundle
@@ -70,7 +71,7 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
 
 def _picture(answer: Answer, path: str) -> str:
     """Draw an image with its heat map, no larger than `_SIDE`, as base64 of a PNG."""
-    image = np.asarray(cv2.imdecode(np.frombuffer(overlay_png(answer, path), np.uint8), cv2.IMREAD_COLOR))
+    image = np.asarray(cv2.imdecode(np.frombuffer(overlay_png(answer, read_image(path)), np.uint8), cv2.IMREAD_COLOR))
     scale = _SIDE / max(image.shape[:2])
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from brain_tumor.data.progress import progress
-from brain_tumor.data.readers.reading import read_image
+from brain_tumor.data.readers.reading import read, source_file
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError, require
+from brain_tumor.evaluation.explain.overlay import overlay
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.answer import Answer, Verdict
-from brain_tumor.serving.overlay import original_heatmap, overlay, png
+from brain_tumor.serving.overlay import original_heatmap, png, with_box
 from brain_tumor.serving.study import Study
+from brain_tumor.types import GreyImage
 
 _DIGITS = 6
 """Decimals of probabilities and OOD scores in tables."""
@@ -111,19 +114,26 @@ def write_overlays(study: Study, paths: "pd.Series[str]", folder: Path) -> int:
         paths: Path, or ``FILE#SLICE``, of each image in ``study.images``.
         folder: Folder to write to; below it the names are those of the images, with ``.png`` behind.
     """
-    pairs = list(zip(study.images, paths, strict=True))
-    for answer, path in progress(pairs, "Drawing heat maps", len(pairs)):
-        place = folder / overlay_name(answer.name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with published_file(place) as draft:
-            draft.write_bytes(overlay_png(answer, path))
-    return len(pairs)
+    by_file: dict[Path, list[tuple[Answer, str]]] = {}
+    for answer, path in zip(study.images, paths, strict=True):
+        by_file.setdefault(source_file(path), []).append((answer, path))
+    for pairs in progress(by_file.values(), "Drawing heat maps", len(by_file)):
+        readings = read([path for _, path in pairs])  # a volume is opened once for all of its slices
+        for (answer, _), reading in zip(pairs, readings, strict=True):
+            place = folder / overlay_name(answer.name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with published_file(place) as draft:
+                draft.write_bytes(overlay_png(answer, reading.image))
+    return len(study.images)
 
 
-def overlay_png(answer: Answer, path: str) -> bytes:
-    """Draw the heat map and the box of an answer on its image, a PNG in the geometry of the image."""
-    heatmap = None if answer.map is None else original_heatmap(answer.map, answer.image_size, answer.shape)
-    return png(overlay(read_image(path), heatmap, answer.box))
+def overlay_png(answer: Answer, image: GreyImage) -> bytes:
+    """Draw the heat map and the box of an answer on its image uint8 [H, W], as given: a PNG of the same size."""
+    heatmap = np.zeros(image.shape, np.float32)
+    if answer.map is not None:
+        heatmap = original_heatmap(answer.map, answer.image_size, answer.shape)
+    blended = overlay(image, heatmap)
+    return png(blended if answer.box is None else with_box(blended, answer.box))
 
 
 def overlay_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A scan with its heat map and box, in the pixels of the scan that was given. Needs no matplotlib."""
+"""Heat map and box in the pixels of the scan that was given."""
 
 import cv2
 import numpy as np
@@ -8,8 +8,6 @@ from brain_tumor.data.cache.decoding import fitted_size
 from brain_tumor.evaluation.localization import Box, enlarge
 from brain_tumor.types import GreyImage
 
-_OPACITY = 0.6
-"""Opacity of the colour where the map is 1."""
 _BOX_COLOUR = (255, 200, 0)
 """Red, green and blue of the box."""
 
@@ -30,31 +28,11 @@ def original_heatmap(cells: npt.NDArray[np.float32], size: int, shape: tuple[int
     return np.asarray(cv2.resize(part, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def overlay(
-    image: GreyImage, heatmap: npt.NDArray[np.float32] | None, box: Box | None, opacity: float = _OPACITY
-) -> GreyImage:
-    """Blend a heat map into a grey image and draw a box around the tumour.
-
-    Args:
-        image: Grey image uint8 [H, W].
-        heatmap: Probability of tumour float32 [H, W] in [0, 1]; None draws none.
-        box: Box in pixels of the image; None draws none.
-        opacity: Opacity of the colour where the map is 1, in [0, 1].
-
-    Returns:
-        RGB image uint8 [H, W, 3], grey as it was where the map is 0.
-    """
-    blended = np.repeat(image[..., None], 3, axis=2)
-    if heatmap is not None:
-        levels = np.rint(255 * heatmap).astype(np.uint8)
-        colour = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
-        weight = opacity * heatmap[..., None]
-        blended = np.rint((1 - weight) * blended + weight * colour).astype(np.uint8)
-    blended = np.ascontiguousarray(blended)
-    if box is not None:
-        thickness = max(1, round(max(image.shape) / 200))
-        cv2.rectangle(blended, box[:2], (box[2] - 1, box[3] - 1), _BOX_COLOUR, thickness)
-    return blended
+def with_box(image: GreyImage, box: Box) -> GreyImage:
+    """Draw a box, in pixels of an RGB image uint8 [H, W, 3], on a copy of it."""
+    drawn = np.ascontiguousarray(image).copy()
+    cv2.rectangle(drawn, box[:2], (box[2] - 1, box[3] - 1), _BOX_COLOUR, max(1, round(max(image.shape) / 200)))
+    return drawn
 
 
 def png(image: GreyImage) -> bytes:

@@ -13,7 +13,7 @@ from brain_tumor.data.readers.volumes import ScanRules, find_scans
 from brain_tumor.data.samples import samples_table
 from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.serving.answer import Answer, VolumeAnswer, verdict
-from brain_tumor.serving.files import FoundImages, PredictedImages, find_images, predict_images
+from brain_tumor.serving.files import PredictedImages, find_images, predict_images
 from brain_tumor.serving.inference import BATCH_SIZE
 from brain_tumor.serving.predictor import Predictor
 
@@ -23,7 +23,7 @@ EVERY_SLICE = ScanRules.parse("every:1")
 
 @dataclass(frozen=True)
 class Study:
-    """Answers for all that was given; every file is in one of the fields."""
+    """Answers for all that was given; every file of a known format is in one of the fields."""
 
     images: tuple[Answer, ...]
     """One per image and per slice of a volume."""
@@ -60,33 +60,40 @@ def study(
     """
     if isinstance(source, str | Path):
         found = find_images(str(source), rules)
-        return answers(predictor, predict_images(predictor, found.listing.samples, batch_size), found)
-    memory = {str(file): file for file in source}
-    scans = find_scans(list(memory.values()), PurePosixPath(), rules)
-    samples = samples_table([{**row, "sample_id": row["path"]} for row in scans.rows])
+        samples, left_out, memory = found.listing.samples, found.listing.left_out, None
+    else:
+        memory = {str(file): file for file in source}
+        scans = find_scans(list(memory.values()), PurePosixPath(), rules)
+        samples, left_out = samples_table([{**row, "sample_id": row["path"]} for row in scans.rows]), scans.left_out
     predicted = predict_images(predictor, samples, batch_size, memory)
-    return _study(predictor, predicted, samples, scans.left_out)
+    return answers(predictor, predicted, volumes_of(predicted, predictor), samples, left_out)
 
 
-def answers(predictor: Predictor, predicted: PredictedImages, found: FoundImages) -> Study:
+def volumes_of(predicted: PredictedImages, predictor: Predictor) -> pd.DataFrame:
+    """Join the slices of each volume, see `brain_tumor.evaluation.volumes.by_volume`."""
+    return by_volume(predicted.table, predictor.bundle.classes, predictor.bundle.volume_rule)
+
+
+def answers(
+    predictor: Predictor,
+    predicted: PredictedImages,
+    volumes: pd.DataFrame,
+    samples: pd.DataFrame,
+    left_out: Mapping[str, str],
+) -> Study:
     """Make the answers for predicted images.
 
     Args:
         predictor: Predictor that predicted them.
         predicted: Their predictions.
-        found: Where they came from.
+        volumes: Table of `volumes_of` them.
+        samples: Samples table of all images, those that cannot be read, too.
+        left_out: Path of a file that is no sample → why.
     """
-    return _study(predictor, predicted, found.listing.samples, found.listing.left_out)
-
-
-def _study(
-    predictor: Predictor, predicted: PredictedImages, samples: pd.DataFrame, left_out: Mapping[str, str]
-) -> Study:
     table = predicted.table
     names = zip(predicted.shapes, table["sample_id"], table["series"], strict=True)
     images = (predictor.answer(predicted.found, row, *each) for row, each in enumerate(names))
     masks = {source_file(mask).as_posix(): "mask of another file" for mask in samples["mask_path"] if mask}
-    volumes = by_volume(table, predictor.bundle.classes, predictor.bundle.volume_rule)
     return Study(
         images=tuple(images),
         volumes=tuple(volume_answer(predictor, row) for _, row in volumes.iterrows()),

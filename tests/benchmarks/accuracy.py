@@ -14,7 +14,6 @@ Data and weights are those of the folder ``BRAIN_TUMOR_SHARED``; runs are kept, 
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -215,5 +214,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("WANDB_MODE", "disabled")
     main()

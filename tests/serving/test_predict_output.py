@@ -12,10 +12,11 @@ from data.readers.clinical import ball, write_nifti
 from factories import draw, save
 
 from brain_tumor.errors import ConfigError
+from brain_tumor.evaluation.explain.overlay import overlay
 from brain_tumor.predict import predict
 from brain_tumor.serving.answer import ANSWER_SCHEMA, VOLUME_SCHEMA
 from brain_tumor.serving.output import output_file, overlay_name
-from brain_tumor.serving.overlay import original_heatmap, overlay, png
+from brain_tumor.serving.overlay import original_heatmap, png, with_box
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_an_overlay_keeps_the_image_where_the_map_is_0():
     image = draw("glioma", 1)
     heat = np.zeros(image.shape, np.float32)
     heat[10:20, 10:20] = 1
-    blended = overlay(image, heat, (5, 5, 30, 30))
+    blended = with_box(overlay(image, heat), (5, 5, 30, 30))
 
     assert blended.shape == (*image.shape, 3)
     assert (blended[40:, 40:] == image[40:, 40:, None]).all()

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_tumor.evaluation.explain.saliency import SaliencyMaps, overlay
+from brain_tumor.evaluation.explain.overlay import overlay
+from brain_tumor.evaluation.explain.saliency import SaliencyMaps
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Flags, GreyImage, Rows
 

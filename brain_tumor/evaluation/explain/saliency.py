@@ -17,7 +17,6 @@ from brain_tumor.types import GreyImage, Rows
 SaliencyMaps = npt.NDArray[np.float32]
 """One saliency map [H, W], or several [N, H, W], in [0, 1]."""
 Method = Literal["hirescam", "gradcam", "gradient"]
-_OPACITY = 0.6  # of the colour where a map is 1
 
 
 def saliency_maps(
@@ -212,21 +211,3 @@ def to_feature_maps(output: Any, network: nn.Module) -> Tensor | None:
 def _last_feature_info(network: nn.Module) -> dict[str, Any]:
     entries = getattr(backbone_of(network), "feature_info", None) or [{}]
     return dict(entries[-1])
-
-
-def overlay(image: GreyImage, saliency_map: SaliencyMaps) -> GreyImage:
-    """Blend a map into a grey image.
-
-    Args:
-        image: Grey image uint8 [H, W].
-        saliency_map: Saliency map [H, W] in [0, 1].
-
-    Returns:
-        RGB image uint8 [H, W, 3], unchanged grey where the map is 0.
-    """
-    from matplotlib import colormaps
-
-    colour = colormaps["inferno"](saliency_map)[..., :3] * 255
-    opacity = _OPACITY * saliency_map[..., None]
-    blended: GreyImage = ((1 - opacity) * image[..., None] + opacity * colour).round().astype(np.uint8)
-    return blended

@@ -8,7 +8,8 @@ import numpy as np
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.explain.gallery import most_confident_errors
-from brain_tumor.evaluation.explain.saliency import localizer_maps, overlay, saliency_maps
+from brain_tumor.evaluation.explain.overlay import overlay
+from brain_tumor.evaluation.explain.saliency import localizer_maps, saliency_maps
 from brain_tumor.evaluation.metrics.curves import points_table, pr_points, reliability_points, roc_points
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.models.classifier import Classifier

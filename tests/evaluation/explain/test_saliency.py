@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from brain_tumor.evaluation.explain.saliency import overlay, saliency
+from brain_tumor.evaluation.explain.overlay import overlay
+from brain_tumor.evaluation.explain.saliency import saliency
 from brain_tumor.models.reference_cnn import ReferenceCNN
 from brain_tumor.models.small_cnn import SmallCNN
 from brain_tumor.models.timm_backbone import timm_backbone
