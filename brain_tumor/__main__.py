@@ -15,6 +15,7 @@ VERBS = {
     "audit": "find duplicates, leakage, label conflicts and shortcuts in a data set",
     "export": "export a model to a faster engine, with checks",
     "predict": "classify images with a trained model",
+    "serve": "answer requests over HTTP, and show answers on a page",
     "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
 }
@@ -40,6 +41,7 @@ examples:
   brain-tumor evaluate predictions=FILE                      a predictions table of any framework
   brain-tumor audit data=folder data.root=DIR                faults of a data set
   brain-tumor predict bundle=RUN input=FOLDER                classify images with a trained model
+  brain-tumor serve bundle=RUN                               answers over HTTP, and a page for people
   brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
   brain-tumor compare RUN RUN                                which is better, and is the difference significant?
   brain-tumor data list                                      public data sets, licences, known leakage

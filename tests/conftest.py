@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 import torch
-from factories import CENTRES, SHORT, export_fp32, save
+from factories import CENTRES, MAP, SHORT, export_fp32, save, write_set
 from hydra.core.global_hydra import GlobalHydra
 from matplotlib.figure import Figure
 
@@ -133,6 +133,21 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported_gated(gated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its copy, exported at fp32. Read only."""
     return export_fp32(shutil.copytree(gated, tmp_path_factory.mktemp("exported") / "run"))
+
+
+@pytest.fixture(scope="session")
+def outlined(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides for a manifest of images with masks."""
+    return write_set(tmp_path_factory.mktemp("outlined"))
+
+
+@pytest.fixture(scope="session")
+def located(outlined: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a map that is good enough to tell. Read only."""
+    from brain_tumor.train import train
+
+    options = ["trainer.max_epochs=20", "optimizer.lr=1e-2", "augmentation=none"]
+    return train([*outlined, *SHORT, *MAP, *options], tmp_path_factory.mktemp("located")).run_dir
 
 
 @pytest.fixture

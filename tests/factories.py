@@ -86,3 +86,28 @@ def export_fp32(run: Path) -> Path:
         for engine in ("onnxruntime", "openvino"):
             export([f"bundle={run}", f"engine={engine}"], Path(log) / engine)
     return run
+
+
+MAP = ["localizer=map", "localizer.width=8", "model.widths=[8,16,16]"]
+
+
+def mask_of(label, seed):
+    """The bright disc of `draw`."""
+    image = draw(label, seed)
+    return np.where(image > 130, 255, 0).astype(np.uint8) if CENTRES[label] else None
+
+
+def write_set(folder, masked=1.0):
+    """A manifest of 12 images of each class, with masks of a share of the tumours, ``masked``."""
+    rows = []
+    for label in CENTRES:
+        for number in range(12):
+            path, mask = folder / f"{label}{number}.png", mask_of(label, number)
+            Image.fromarray(draw(label, number)).save(path)
+            row = {"path": path.name, "label": label, "mask_path": ""}
+            if mask is not None and number < 12 * masked:
+                Image.fromarray(mask).save(folder / f"{label}{number}_outline.png")
+                row["mask_path"] = f"{label}{number}_outline.png"
+            rows.append(row)
+    pd.DataFrame(rows).to_csv(folder / "samples.csv", index=False)
+    return ["data=manifest", f"data.manifest={folder / 'samples.csv'}"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import CENTRES, SHORT, draw, export_fp32
+from factories import CENTRES, MAP, SHORT, draw, export_fp32, mask_of, write_set
 from PIL import Image
 
 from brain_tumor import Predictor
@@ -18,43 +18,6 @@ from brain_tumor.run_dir.record import read_results
 from brain_tumor.serving.engines import open_engine
 from brain_tumor.serving.files import read_images
 from brain_tumor.train import train
-
-MAP = ["localizer=map", "localizer.width=8", "model.widths=[8,16,16]"]
-
-
-def mask_of(label, seed):
-    """The bright disc of `draw`."""
-    image = draw(label, seed)
-    return np.where(image > 130, 255, 0).astype(np.uint8) if CENTRES[label] else None
-
-
-def write_set(folder, masked=1.0):
-    """A manifest of 12 images of each class, with masks of a share of the tumours, ``masked``."""
-    rows = []
-    for label in CENTRES:
-        for number in range(12):
-            path, mask = folder / f"{label}{number}.png", mask_of(label, number)
-            Image.fromarray(draw(label, number)).save(path)
-            row = {"path": path.name, "label": label, "mask_path": ""}
-            if mask is not None and number < 12 * masked:
-                Image.fromarray(mask).save(folder / f"{label}{number}_outline.png")
-                row["mask_path"] = f"{label}{number}_outline.png"
-            rows.append(row)
-    pd.DataFrame(rows).to_csv(folder / "samples.csv", index=False)
-    return ["data=manifest", f"data.manifest={folder / 'samples.csv'}"]
-
-
-@pytest.fixture(scope="module")
-def outlined(tmp_path_factory):
-    return write_set(tmp_path_factory.mktemp("outlined"))
-
-
-@pytest.fixture(scope="module")
-def located(outlined, tmp_path_factory):
-    """A run with a map that is good enough to tell."""
-    options = ["trainer.max_epochs=20", "optimizer.lr=1e-2", "augmentation=none"]
-    return train([*outlined, *SHORT, *MAP, *options], tmp_path_factory.mktemp("located")).run_dir
-
 
 def test_results_say_how_well_it_finds_tumours(located):
     results = json.loads((located / "results.json").read_text())

@@ -13,6 +13,7 @@ from brain_tumor.config.fit_keys import Optimizer, Trainer
 from brain_tumor.config.key_types import NAMES, Check, is_number, key, number, one_of, whole
 
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
+_ABOVE_0 = number(lambda value: value > 0, "a number above 0")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
 _MONITORS = ("val/f1_macro", "val/accuracy", "val/balanced_accuracy", "val/auroc", "val/loss")
 
@@ -232,6 +233,46 @@ class Predict(Inference):
 
 
 @dataclass(kw_only=True)
+class RequestQueue:
+    """How many requests are worked on."""
+
+    working: int = key("requests whose files are read at the same time", whole(1))
+    waiting: int = key("further requests that wait; more are answered with status 429", whole(0))
+    connections: int = key("open connections; more are answered with status 503", whole(1))
+
+
+@dataclass(kw_only=True)
+class RequestLimits:
+    """What one request may hold."""
+
+    files: int = key("number of files", whole(1))
+    megabytes: float = key("size of the request, 10⁶ bytes", _ABOVE_0)
+    megapixels: float = key("pixels of all files, unpacked, 10⁶", _ABOVE_0)
+    file_megapixels: float = key("pixels of one file, unpacked, 10⁶", _ABOVE_0)
+    frames: int = key("slices of one file", whole(1))
+    upload_seconds: float = key("time for the request to arrive", _ABOVE_0)
+    seconds: float = key("time until an answer is given up", _ABOVE_0)
+
+
+@dataclass(kw_only=True)
+class Serve(Inference):
+    """Keys of ``brain-tumor serve``."""
+
+    bundle: str | Mapping[str, str] = key("model: run directory or bundle; or several by name, the default one first")
+    host: str = key("name or address to listen at; 0.0.0.0 accepts requests from other machines")
+    port: int = key(
+        "port; 0 takes a free one", Check(lambda value: is_number(value, int) and 0 <= value < 65536, "0 to 65535")
+    )
+    key_file: str | None = key("file with a key that requests have to bring; null: no key is asked for")
+    point: str = key("operating point of the decision: sensitive, balanced or specific")
+    queue: RequestQueue
+    limits: RequestLimits
+    grace_seconds: float = key("time for accepted requests to be answered after SIGTERM or Ctrl-C, seconds", _ABOVE_0)
+    data: Slices
+    paths: Paths
+
+
+@dataclass(kw_only=True)
 class Export(Verb):
     """Keys of ``brain-tumor export``."""
 
@@ -288,6 +329,7 @@ SCHEMAS: dict[str, type] = {
     "audit": Audit,
     "evaluate": Evaluate,
     "predict": Predict,
+    "serve": Serve,
     "export": Export,
     "compare": Compare,
 }

@@ -71,7 +71,7 @@ def held_up():
         yield engine, batching, pool
         engine.gate.set()
         assert first.result(10).logits[0, 0] == 16
-        if batching.alive:
+        if not batching.died:
             batching.close()
 
 
@@ -140,6 +140,6 @@ def test_a_dead_worker_fails_all_that_wait_and_says_so():
         for call in calls:
             with pytest.raises(WorkerDiedError):
                 call.result(10)
-    assert not batching.alive
+    assert batching.died
     with pytest.raises(WorkerDiedError):
         batching(images(1))

@@ -73,18 +73,20 @@ class MicroBatching:
         """
         call = _Call(pixels, _LEFT.get())
         with self._changed:
-            self._changed.wait_for(lambda: self._images < self._capacity or not self.alive)
-            if not self.alive:
-                raise WorkerDiedError("The inference thread has ended.") if self._died else RuntimeError("Closed.")
+            self._changed.wait_for(lambda: self._images < self._capacity or self._closed or self._died)
+            if self._died:
+                raise WorkerDiedError("The inference thread has ended.")
+            if self._closed:
+                raise RuntimeError("Closed.")
             self._waiting.append(call)
             self._images += len(pixels)
             self._changed.notify_all()
         return call.result.result()
 
     @property
-    def alive(self) -> bool:
-        """Whether calls are still computed."""
-        return not self._closed and not self._died
+    def died(self) -> bool:
+        """Whether the computing thread has ended with an error."""
+        return self._died
 
     @property
     def waiting(self) -> int:

@@ -2,22 +2,25 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from brain_tumor.data.readers.memory import MemoryFile
 from brain_tumor.data.readers.volumes import ScanRules
 from brain_tumor.errors import BrainTumorError
 from brain_tumor.serving.answer import DEFAULT_POINT
 from brain_tumor.serving.bundle import Bundle, read_bundle
-from brain_tumor.serving.engines import AUTO, Engine, cores, open_engine
+from brain_tumor.serving.engines import AUTO, Engine, open_engine
+from brain_tumor.serving.inference import BATCH_SIZE
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.serving.service.limits import Limits, check
 from brain_tumor.serving.service.micro_batching import MicroBatching, calls_of
 from brain_tumor.serving.study import EVERY_SLICE, Study, study
 
+T = TypeVar("T")
 _LOOK = 0.25
 """Seconds between looks whether whoever asked is still there."""
 
@@ -54,6 +57,7 @@ class Served:
         queue: How many requests are worked on.
         point: Operating point of the decision.
         rules: Which files and slices are taken.
+        batch_size: Largest number of images that are computed together.
 
     Raises:
         ConfigError: The model has no such operating point.
@@ -67,9 +71,10 @@ class Served:
         queue: Queue | None = None,
         point: str = DEFAULT_POINT,
         rules: ScanRules = EVERY_SLICE,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self.limits, self.queue = limits or Limits(), queue or Queue()
-        self._batching = MicroBatching(engine)
+        self._batching, self._batch_size = MicroBatching(engine, batch_size), batch_size
         self.predictor = Predictor(bundle, self._batching, point)
         self._rules, self._requests = rules, 0
         self._pool = ThreadPoolExecutor(self.queue.working, "requests")
@@ -80,23 +85,30 @@ class Served:
         model: str | Path,
         engine: str = AUTO,
         precision: str = "fp32",
-        limits: Limits | None = None,
-        queue: Queue | None = None,
-        point: str = DEFAULT_POINT,
+        threads: int | None = None,
         plugins: Sequence[str] = (),
+        **settings: Any,
     ) -> "Served":
         """Load a model, see `brain_tumor.serving.predictor.Predictor.load`.
+
+        Args:
+            model: Run directory, or bundle.
+            engine: As there.
+            precision: As there.
+            threads: As there.
+            plugins: As there.
+            **settings: Further arguments of the class.
 
         Raises:
             BrainTumorError: As there.
         """
         bundle = read_bundle(model, plugins)
-        return cls(bundle, open_engine(bundle, engine, precision, cores()), limits, queue, point)
+        return cls(bundle, open_engine(bundle, engine, precision, threads), **settings)
 
     @property
-    def alive(self) -> bool:
-        """Whether requests are still answered."""
-        return self._batching.alive
+    def died(self) -> bool:
+        """Whether the thread that computes has ended with an error: no request can be answered any more."""
+        return self._batching.died
 
     @property
     def requests(self) -> int:
@@ -112,12 +124,18 @@ class Served:
         if self._requests >= self.queue.working + self.queue.waiting:
             raise BusyError(f"{self._requests} requests wait already; try again in a moment.")
 
-    async def answer(self, files: Sequence[MemoryFile], has_left: Callable[[], Awaitable[bool]]) -> Study:
+    async def answer(
+        self,
+        files: Sequence[MemoryFile],
+        has_left: Callable[[], Awaitable[bool]],
+        finish: Callable[[Study, Mapping[str, MemoryFile]], T],
+    ) -> T:
         """Answer for the files of a request.
 
         Args:
             files: Files of the request.
             has_left: Function that tells whether whoever asked has left; then nothing more is computed.
+            finish: Function of the answers and of the files by name that makes what is sent; called in a thread.
 
         Raises:
             BusyError: Too many requests wait.
@@ -128,7 +146,7 @@ class Served:
         self.admit()
         self._requests += 1
         left = threading.Event()
-        work = asyncio.get_running_loop().run_in_executor(self._pool, self._study, files, left)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, files, left, finish)
         work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be there to look
         try:
             async with asyncio.timeout(self.limits.seconds):
@@ -149,9 +167,12 @@ class Served:
         self._pool.shutdown()
         self._batching.close()
 
-    def _study(self, files: Sequence[MemoryFile], left: threading.Event) -> Study:
+    def _work(
+        self, files: Sequence[MemoryFile], left: threading.Event, finish: Callable[[Study, Mapping[str, MemoryFile]], T]
+    ) -> T:
         with calls_of(left):
             refused = check(files, self.limits)
             accepted = [file for file in files if str(file) not in refused]
-            found = study(self.predictor, accepted, self._rules)
-            return Study(found.images, found.volumes, refused | found.left_out)
+            found = study(self.predictor, accepted, self._rules, self._batch_size)
+            complete = Study(found.images, found.volumes, refused | found.left_out)
+            return finish(complete, {str(file): file for file in accepted})
