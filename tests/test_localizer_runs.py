@@ -19,6 +19,7 @@ from brain_tumor.serving.engines import open_engine
 from brain_tumor.serving.files import read_images
 from brain_tumor.train import train
 
+
 def test_results_say_how_well_it_finds_tumours(located):
     results = json.loads((located / "results.json").read_text())
     table = pd.read_csv(located / "predictions" / "test.csv")

@@ -250,6 +250,7 @@ class RequestLimits:
     megapixels: float = key("pixels of all files, unpacked, 10⁶", _ABOVE_0)
     file_megapixels: float = key("pixels of one file, unpacked, 10⁶", _ABOVE_0)
     frames: int = key("slices of one file", whole(1))
+    header_seconds: float = key("time for the headers of the request to arrive", _ABOVE_0)
     upload_seconds: float = key("time for the request to arrive", _ABOVE_0)
     seconds: float = key("time until an answer is given up", _ABOVE_0)
 

@@ -34,7 +34,7 @@ def serve(cfg: DictConfig) -> int:
     places = {"default": cfg.bundle} if isinstance(cfg.bundle, str) else dict(cfg.bundle)
     require(bool(places), "bundle={}", "a model: bundle=RUN, or several by name: bundle={small:RUN,large:RUN}")
     key = None if cfg.key_file is None else _key(Path(cfg.key_file).expanduser())
-    address = Address(cfg.host, cfg.port, cfg.grace_seconds, cfg.queue.connections)
+    address = Address(cfg.host, cfg.port, cfg.grace_seconds, cfg.queue.connections, cfg.limits.header_seconds)
     data = cfg.data
     listener = listen(address)
     models = Models(

@@ -103,7 +103,7 @@ class _Service:
 
     def __init__(self, models: Models, metrics: Metrics, key: str | None) -> None:
         self.models, self.metrics = models, metrics
-        self._key = None if key is None else _digest(key)
+        self._key = _digest(key or "")
 
     def require_key(
         self,
@@ -111,7 +111,7 @@ class _Service:
             HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="Key of the server."))
         ],
     ) -> None:
-        if self._key is not None and (given is None or not hmac.compare_digest(_digest(given.credentials), self._key)):
+        if given is None or not hmac.compare_digest(_digest(given.credentials), self._key):
             raise NotAllowedError("This server asks for a key; send it as the header Authorization: Bearer KEY.")
 
     def live(self) -> JSONResponse:
@@ -196,7 +196,7 @@ def build_app(models: Models, key: str | None = None) -> FastAPI:
         app.add_exception_handler(kind, handler)
     app.get("/livez", responses={200: _json(_STATE, "The process runs.")})(service.live)
     app.get("/readyz", responses={200: _json(_STATE, "Every model answers."), 503: _FAULT})(service.ready)
-    guarded = [Depends(service.require_key)]
+    guarded = [] if key is None else [Depends(service.require_key)]
     app.get("/metrics", dependencies=guarded, responses={200: {"content": {"text/plain": {}}}, 401: _FAULT})(
         service.metrics_text
     )
@@ -252,7 +252,10 @@ async def _on_fault(_: Request, error: Exception) -> Response:
 
 async def _on_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
-    sentences = {404: "There is nothing at this address; see /openapi.json.", 405: "This address takes another method; see /openapi.json."}
+    sentences = {
+        404: "There is nothing at this address; see /openapi.json.",
+        405: "This address takes another method; see /openapi.json.",
+    }
     response = fault_response(error.status_code, sentences.get(error.status_code, str(error.detail)))
     response.headers.update(error.headers or {})
     return response

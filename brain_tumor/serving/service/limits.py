@@ -39,6 +39,8 @@ class Limits:
     """Pixels of one file, unpacked, in units of 10⁶."""
     frames: int = 2048
     """Slices or frames of one file."""
+    header_seconds: float = 10.0
+    """Time for the headers of the request to arrive."""
     upload_seconds: float = 60.0
     """Time for the request to arrive."""
     seconds: float = 120.0

@@ -19,8 +19,6 @@ from brain_tumor.serving.service.models import Models
 
 log = logging.getLogger(__name__)
 
-_HEADER_SECONDS = 10.0
-"""Time for the headers of a request to arrive, after which the connection is closed."""
 _HEADER_BYTES = 32_768
 """Largest size of the headers of a request."""
 _LOOK = 0.5
@@ -40,11 +38,14 @@ class Address:
     """Time for accepted requests to be answered after SIGTERM or Ctrl-C."""
     connections: int = 1024
     """Largest number of open connections; more are answered with status 503."""
+    header_seconds: float = 10.0
+    """Time for the headers of a request to arrive, after which the connection is closed."""
 
 
 class _Connection(H11Protocol):
     """A connection that is closed where the headers of a request do not arrive in time."""
 
+    header_seconds = Address.header_seconds
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -64,7 +65,7 @@ class _Connection(H11Protocol):
 
     def _expect_headers(self) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+            self._timer = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -104,7 +105,7 @@ def run(app: ASGIApp, models: Models, listener: socket.socket, address: Address)
     """
     config = uvicorn.Config(
         app,
-        http=_Connection,
+        http=type("Connection", (_Connection,), {"header_seconds": address.header_seconds}),
         ws="none",
         lifespan="on",
         log_config=None,
