@@ -14,6 +14,7 @@ from brain_tumor.errors import ConfigError
 
 NEEDED = {
     "predict": ["bundle=runs/a", "input=a.png"],
+    "serve": ["bundle=runs/a"],
     "export": ["bundle=runs/a"],
     "compare": ["runs=[a,b]"],
 }
