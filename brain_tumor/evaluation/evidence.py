@@ -10,7 +10,7 @@ from brain_tumor.evaluation.calibration import calibrated, fit_temperature
 from brain_tumor.evaluation.decisions import abstention, conformal, operating_points
 from brain_tumor.evaluation.decisions.net_benefit import decision_curve
 from brain_tumor.evaluation.metrics.estimates import evaluate, numbers, results_document
-from brain_tumor.evaluation.metrics.reliability import before_and_after
+from brain_tumor.evaluation.metrics.reliability import before_and_after, observed_accuracy
 from brain_tumor.evaluation.predictions import Predictions, by_patient
 from brain_tumor.evaluation.subgroups import evaluate_subgroups
 
@@ -89,7 +89,8 @@ def evidence(
 
     Returns:
         ``val`` and ``test`` (metrics of uncalibrated probabilities), ``n``, and where defined ``patients``,
-        ``calibration``, ``operating_points``, ``decision_curve``, ``abstention``, ``conformal`` and ``subgroups``.
+        ``calibration``, ``operating_points``, ``decision_curve``, ``abstention``, ``conformal``, ``observed_accuracy``
+        (on val) and ``subgroups``.
         All thresholds apply to calibrated probabilities.
     """
     options = {"resamples": settings.resamples, "seed": seed}
@@ -103,6 +104,7 @@ def evidence(
         sections |= _decisions(splits, tables, rules, settings, options)
     if val is not None and rules is not None:
         sections["conformal"] = _conformal(tables["val"], tables["test"], settings.coverage, options)
+        sections["observed_accuracy"] = observed_accuracy(tables["val"])
     if attributes is not None:
         sections["subgroups"] = evaluate_subgroups(test, attributes, **options)
     return document | {name: section for name, section in sections.items() if section}

@@ -13,6 +13,8 @@ from brain_tumor.types import Floats
 
 TUMOUR, NO_TUMOUR = "tumour", "no tumour"
 LOW_CONFIDENCE, OUT_OF_DISTRIBUTION = "low confidence", "out of distribution"
+OBSERVED = ("right", "images")
+"""Names of the two numbers of ``observed``."""
 DEFAULT_POINT = "balanced"
 """Operating point of the decision, unless another is named."""
 
@@ -34,6 +36,9 @@ class Verdict:
     conformal_set: tuple[str, ...] | None
     """The classes that cannot be ruled out, most probable first: in validation such sets contained the true class with
     the probability that the bundle states. None for a model without such sets."""
+    observed: tuple[int, int] | None
+    """How often predictions of about this probability were right in validation: (right, images). None for a model that
+    does not state it."""
     version: str
     """Version of the model."""
 
@@ -52,6 +57,7 @@ class Verdict:
             "abstain": self.abstain,
             "reasons": list(self.reasons),
             "conformal_set": None if self.conformal_set is None else list(self.conformal_set),
+            "observed": None if self.observed is None else dict(zip(OBSERVED, self.observed, strict=True)),
             "version": self.version,
             "caution": CAUTION,
         }
@@ -149,8 +155,15 @@ def verdict(bundle: Bundle, row: Floats, *, rejected: bool, point: str = DEFAULT
         "decision": (TUMOUR if detection >= threshold else NO_TUMOUR) if is_decided else None,  # type: ignore[operator]
         "reasons": (*[LOW_CONFIDENCE][: int(uncertain)], *[OUT_OF_DISTRIBUTION][: int(rejected)]),
         "conformal_set": _conformal_set(bundle, row),
+        "observed": _observed(bundle, float(row[best])),
         "version": bundle.version,
     }
+
+
+def _observed(bundle: Bundle, probability: float) -> tuple[int, int] | None:
+    """Return how many predictions of this range of probability were right in validation, and how many there were."""
+    below = [each for each in bundle.observed_accuracy if each.low <= probability]
+    return (below[-1].right, below[-1].images) if below else None
 
 
 def _conformal_set(bundle: Bundle, row: Floats) -> tuple[str, ...] | None:
@@ -171,6 +184,12 @@ _VERDICT = {
     "abstain": {"type": "boolean"},
     "reasons": {"type": "array", "items": {"enum": [LOW_CONFIDENCE, OUT_OF_DISTRIBUTION]}},
     "conformal_set": {"type": ["array", "null"], "items": _TEXT},
+    "observed": {
+        "type": ["object", "null"],
+        "properties": {name: {"type": "integer", "minimum": 0} for name in OBSERVED},
+        "required": list(OBSERVED),
+        "additionalProperties": False,
+    },
     "version": _TEXT,
     "caution": {"const": CAUTION},
 }

@@ -24,10 +24,12 @@ from brain_tumor.errors import BundleError
 from brain_tumor.evaluation.volumes import DEFAULT_RULE, RULES
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.bundle_parts import (
+    AccuracyRange,
     ConformalInfo,
     Export,
     LocalizerInfo,
     OODDetectorInfo,
+    read_accuracy,
     read_conformal,
     read_exports,
     read_localizer,
@@ -77,6 +79,8 @@ class Bundle:
     """Probability of the predicted class below which the model abstains, chosen on validation; None: never."""
     conformal: ConformalInfo | None
     """Conformal sets, chosen on validation; None: there are none, as in bundles of format 1."""
+    observed_accuracy: tuple[AccuracyRange, ...]
+    """How often predictions were right in validation, by ascending probability; empty: not stored, as in format 1."""
     volume_rule: str
     """How slices are joined to a prediction of their volume: one of `brain_tumor.evaluation.volumes.RULES`."""
     data_digest: str
@@ -219,6 +223,7 @@ def _bundle(folder: Path, fields: Fields) -> Bundle:
         targets={name: targets.text(name) for name in targets.mapping},
         abstain_below=fields.number("abstain_below") if fields.has("abstain_below") else None,
         conformal=read_conformal(fields.inner("conformal"), classes) if fields.has("conformal") else None,
+        observed_accuracy=read_accuracy(fields.inners("observed_accuracy")),
         volume_rule=rule,
         data_digest=fields.inner("data").text("digest"),
         files={name: files.text(name) for name in files.mapping},
@@ -248,6 +253,7 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
         "operating_point_targets": bundle.targets,
         "abstain_below": bundle.abstain_below,
         "conformal": asdict(bundle.conformal) if bundle.conformal else None,
+        "observed_accuracy": [asdict(each) for each in bundle.observed_accuracy],
         "volume_rule": bundle.volume_rule,
         "data": {"digest": bundle.data_digest},
         "ood_detector": asdict(bundle.ood_detector) if bundle.ood_detector else None,

@@ -19,6 +19,18 @@ class ConformalInfo:
 
 
 @dataclass(frozen=True)
+class AccuracyRange:
+    """How often predictions were right in validation, for one range of the predicted class's probability."""
+
+    low: float
+    """Smallest probability of the range, in [0, 1]."""
+    images: int
+    """Number of validation images in it."""
+    right: int
+    """Number of them whose prediction was right."""
+
+
+@dataclass(frozen=True)
 class Export:
     """A model file for one engine at one precision, with the result of its checks."""
 
@@ -63,6 +75,16 @@ def read_conformal(fields: Fields, classes: Sequence[str]) -> ConformalInfo:
     fields.require(coverage < 1, "coverage", "a number below 1")
     fields.require(set(limits.mapping) == set(classes), "limits", "one number for each class")
     return ConformalInfo(coverage, {name: limits.number(name) for name in classes})
+
+
+def read_accuracy(ranges: Sequence[Fields]) -> tuple[AccuracyRange, ...]:
+    """Read how often predictions were right, by ascending probability."""
+    found = []
+    for fields in ranges:
+        images, right = fields.number("images", at_least=1), fields.number("right", at_least=0)
+        fields.require(right <= images, "right", "at most images")
+        found.append(AccuracyRange(fields.number("low", at_least=0), int(images), int(right)))
+    return tuple(sorted(found, key=lambda each: each.low))
 
 
 def read_exports(engine: Fields, files: Fields) -> dict[str, Export]:

@@ -42,6 +42,12 @@ class Fields:
         """Return the object at a key, empty if the key is missing."""
         return Fields(self.mapping.get(key, {}), self._file, (*self._path, key))
 
+    def inners(self, key: str) -> list["Fields"]:
+        """Return the objects of a list, none if the key is missing."""
+        values = self.mapping.get(key, [])
+        self.require(isinstance(values, list), key, "a list")
+        return [Fields(value, self._file, (*self._path, key)) for value in values]
+
     def text(self, key: str) -> str:
         """Return a string that is not empty."""
         value = self.mapping.get(key)

@@ -20,7 +20,7 @@ from brain_tumor.serving.bundle import (
     Bundle,
 )
 from brain_tumor.serving.bundle_parts import LocalizerInfo, OODDetectorInfo
-from brain_tumor.serving.packing import conformal_of
+from brain_tumor.serving.packing import conformal_of, observed_accuracy_of
 
 _SHARED = {"classes": "classes", "image_size": "data.image_size"}
 """Attribute that all members must share → key of the configuration that sets it."""
@@ -111,6 +111,7 @@ def ensemble_bundle(
         targets=dict(rules.targets),
         abstain_below=rules.abstain_below,
         conformal=conformal_of(results),
+        observed_accuracy=observed_accuracy_of(results),
         volume_rule=first.volume_rule,
         data_digest=data_digest,
         files=files,

@@ -33,7 +33,7 @@ from brain_tumor.serving.bundle import (
     read_bundle,
     write_config,
 )
-from brain_tumor.serving.bundle_parts import ConformalInfo, LocalizerInfo, OODDetectorInfo
+from brain_tumor.serving.bundle_parts import AccuracyRange, ConformalInfo, LocalizerInfo, OODDetectorInfo
 
 _NETWORK = "network."
 """Prefix of the network's weights in a checkpoint."""
@@ -145,6 +145,7 @@ def _bundle(
         targets=dict(rules.targets),
         abstain_below=rules.abstain_below,
         conformal=conformal_of(results),
+        observed_accuracy=observed_accuracy_of(results),
         volume_rule=_volume_rule(run_dir, rules.temperature),
         data_digest=record["data"]["digest"],
         files=digests,
@@ -159,6 +160,11 @@ def conformal_of(results: dict[str, Any]) -> ConformalInfo | None:
     """Read the conformal sets of a ``results.json``, those that cover each class; None if it has none."""
     sets = results.get("conformal")
     return ConformalInfo(sets["target"], sets["by_class"]["limits"]) if sets else None
+
+
+def observed_accuracy_of(results: dict[str, Any]) -> tuple[AccuracyRange, ...]:
+    """Read how often predictions were right in validation from a ``results.json``; empty if it does not say."""
+    return tuple(AccuracyRange(**each) for each in results.get("observed_accuracy", []))
 
 
 def _volume_rule(run_dir: Path, temperature: float) -> str:

@@ -105,7 +105,7 @@ def volume_answer(predictor: Predictor, row: "pd.Series[Any]") -> VolumeAnswer:
     """Make the answer for a row of `brain_tumor.evaluation.volumes.by_volume`."""
     bundle, empty = predictor.bundle, not row["prediction"]
     probabilities = row[[f"p_{name}" for name in bundle.classes]].to_numpy("float64")
-    fields = verdict(bundle, probabilities, rejected=empty, point=predictor.point)
+    fields = verdict(bundle, probabilities, rejected=empty, point=predictor.point) | {"observed": None}  # of images
     if empty:  # every slice was rejected: nothing is left to predict from
         fields |= {"prediction": "", "probabilities": {}, "detection": None, "decision": None, "conformal_set": None}
     map_slice = row.get("map_slice", "")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax as reference
 
 from brain_tumor.evaluation.calibration import calibrated, fit_temperature, softmax
-from brain_tumor.evaluation.metrics.reliability import before_and_after
+from brain_tumor.evaluation.metrics.reliability import before_and_after, observed_accuracy
 
 
 def sure(temperature, n=4000, seed=0):
@@ -72,3 +72,32 @@ def test_calibrating_lowers_the_error_and_moves_no_prediction():
     assert found["after"]["nll"]["value"] < found["before"]["nll"]["value"]
     assert found["before"]["detection/slope"]["value"] < 0.5 < found["after"]["detection/slope"]["value"]
     np.testing.assert_array_equal(calibrated(table, 3.0).predicted, table.predicted)
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 500), seed=st.integers(0, 999), digits=st.integers(1, 6))
+def test_observed_accuracy_counts_each_image_once(n, seed, digits):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(3, 0.5), n).round(digits) + 1e-9
+    table = predictions(rng.integers(0, 3, n), p / p.sum(axis=1, keepdims=True))
+    found = observed_accuracy(table)
+
+    lows = [each["low"] for each in found]
+    assert lows[0] == 0
+    assert lows == sorted(set(lows))
+    assert len(found) <= 10
+    right = table.predicted == table.labels
+    ranges = np.searchsorted(lows, table.probabilities.max(axis=1), side="right") - 1
+    for number, each in enumerate(found):
+        assert each["images"] == (ranges == number).sum() > 0
+        assert each["right"] == right[ranges == number].sum()
+
+
+def test_observed_accuracy_of_a_table_by_hand():
+    confidence = np.repeat([0.6, 0.9], 20)
+    table = predictions([0] * 12 + [1] * 8 + [0] * 19 + [1], np.stack([confidence, 1 - confidence], axis=1))
+
+    assert observed_accuracy(table) == [
+        {"low": 0.0, "images": 20, "right": 12},
+        {"low": 0.9, "images": 20, "right": 19},
+    ]

@@ -68,3 +68,24 @@ def test_bytes_are_read_as_their_file(trained, tmp_path):
     predictor = Predictor.load(trained)
 
     assert predictor((tmp_path / "scan.png").read_bytes()) == predictor(tmp_path / "scan.png")
+
+
+def test_answers_say_how_often_such_answers_were_right(run_copy):
+    ranges = [{"low": 0.5, "images": 30, "right": 20}, {"low": 0.9, "images": 40, "right": 38}]
+    change_bundle(run_copy, lambda config: config.update(observed_accuracy=ranges))
+    bundle = read_bundle(run_copy)
+
+    observed = [
+        verdict(bundle, np.array([p, *[(1 - p) / 3] * 3]), rejected=False)["observed"] for p in (0.4, 0.5, 0.89, 0.9, 1)
+    ]
+    assert observed == [None, (20, 30), (20, 30), (38, 40), (38, 40)]
+
+
+def test_trained_models_know_it(trained):
+    results = json.loads((trained / "results.json").read_text())
+    ranges = read_bundle(trained).observed_accuracy
+
+    assert sum(each.images for each in ranges) == results["n"]["val"]["images"]
+    assert sum(each.right for each in ranges) == round(
+        results["val"]["accuracy"]["value"] * results["n"]["val"]["images"]
+    )

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from brain_tumor.evaluation.calibration import calibrated
 from brain_tumor.evaluation.metrics import probability
 from brain_tumor.evaluation.metrics.estimates import Estimate, estimates
@@ -28,6 +30,32 @@ def calibration_values(predictions: Predictions, weights: Floats) -> dict[str, F
         slope, intercept = probability.recalibration(labels != predictions.healthy, score, weights)
         values |= {"detection/slope": slope, "detection/intercept": intercept}
     return values
+
+
+_BINS, _LEAST = 10, 20
+"""Largest number of ranges of `observed_accuracy`, and fewest images in one."""
+
+
+def observed_accuracy(predictions: Predictions) -> list[dict[str, float]]:
+    """Count how many predictions were right, in ranges of the predicted class's probability of equal size.
+
+    Args:
+        predictions: Calibrated predictions of N validation images.
+
+    Returns:
+        Per range, by ascending probability: ``low`` (smallest probability in it, 0 in the first), ``images`` and
+        ``right`` (whole numbers). Images of one probability are in one range, of 20 images or more if N allows.
+    """
+    confidence = predictions.probabilities.max(axis=1)
+    right = predictions.predicted == predictions.labels
+    bins = max(1, min(_BINS, len(confidence) // _LEAST))
+    lows = np.unique(np.quantile(confidence, np.arange(bins) / bins, method="higher"))
+    found = np.searchsorted(lows, confidence, side="right") - 1
+    images, hits = np.bincount(found, minlength=len(lows)), np.bincount(found, right, minlength=len(lows))
+    return [
+        {"low": 0.0 if number == 0 else float(low), "images": int(images[number]), "right": int(hits[number])}
+        for number, low in enumerate(lows)
+    ]
 
 
 def before_and_after(predictions: Predictions, temperature: float, **options: Any) -> dict[str, dict[str, Estimate]]:

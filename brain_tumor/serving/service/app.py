@@ -19,18 +19,18 @@ from brain_tumor.data.readers.memory import MemoryFile
 from brain_tumor.errors import BrainTumorError
 from brain_tumor.serving.answer import ANSWER_SCHEMA, VOLUME_SCHEMA
 from brain_tumor.serving.service.facts import MODEL_SCHEMA, model_facts
-from brain_tumor.serving.service.faults import (
-    FAULT_SCHEMA,
+from brain_tumor.serving.service.http_errors import (
+    ERROR_SCHEMA,
     NoPredictionError,
     NotAllowedError,
-    fault_of,
-    fault_response,
+    error_response,
+    response_to,
 )
-from brain_tumor.serving.service.gate import Gate
 from brain_tumor.serving.service.metrics import Metrics
 from brain_tumor.serving.service.micro_batching import WorkerDiedError
+from brain_tumor.serving.service.middleware import Middleware
 from brain_tumor.serving.service.models import Models
-from brain_tumor.serving.service.pictures import overlay_of, with_pictures
+from brain_tumor.serving.service.rendering import overlay_of, with_images
 from brain_tumor.serving.service.upload import receive
 from brain_tumor.serving.study import Study
 
@@ -83,9 +83,9 @@ _STUDY = {
     "required": ["model", "images", "volumes", "left_out", "caution"],
     "additionalProperties": False,
 }
-_FAULT = _json(FAULT_SCHEMA, "The request failed; the answer says why.")
-_ASKED = {401: _FAULT, 404: _FAULT}
-_SENT = {**_ASKED, **dict.fromkeys((400, 408, 413, 422, 429, 503), _FAULT)}
+_ERROR = _json(ERROR_SCHEMA, "The request failed; the answer says why.")
+_ASKED = {401: _ERROR, 404: _ERROR}
+_SENT = {**_ASKED, **dict.fromkeys((400, 408, 413, 422, 429, 503), _ERROR)}
 _STATE = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
 _PNG = {"description": "Image with heat map and box.", "content": {"image/png": {}}}
 _IMAGES = Query(description="Also return each image and its heat map, as base64 of PNG.")
@@ -121,7 +121,7 @@ class _Service:
     def ready(self) -> JSONResponse:
         """Whether every model answers."""
         if self.models.died:
-            return fault_response(503, "The server cannot predict any more and restarts.")
+            return error_response(503, "The server cannot predict any more and restarts.")
         return JSONResponse({"status": "ready"})
 
     def metrics_text(self) -> Response:
@@ -151,7 +151,7 @@ class _Service:
             self.metrics.count_answers(study)
             if not study.images:
                 raise NoPredictionError(study.left_out)
-            return with_pictures(study, memory) if images else study.to_dict()
+            return with_images(study, memory) if images else study.to_dict()
 
         version, found = await self._answer(request, finish)
         return JSONResponse({"model": version, **found, "caution": CAUTION})
@@ -186,22 +186,22 @@ def build_app(models: Models, key: str | None = None) -> FastAPI:
     app = FastAPI(
         title="brain-tumor", version=__version__, description=CAUTION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.add_middleware(Gate, metrics=metrics)
+    app.add_middleware(Middleware, metrics=metrics)
     for kind, handler in {
-        BrainTumorError: _on_fault,
-        WorkerDiedError: _on_fault,
+        BrainTumorError: _on_error,
+        WorkerDiedError: _on_error,
         HTTPException: _on_http,
         RequestValidationError: _on_invalid,
     }.items():
         app.add_exception_handler(kind, handler)
     app.get("/livez", responses={200: _json(_STATE, "The process runs.")})(service.live)
-    app.get("/readyz", responses={200: _json(_STATE, "Every model answers."), 503: _FAULT})(service.ready)
+    app.get("/readyz", responses={200: _json(_STATE, "Every model answers."), 503: _ERROR})(service.ready)
     guarded = [] if key is None else [Depends(service.require_key)]
-    app.get("/metrics", dependencies=guarded, responses={200: {"content": {"text/plain": {}}}, 401: _FAULT})(
+    app.get("/metrics", dependencies=guarded, responses={200: {"content": {"text/plain": {}}}, 401: _ERROR})(
         service.metrics_text
     )
     listed = {"type": "object", "properties": {"models": {"type": "array", "items": MODEL_SCHEMA}}}
-    app.get("/v1/models", dependencies=guarded, responses={200: _json(listed, "Models."), 401: _FAULT})(
+    app.get("/v1/models", dependencies=guarded, responses={200: _json(listed, "Models."), 401: _ERROR})(
         service.list_models
     )
     for start, one in (("/v1/", "model"), ("/v1/models/{name}", "")):
@@ -210,7 +210,7 @@ def build_app(models: Models, key: str | None = None) -> FastAPI:
         _add(app, "GET", path, service.model, guarded, {200: _json(MODEL_SCHEMA, "Facts of the model."), **_ASKED})
         sent = {200: _json(_STUDY, "Answers."), **_SENT}
         _add(app, "POST", f"{stem}/predict", service.predict, guarded, sent)
-        _add(app, "POST", f"{stem}/explain", service.explain, guarded, {200: _PNG, **_SENT, 409: _FAULT})
+        _add(app, "POST", f"{stem}/explain", service.explain, guarded, {200: _PNG, **_SENT, 409: _ERROR})
     app.mount("/page", StaticFiles(directory=PAGE))
     app.get("/", include_in_schema=False)(lambda: FileResponse(PAGE / "index.html", headers=_HTML))
     return app
@@ -243,8 +243,8 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-async def _on_fault(_: Request, error: Exception) -> Response:
-    response = fault_of(error)
+async def _on_error(_: Request, error: Exception) -> Response:
+    response = response_to(error)
     if response is None:
         raise error
     return response
@@ -256,7 +256,7 @@ async def _on_http(_: Request, error: Exception) -> Response:
         404: "There is nothing at this address; see /openapi.json.",
         405: "This address takes another method; see /openapi.json.",
     }
-    response = fault_response(error.status_code, sentences.get(error.status_code, str(error.detail)))
+    response = error_response(error.status_code, sentences.get(error.status_code, str(error.detail)))
     response.headers.update(error.headers or {})
     return response
 
@@ -264,4 +264,4 @@ async def _on_http(_: Request, error: Exception) -> Response:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
     first = error.errors()[0]
-    return fault_response(422, f"{first['loc'][-1]}: {first['msg']}.")
+    return error_response(422, f"{first['loc'][-1]}: {first['msg']}.")

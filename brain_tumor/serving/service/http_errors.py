@@ -1,4 +1,4 @@
-"""What a request that fails is told: a status, and one sentence."""
+"""What a request that fails gets: a status, and one sentence."""
 
 from http import HTTPStatus
 from typing import Any
@@ -46,14 +46,14 @@ STATUS: dict[type[Exception], int] = {
     TimedOutError: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkerDiedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Kind of fault → status of the answer; the nearest class counts."""
+"""Kind of error → status of the answer; the nearest class counts."""
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
 }
-FAULT_SCHEMA: dict[str, Any] = {
-    "title": "Fault",
+ERROR_SCHEMA: dict[str, Any] = {
+    "title": "Error",
     "type": "object",
     "properties": {
         "error": {"type": "string", "description": "What was found, what was expected, what to do next."},
@@ -65,16 +65,16 @@ FAULT_SCHEMA: dict[str, Any] = {
 """JSON schema of the answer to a request that fails."""
 
 
-def fault_response(status: int, sentence: str, left_out: dict[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, sentence: str, left_out: dict[str, str] | None = None) -> JSONResponse:
     """Answer a request that fails."""
     body = {"error": sentence, "left_out": left_out or {}}
     return JSONResponse(body, status, _HEADERS.get(HTTPStatus(status)))
 
 
-def fault_of(error: Exception) -> JSONResponse | None:
-    """Answer a request that fails with an error; None for one that is no fault of the request."""
+def response_to(error: Exception) -> JSONResponse | None:
+    """Answer a request that fails with an error; None for one that the request did not cause."""
     for kind in type(error).mro():
         if kind in STATUS:
             sentence = "The server cannot predict any more and restarts." if kind is WorkerDiedError else str(error)
-            return fault_response(STATUS[kind], sentence, getattr(error, "left_out", None))
+            return error_response(STATUS[kind], sentence, getattr(error, "left_out", None))
     return None

@@ -7,7 +7,7 @@ import uuid
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from brain_tumor.serving.service.faults import fault_response
+from brain_tumor.serving.service.http_errors import error_response
 from brain_tumor.serving.service.logs import FIELDS, described
 from brain_tumor.serving.service.metrics import Metrics
 
@@ -29,7 +29,7 @@ _HEADERS = {
 _NO_ROUTE = "none"
 
 
-class Gate:
+class Middleware:
     """Wrap an application.
 
     Args:
@@ -57,13 +57,13 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
-        fault: dict[str, object] = {}
+        error_fields: dict[str, object] = {}
         try:
             await self._app(scope, receive, answer)
         except Exception as error:  # a bug: the client is told, the log says where, and the server goes on
-            fault = described(error)
+            error_fields = described(error)
             if not status:
-                response = fault_response(500, f"The server made a mistake; report it with the id {request}.")
+                response = error_response(500, f"The server made a mistake; report it with the id {request}.")
                 await response(scope, receive, answer)
         seconds = time.perf_counter() - start
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
@@ -72,5 +72,5 @@ class Gate:
         log.log(
             logging.ERROR if status >= 500 else logging.INFO,
             "request",
-            extra={FIELDS: {**fields, "seconds": round(seconds, 4), **fault}},
+            extra={FIELDS: {**fields, "seconds": round(seconds, 4), **error_fields}},
         )

@@ -14,7 +14,7 @@ from brain_tumor.errors import DataError
 from brain_tumor.serving.answer import Answer
 from brain_tumor.serving.output import overlay_png
 from brain_tumor.serving.overlay import original_heatmap
-from brain_tumor.serving.service.faults import NoMapError, NoPredictionError
+from brain_tumor.serving.service.http_errors import NoMapError, NoPredictionError
 from brain_tumor.serving.study import Study
 from brain_tumor.types import GreyImage
 
@@ -49,7 +49,7 @@ def overlay_of(study: Study, memory: Mapping[str, MemoryFile], name: str | None)
     return overlay_png(answer, next(read([wanted], memory)).image)
 
 
-def with_pictures(study: Study, memory: Mapping[str, MemoryFile]) -> dict[str, Any]:
+def with_images(study: Study, memory: Mapping[str, MemoryFile]) -> dict[str, Any]:
     """Describe answers, each image with what it shows.
 
     Args:
@@ -67,11 +67,11 @@ def with_pictures(study: Study, memory: Mapping[str, MemoryFile]) -> dict[str, A
     for positions in by_file.values():
         readings = read([study.images[position].name for position in positions], memory)
         for position, reading in zip(positions, readings, strict=True):
-            described["images"][position] |= _pictures(study.images[position], reading.image)
+            described["images"][position] |= _images(study.images[position], reading.image)
     return described
 
 
-def _pictures(answer: Answer, image: GreyImage) -> dict[str, str | None]:
+def _images(answer: Answer, image: GreyImage) -> dict[str, str | None]:
     scale = min(1.0, _SIDE / max(image.shape))
     size = [max(1, round(scale * side)) for side in image.shape[::-1]]
     heatmap = None
