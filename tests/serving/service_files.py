@@ -1,9 +1,46 @@
-"""What tests of the server send."""
+"""What tests of the server send, and the server as a process."""
 
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import httpx
 from data.readers.clinical import ball, write_nifti, write_series
 from factories import CENTRES, save
+
+START = 120
+"""Seconds within which a server must answer."""
+
+
+@contextmanager
+def server(*command: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A server of these arguments: its process and address."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert "http" in line, process.stderr.read()
+        address = re.search(r"http://[0-9.]+:\d+", line).group()
+        end = time.monotonic() + START
+        while True:
+            try:
+                assert httpx.get(f"{address}/readyz").status_code == 200
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        yield process, address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def serve(run: Path, *options: str) -> AbstractContextManager[tuple["subprocess.Popen[str]", str]]:
+    """A server of a model."""
+    return server(sys.executable, "-m", "brain_tumor", "serve", f"bundle={run}", "port=0", *options)
 
 
 def write_scans(folder: Path) -> list[Path]:

@@ -1,49 +1,20 @@
 """The server as a process: it starts, is told to stop or to load its models again, and meets clients that misbehave."""
 
 import json
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import httpx
 import pytest
 from factories import save
+from serving.service_files import START, serve, server
 
 from brain_tumor.serving.bundle import read_bundle
-
-START = 120
-"""Seconds within which a server must answer."""
-
-
-@contextmanager
-def server(*command):
-    """A server of these arguments: its process and address."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline()
-        assert "http" in line, process.stderr.read()
-        address = re.search(r"http://[0-9.]+:\d+", line).group()
-        end = time.monotonic() + START
-        while True:
-            try:
-                assert httpx.get(f"{address}/readyz").status_code == 200
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < end
-                time.sleep(0.05)
-        yield process, address
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def serve(run, *options):
-    return server(sys.executable, "-m", "brain_tumor", "serve", f"bundle={run}", "port=0", *options)
 
 
 class Load:
