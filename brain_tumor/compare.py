@@ -7,7 +7,6 @@ From Python::
     compare(["runs/cnn", "runs/resnet18"], run_dir="runs/compare")["candidates"][0]["name"]
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,6 @@ def _run(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the verb from the command line."""
-    sys.argv[1:] = with_places(sys.argv[1:], "runs")
     run_app("compare", _run)
 
 

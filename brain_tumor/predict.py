@@ -7,16 +7,13 @@ From Python::
     predict(["bundle=runs/first", "scans"])  # the predictions table; files, folders and slices in any number
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from brain_tumor.cli.app import run_app
-from brain_tumor.cli.arguments import with_places
-from brain_tumor.config.compose import compose
+from brain_tumor.cli.run import run_app
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +32,9 @@ def predict(overrides: Sequence[str] = (), run_dir: str | Path = "runs/predict")
     Raises:
         BrainTumorError: A user's mistake, in one sentence.
     """
+    from brain_tumor.cli.arguments import with_places
+    from brain_tumor.config.compose import compose
+
     return _run(compose(with_places(overrides, "input"), run_dir, "predict"))
 
 
@@ -46,7 +46,6 @@ def _run(cfg: DictConfig) -> "pd.DataFrame":
 
 def main() -> None:
     """Run the verb from the command line."""
-    sys.argv[1:] = with_places(sys.argv[1:], "input")
     run_app("predict", _run)
 
 

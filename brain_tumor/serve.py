@@ -4,7 +4,7 @@ import sys
 
 from omegaconf import DictConfig
 
-from brain_tumor.cli.app import run_app
+from brain_tumor.cli.run import run_app
 
 
 def _run(cfg: DictConfig) -> None:

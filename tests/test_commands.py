@@ -10,9 +10,11 @@ from types import ModuleType
 import pytest
 
 from brain_tumor.__main__ import HELP, VERBS
-from brain_tumor.cli.arguments import PLACES, with_places
+from brain_tumor.cli.arguments import with_places
 from brain_tumor.cli.data import main as data_verb
-from brain_tumor.config.compose import CONF_DIR, compose
+from brain_tumor.cli.places import PLACES
+from brain_tumor.config.compose import compose
+from brain_tumor.config.conf_dir import CONF_DIR
 
 ROOT = Path(__file__).parents[1]
 COMMAND = re.compile(rf"brain-tumor ({'|'.join(VERBS)})(?=[ `\n])[^\n]*")

@@ -293,7 +293,7 @@ def test_an_installed_wheel_in_an_empty_folder(lab, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert np.isfinite(pd.read_csv(empty / "run" / "metrics.csv")["val/loss"]).all()
     source = subprocess.run(
-        [sys.executable, "-c", "import brain_tumor.config.compose as c; print(c.CONF_DIR)"],
+        [sys.executable, "-c", "import brain_tumor.config.conf_dir as c; print(c.CONF_DIR)"],
         cwd=empty, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert Path(source.stdout.strip()) == site / "brain_tumor" / "conf"

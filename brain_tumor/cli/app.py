@@ -18,10 +18,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from brain_tumor.cli.arguments import expand, flags_first
+from brain_tumor.cli.arguments import expand, flags_first, with_places
 from brain_tumor.cli.help import print_help
+from brain_tumor.cli.places import PLACES
 from brain_tumor.config.as_typed import as_typed
-from brain_tumor.config.compose import CONF_DIR, check, explain
+from brain_tumor.config.compose import check, explain
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.config.renamed import with_new_names
 from brain_tumor.config.sweep_keys import with_keys_per_job
@@ -72,7 +74,8 @@ def _run(verb: str, task: Callable[[DictConfig], object]) -> None:
             _stop(verb, error)
 
     try:
-        arguments, started_in = expand(sys.argv[1:])
+        given = with_places(sys.argv[1:], PLACES[verb]) if verb in PLACES else sys.argv[1:]
+        arguments, started_in = expand(given)
         typed = as_typed(with_custom_options(with_new_names(arguments, verb)))
         sys.argv[1:] = flags_first(with_keys_per_job(typed))
         if started_in:

@@ -6,6 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
+from brain_tumor.cli.places import WITH_VALUE, split_places
 from brain_tumor.config.as_typed import PATHS
 from brain_tumor.errors import ConfigError
 from brain_tumor.run_dir.record import read_record
@@ -14,13 +15,6 @@ from brain_tumor.run_dir.resume import is_alive
 _KEY = "resume="
 _DEPTH = ("*", "*/*")
 """Runs are in ``runs/``, jobs of a sweep one directory deeper."""
-PLACES = {"compare": "runs", "predict": "input"}
-"""Verb → key whose values may be given without it."""
-_WITH_VALUE = (
-    "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--info",
-    "-i",
-)  # fmt: skip
-"""Flags of Hydra that take the next argument."""
 
 
 def with_places(arguments: Sequence[str], key: str) -> list[str]:
@@ -30,19 +24,9 @@ def with_places(arguments: Sequence[str], key: str) -> list[str]:
         arguments: Command line.
         key: Value of `PLACES`.
     """
-    places: list[str] = []
-    rest: list[str] = []
-    before = ""
-    for argument in arguments:
-        is_place = before not in _WITH_VALUE and not argument.startswith("-") and not _is_override(argument)
-        (places if is_place else rest).append(argument)
-        before = argument
+    places, rest = split_places(arguments)
     quoted = ",".join(QuotedString(each, Quote.double).with_quotes() for each in places)  # shells quote with the other
     return [*rest, f"{key}=[{quoted}]"] if places else rest
-
-
-def _is_override(argument: str) -> bool:
-    return argument.startswith(("+", "~")) or ("=" in argument and not Path(argument).exists())
 
 
 def flags_first(arguments: Sequence[str]) -> list[str]:
@@ -51,7 +35,7 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     overrides: list[str] = []
     before = ""
     for argument in arguments:
-        (flags if argument.startswith("-") or before in _WITH_VALUE else overrides).append(argument)
+        (flags if argument.startswith("-") or before in WITH_VALUE else overrides).append(argument)
         before = argument
     return [*flags, *overrides]
 

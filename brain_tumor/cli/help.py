@@ -16,7 +16,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.config.comments import yaml_comments
-from brain_tumor.config.compose import CONF_DIR, group_options
+from brain_tumor.config.compose import group_options
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.key_types import TRUE_OR_FALSE, keys
 from brain_tumor.config.schema import SCHEMAS
 

@@ -1,10 +1,9 @@
 """Compose and check a configuration; a mistake in it is reported in one sentence."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -14,19 +13,14 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-import brain_tumor
 from brain_tumor.config.as_typed import as_typed
+from brain_tumor.config.checks import not_set, require_valid
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.fit_keys import require_validation
-from brain_tumor.config.key_types import keys
 from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
-from brain_tumor.config.schema import SCHEMAS
 from brain_tumor.config.suggest import about_key, about_option
 from brain_tumor.errors import ConfigError, require
-
-_PACKAGE = Path(brain_tumor.__file__).parent
-CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""Directory of the configuration: in an installed package, or beside it in a checkout."""
 
 
 def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", verb: str = "train") -> DictConfig:
@@ -83,24 +77,10 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         ConfigError: The configuration is invalid.
     """
     cfg = with_new_keys(cfg, verb, overrides)
-    schema = list(keys(SCHEMAS[verb]))
-    for table in sorted({name.rpartition(".")[0] for name, _ in schema} - {""}):
-        node = OmegaConf.select(cfg, table)
-        require(node is None or OmegaConf.is_dict(node), f"{table}={node}", "a table of keys")
     try:
-        missing = sorted(OmegaConf.missing_keys(cfg))
+        require_valid(cfg, verb)
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from error
-    if missing:
-        raise ConfigError(_not_set(missing[0]))
-    for name in _values(cfg, "None"):
-        if not name.startswith("class_map."):  # there it may be a class
-            raise ConfigError(f"Invalid {name}=None: no value is written null here; set {name}=null.")
-    for name, known in schema:
-        table, _, last = name.rpartition(".")
-        node = OmegaConf.select(cfg, table) if table else cfg
-        if node is not None and last in node and known.check is not None:  # else no key of this choice
-            require(known.check.holds(node[last]), f"{name}={node[last]}", known.check.expected)
     if "monitor" in cfg:
         best, mode = "min" if cfg.monitor.metric == "val/loss" else "max", cfg.monitor.mode
         require(mode == best, f"monitor.mode={mode} for {cfg.monitor.metric}", f"monitor.mode={best}")
@@ -117,18 +97,6 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         raise ConfigError(explain(error)) from error
     load_plugins(plugins)
     return cfg
-
-
-def _values(node: Any, value: str, path: str = "") -> Iterator[str]:
-    """Yield the dotted key of each occurrence of a value, at any depth; interpolations are not resolved."""
-    plain: Any = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
-    items: Iterable[tuple[Any, Any]]
-    items = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
-    for name, below in items:
-        key = f"{path}.{name}" if path else str(name)
-        if below == value:
-            yield key
-        yield from _values(below, value, key)
 
 
 def _is_read(cfg: DictConfig, name: str) -> bool:
@@ -151,7 +119,7 @@ def explain(error: BaseException) -> str:
             return f"{error.override} is not understood; expected GROUP=OPTION or KEY=VALUE."
         return f"{error.override} cannot be read; put values with special characters in quotes: KEY='\"VALUE\"'."
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
-        return _not_set(missing[1])
+        return not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):
         return f"There is no key {unknown[1]}.{about_key(unknown[1])} `--cfg job` shows all keys."
     if unknown := re.search(r"Could not load '(.+)/([^/']+)'", text):  # an option of a list, such as callbacks=[…]
@@ -179,7 +147,3 @@ def group_options(group: str, folders: Sequence[str]) -> list[str]:
                 if source.scheme() == "file" and source.is_group(group):
                     found |= set(source.list(group, ObjectType.CONFIG))
     return sorted(found)
-
-
-def _not_set(key: str) -> str:
-    return f"{key} is not set; give it on the command line: {key}=…"

@@ -1,6 +1,7 @@
 """Tables and warnings that ``brain-tumor export`` and ``brain-tumor predict`` print."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
@@ -8,10 +9,12 @@ from rich.table import Table
 from brain_tumor import CAUTION
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.engines import REFERENCE
-from brain_tumor.serving.export import Exported
+
+if TYPE_CHECKING:
+    from brain_tumor.serving.export import Exported
 
 
-def export_table(exported: Exported, engine: str, precision: str) -> Table:
+def export_table(exported: "Exported", engine: str, precision: str) -> Table:
     """Compare an export with eager PyTorch: size, agreement and latency."""
     checks, latency, eager = exported.export.checks, exported.latency, exported.reference_latency
     table = _table(f"Checked on {checks['images']} validation images; one image timed in turns, {latency.calls} times")

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.data.augmentation import Augmentation
 from brain_tumor.data.cache.store import cached_images
 from brain_tumor.data.dataset import EpochSampler, SliceDataset, TrainLoader, identity_collate

@@ -8,7 +8,7 @@ import pytest
 
 from brain_tumor.__main__ import main
 from brain_tumor.cli.help import tables, texts_of_keys
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.schema import SCHEMAS
 
 GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir() and path.name not in ("hydra", "local"))

@@ -7,7 +7,8 @@ import torch
 from data.public.layouts import write
 from lightning.pytorch.callbacks import Callback
 
-from brain_tumor.config.compose import CONF_DIR, compose
+from brain_tumor.config.compose import compose
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.data.folder_and_manifest import folder
 from brain_tumor.data.public.registry import SETS
 from brain_tumor.data.samples import write_table

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from brain_tumor.config.compose import CONF_DIR, compose
+from brain_tumor.config.compose import compose
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.resume_keys import describe, find_changes, require_resumable
 from brain_tumor.errors import ConfigError
 

@@ -12,7 +12,7 @@ from factories import CENTRES, draw, save
 from omegaconf import OmegaConf
 from PIL import Image
 
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.models.classifier import ValidationScores
 from brain_tumor.pipelines import training

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -41,6 +42,40 @@ def server(*command: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def serve(run: Path, *options: str) -> AbstractContextManager[tuple["subprocess.Popen[str]", str]]:
     """A server of a model."""
     return server(sys.executable, "-m", "brain_tumor", "serve", f"bundle={run}", "port=0", *options)
+
+
+class Load:
+    """Clients that ask again and again until the server is gone."""
+
+    def __init__(self, address: str, image: bytes, clients: int = 6) -> None:
+        self.address, self.image = address, image
+        self.statuses: list[int] = []
+        self.lost: list[float] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for(self, count: int) -> None:
+        end = time.monotonic() + START
+        while len(self.statuses) < count:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(timeout=60) as client:
+            while not self._stop.is_set():
+                sent = time.monotonic()
+                try:
+                    self.statuses.append(client.post(f"{self.address}/v1/predict", content=self.image).status_code)
+                except httpx.TransportError:
+                    self.lost.append(sent)
+                    return
 
 
 def write_scans(folder: Path) -> list[Path]:

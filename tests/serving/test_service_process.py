@@ -5,49 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
 import httpx
 import pytest
 from factories import save
-from serving.service_files import START, serve, server
+from serving.service_files import Load, serve, server
 
 from brain_tumor.serving.bundle import read_bundle
-
-
-class Load:
-    """Clients that ask again and again until the server is gone."""
-
-    def __init__(self, address, image, clients=6):
-        self.address, self.image = address, image
-        self.statuses, self.lost = [], []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-        for thread in self._threads:
-            thread.start()
-
-    def wait_for(self, count):
-        end = time.monotonic() + START
-        while len(self.statuses) < count:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-
-    def end(self):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self):
-        with httpx.Client(timeout=60) as client:
-            while not self._stop.is_set():
-                sent = time.monotonic()
-                try:
-                    self.statuses.append(client.post(f"{self.address}/v1/predict", content=self.image).status_code)
-                except httpx.TransportError:
-                    self.lost.append(sent)
-                    return
 
 
 @pytest.fixture(scope="module")

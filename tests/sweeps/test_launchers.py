@@ -49,7 +49,7 @@ def slurm():
         import hydra
         from hydra.core.global_hydra import GlobalHydra
 
-        from brain_tumor.config.compose import CONF_DIR
+        from brain_tumor.config.conf_dir import CONF_DIR
 
         with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
             options = ["launcher=submitit_slurm", "hydra.sweep.dir=sweep", *overrides]

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from brain_tumor.config.compose import CONF_DIR, compose
+from brain_tumor.config.compose import compose
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.tracking.wandb.logger import METRIC_DIRECTIONS
 
 SWEEP = yaml.safe_load((CONF_DIR / "wandb_sweep.yaml").read_text())

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from brain_tumor.config.compose import CONF_DIR
+from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.data.labels import normalise_label
 from brain_tumor.data.public.registry import SETS, find_set
 
