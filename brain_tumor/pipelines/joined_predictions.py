@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from brain_tumor.data.progress import progress
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.calibration import calibrated, softmax
-from brain_tumor.evaluation.localization import Maps
+from brain_tumor.evaluation.map_boxes import Maps
 from brain_tumor.evaluation.predictions import predictions_frame, read_predictions
 from brain_tumor.pipelines.localization import read_maps
 from brain_tumor.serving.bundle import Bundle

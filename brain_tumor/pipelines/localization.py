@@ -15,7 +15,8 @@ from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.masks import TumourMasks
 from brain_tumor.evaluation.explain.gallery import example_rows, examples_figure
-from brain_tumor.evaluation.localization import Maps, choose_threshold, enlarge, references, with_localization
+from brain_tumor.evaluation.localization import choose_threshold, references, with_localization
+from brain_tumor.evaluation.map_boxes import Maps, enlarge
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import GreyImage, Rows

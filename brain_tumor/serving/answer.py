@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor import CAUTION
-from brain_tumor.evaluation.localization import BOX, Box, enlarge
+from brain_tumor.evaluation.map_boxes import BOX, Box, enlarge
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.types import Floats
 
@@ -79,7 +79,7 @@ class Answer(Verdict):
     """Logit of each cell of the localizer's map, float32 [h, w]; None for a model without one."""
     box: Box | None = None
     """Where the map marks most tumour: ``(x0, y0, x1, y1)`` in pixels of the image that was given, see
-    `brain_tumor.evaluation.localization.tumour_box`. None if it marks none, and for a model without a localizer."""
+    `brain_tumor.evaluation.map_boxes.tumour_box`. None if it marks none, and for a model without a localizer."""
     image_size: int = 0
     """Height and width of the image that the network saw, S."""
     shape: tuple[int, int] = (0, 0)

@@ -17,7 +17,7 @@ from brain_tumor.data.readers.reading import source_file
 from brain_tumor.data.readers.volumes import ScanRules, Scans, find_scans
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.localization import with_boxes
+from brain_tumor.evaluation.map_boxes import with_boxes
 from brain_tumor.evaluation.predictions import predictions_frame, with_ood_scores
 from brain_tumor.serving.images import Prepared, prefetch, prepare_slices
 from brain_tumor.serving.predictor import Assessment, Predictor

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_tumor.data.cache.decoding import fitted_size
-from brain_tumor.evaluation.localization import Box, enlarge
+from brain_tumor.evaluation.map_boxes import Box, enlarge
 from brain_tumor.types import GreyImage
 
 _BOX_COLOUR = (255, 200, 0)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from brain_tumor.errors import BundleError, require
 from brain_tumor.evaluation.calibration import softmax
-from brain_tumor.evaluation.localization import DEFAULT_THRESHOLD, tumour_box
+from brain_tumor.evaluation.map_boxes import DEFAULT_THRESHOLD, tumour_box
 from brain_tumor.evaluation.ood.detector import EnsembleDetector, OODDetector, read_detector
 from brain_tumor.serving.answer import DEFAULT_POINT, Answer, verdict
 from brain_tumor.serving.bundle import Bundle, read_bundle

@@ -23,6 +23,7 @@ from charts import Bar, bars
 from machine import machine
 
 from brain_tumor import Predictor
+from brain_tumor.errors import BundleError
 from brain_tumor.models.features import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
@@ -89,9 +90,13 @@ def _model(run_dir: Path, overrides: list[str], seconds: float) -> dict[str, Any
 def _exported(bundle: Bundle, calibration: np.ndarray) -> dict[str, Engine]:
     full = onnx_model(bundle)
     contents = {"fp32": full, "bf16": full, "int8": quantized(full, calibration)}
-    return {
-        f"{engine} {precision}": open_model(engine, contents[precision], precision) for engine, precision in EXPORTS
-    }
+    opened: dict[str, Engine] = {}
+    for engine, precision in EXPORTS:
+        try:
+            opened[f"{engine} {precision}"] = open_model(engine, contents[precision], precision)
+        except BundleError as error:
+            print(f"{engine} {precision}: left out. {error}")  # bfloat16 on an older CPU
+    return opened
 
 
 def _eager(bundle: Bundle) -> dict[str, Engine]:

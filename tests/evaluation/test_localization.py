@@ -7,15 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brain_tumor.data.cache.decoding import fit_square
-from brain_tumor.evaluation.localization import (
-    choose_threshold,
-    enlarge,
-    localization_values,
-    overlap,
-    tumour_box,
-    with_boxes,
-    with_localization,
-)
+from brain_tumor.evaluation.localization import choose_threshold, localization_values, overlap, with_localization
+from brain_tumor.evaluation.map_boxes import enlarge, tumour_box, with_boxes
 from brain_tumor.evaluation.metrics.estimates import evaluate
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import UNKNOWN_MASK

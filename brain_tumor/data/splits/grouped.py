@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KFold:
-    """Stratified folds by group: fold k is the test, fold k+1 (mod folds) validation, the rest training.
+    """Stratified folds by group: fold k is the test, fold k + ``val_offset`` (mod folds) validation, the rest training.
 
     Repeat 0 uses the folds that came with the data (a published leak-free split, for example), renumbered from 0 in
     their order. Further repeats draw as many new folds at random.
@@ -31,13 +31,16 @@ class KFold:
     """Seed of the random draw."""
     repeat: int = 0
     """Number of the repetition; each has other folds."""
+    val_offset: int = 1
+    """Distance from the test fold to the validation fold. Runs that differ in it alone train on other patients, and
+    join to an ensemble that is tested on the same images."""
 
     def __call__(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Fill ``fold`` and ``split``; drawn folds keep class shares as `assign_by_group` states.
 
         Raises:
             DataError: The fold does not exist, there are fewer than 3 folds, or a class has fewer groups than folds.
-            ConfigError: ``repeat`` is no whole number from 0.
+            ConfigError: ``repeat`` is no whole number from 0, or ``val_offset`` none from 1 below the number of folds.
         """
         require(
             isinstance(self.repeat, int) and self.repeat >= 0, f"split.repeat={self.repeat}", "a whole number from 0"
@@ -49,12 +52,14 @@ class KFold:
             raise DataError(f"{found}: expected at least 3 (one to test, one to validate, others to train).")
         if self.fold not in range(count):
             raise DataError(f"Invalid split.fold={self.fold}: expected 0 to {count - 1}, the folds of these data.")
+        is_offset = isinstance(self.val_offset, int) and 1 <= self.val_offset < count
+        require(is_offset, f"split.val_offset={self.val_offset}", f"a whole number from 1 to {count - 1}")
         if given is None or self.repeat > 0:
             shares = dict.fromkeys(map(str, range(count)), 1 / count)
             fold = assign_by_group(samples, shares, [self.seed, self.repeat], f"split.folds={count}").astype(np.int64)
         else:
             fold = given
-        split = np.select([fold == self.fold, fold == (self.fold + 1) % count], ["test", "val"], "train")
+        split = np.select([fold == self.fold, fold == (self.fold + self.val_offset) % count], ["test", "val"], "train")
         return samples.assign(fold=fold.astype(str), split=split)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from brain_tumor.data.normalize import Normalize
-from brain_tumor.evaluation.localization import enlarge
+from brain_tumor.evaluation.map_boxes import enlarge
 from brain_tumor.models.features import all_outputs
 from brain_tumor.models.protocol import backbone_of
 from brain_tumor.types import GreyImage, Rows

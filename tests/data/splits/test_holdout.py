@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from brain_tumor.data.splits import Grouped, Holdout, KFold, LeaveOneSourceOut, Official
 from brain_tumor.data.splits.holdout import assign_by_group
-from brain_tumor.errors import DataError
+from brain_tumor.errors import ConfigError, DataError
 
 SHARES = (
     {"train": 0.7, "val": 0.15, "test": 0.15},
@@ -109,3 +109,15 @@ def test_rare_classes_have_the_weight_of_common_ones():
 def test_too_few_groups_are_refused():
     with pytest.raises(DataError, match=r"'b' has 2 separate groups .*: x needs at least 3"):
         assign_by_group(table(["a"] * 9 + ["b"] * 4, [*range(9), 9, 9, 10, 10]), SHARES[0], 0, "x")
+
+
+def test_runs_that_differ_in_the_validation_fold_have_one_test():
+    samples = pd.DataFrame({"sample_id": [f"{n}" for n in range(60)], "label": ["a", "b"] * 30, "fold": ""})
+    samples["group"] = [str(n // 2) for n in range(60)]
+    splits = [KFold(fold=2, val_offset=offset)(samples) for offset in (1, 2, 3, 4)]
+
+    assert [sorted(set(split["fold"][split["split"] == "val"])) for split in splits] == [["3"], ["4"], ["0"], ["1"]]
+    assert all((split["split"] == "test").equals(splits[0]["split"] == "test") for split in splits)
+    for offset in (0, 5, -1, 1.5):
+        with pytest.raises(ConfigError, match=r"Invalid split.val_offset=.*: expected a whole number from 1 to 4"):
+            KFold(fold=0, val_offset=offset)(samples)
