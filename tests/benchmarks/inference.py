@@ -24,10 +24,9 @@ from machine import machine
 
 from brain_tumor import Predictor
 from brain_tumor.errors import BundleError
-from brain_tumor.models.features import features_and_logits
 from brain_tumor.serving.bundle import Bundle, read_bundle
 from brain_tumor.serving.engines import Engine, Outputs, cores, open_engine, open_model
-from brain_tumor.serving.engines.eager import network_of
+from brain_tumor.serving.engines.eager import UInt8Network, network_of
 from brain_tumor.serving.export import F1_DROP, TOLERANCE, compare
 from brain_tumor.serving.files import read_images
 from brain_tumor.serving.images import prepare_image
@@ -101,13 +100,10 @@ def _exported(bundle: Bundle, calibration: np.ndarray) -> dict[str, Engine]:
 
 def _eager(bundle: Bundle) -> dict[str, Engine]:
     """Eager PyTorch in each memory layout, with one thread and with all."""
-    last, normalize = network_of(bundle), network_of(bundle).normalize
-    strided = copy.deepcopy(last.network).to(memory_format=torch.contiguous_format)
-
-    def plain(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        images = normalize(pixels)
-        return features_and_logits(strided, images)[::-1] if last.features else (strided(images),)
-
+    last = network_of(bundle)
+    plain = copy.deepcopy(last)
+    plain._format = torch.contiguous_format
+    plain.network.to(memory_format=torch.contiguous_format)
     layouts = {"": plain, " channels_last": last}
     return {
         f"torch{layout} {threads}t": _threaded(network, threads)
@@ -116,12 +112,13 @@ def _eager(bundle: Bundle) -> dict[str, Engine]:
     }
 
 
-def _threaded(network: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], threads: int) -> Engine:
+def _threaded(network: UInt8Network, threads: int) -> Engine:
     def run(pixels: np.ndarray) -> Outputs:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         with torch.inference_mode():
-            return Outputs(*(part.numpy() for part in network(torch.from_numpy(pixels))))
+            found = network(torch.from_numpy(pixels))
+            return Outputs(**{name: part.numpy() for name, part in zip(network.outputs, found, strict=True)})
 
     return run
 
