@@ -16,6 +16,7 @@ VERBS = {
     "export": "export a model to a faster engine, with checks",
     "predict": "classify images with a trained model",
     "serve": "answer requests over HTTP, and show answers on a page",
+    "push": "send a model to the Hugging Face hub",
     "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
 }
@@ -42,6 +43,7 @@ examples:
   brain-tumor audit data=folder data.root=DIR                faults of a data set
   brain-tumor predict bundle=RUN input=FOLDER                classify images with a trained model
   brain-tumor serve bundle=RUN                               answers over HTTP, and a page for people
+  brain-tumor push bundle=RUN repo=USER/NAME                 send a model to the Hugging Face hub
   brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
   brain-tumor compare RUN RUN                                which is better, and is the difference significant?
   brain-tumor data list                                      public data sets, licences, known leakage

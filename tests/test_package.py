@@ -48,6 +48,7 @@ def test_help_names_what_there_is():
         ("export", "bundle=RUN precision=int8", "precision=fp32"),
         ("predict", "bundle=RUN input=FOLDER", "data.slices=every:1"),
         ("serve", "bundle=RUN port=9000", "limits.files=1024"),
+        ("push", "bundle=RUN repo=USER/NAME", "private=true"),
         ("compare", "RUN champion=RUN", "metric=f1_macro"),
     ],
 )
@@ -97,7 +98,7 @@ def test_unknown_verb(monkeypatch, capsys):
     assert stop.value.code == 2
     assert (
         capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; "
-        "verbs are train, evaluate, audit, export, predict, serve, compare, data. Did you mean train?\n"
+        "verbs are train, evaluate, audit, export, predict, serve, push, compare, data. Did you mean train?\n"
     )
 
 

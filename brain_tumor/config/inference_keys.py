@@ -59,6 +59,7 @@ class Predict(Inference):
     input: str | Sequence[str] = key("images, scans, slices of them (scan.nii.gz#axial:57), or folders of these")
     output: str | None = key("file of the answers; null: predictions in hydra.run.dir")
     format: str | None = key("csv, json, jsonl or xlsx; null: by the ending of output, else csv")
+    verify: str | None = key("file of a public key: the model must be signed by its owner; null: it need not be signed")
     heatmaps: str | None = key("folder for a PNG of each image with heat map and box; null: none are drawn")
     report: str | None = key("page (.html) with images, heat maps, probabilities and warnings; null: none")
     point: str = key("operating point of the decision: sensitive, balanced or specific")
@@ -100,6 +101,7 @@ class Serve(Inference):
     )
     key_file: str | None = key("file with a key that requests have to bring; null: no key is asked for")
     point: str = key("operating point of the decision: sensitive, balanced or specific")
+    verify: str | None = key("file of a public key: models must be signed by its owner; null: they need not be signed")
     queue: RequestQueue
     limits: RequestLimits
     grace_seconds: float = key("time for accepted requests to be answered after SIGTERM or Ctrl-C, seconds", _ABOVE_0)

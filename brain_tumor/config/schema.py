@@ -187,13 +187,25 @@ class Export(Verb):
     seed: int = key("seed of the resamples behind the intervals of an ensemble", whole(0))
     overwrite: bool = key("replace an ensemble in hydra.run.dir")
     evaluation: Evaluation
-    engine: str = key("onnxruntime or openvino")
+    engine: str = key("onnxruntime or openvino; none: only sign the bundle")
+    sign: str | None = key("file of a private key (PEM, elliptic curve) that signs the bundle; null: it is not signed")
     precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
     samples: str | None = key("images to check with (CSV): path, label, split; null: samples.csv of the bundle's run")
     calibration: int = key("training images that int8 is calibrated with", whole(1))
     max_change: float = key("largest change of a validation probability that int8 and bf16 may bring", _FROM_0)
     mean_change: float = key("largest mean change of validation probabilities that int8 and bf16 may bring", _FROM_0)
     threads: int | None = key("threads per prediction; null: one per physical core")
+    paths: Paths
+
+
+@dataclass(kw_only=True)
+class Push(Verb):
+    """Keys of ``brain-tumor push``."""
+
+    bundle: str = key("model: run directory of brain-tumor train, or bundle")
+    repo: str = key("name on the Hugging Face hub, USER/NAME; created if need be")
+    private: bool = key("create the repository for its owner alone")
+    verify: str | None = key("file of a public key: the model must be signed by its owner; null: it need not be signed")
     paths: Paths
 
 
@@ -234,6 +246,7 @@ SCHEMAS: dict[str, type] = {
     "predict": Predict,
     "serve": Serve,
     "export": Export,
+    "push": Push,
     "compare": Compare,
 }
 """Verb → its keys."""

@@ -5,11 +5,16 @@ from rich import get_console
 
 from brain_tumor.data.folder_and_manifest import manifest
 from brain_tumor.errors import require
+from brain_tumor.evaluation.report.console import show
 from brain_tumor.pipelines.ensemble import make_ensemble
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.console import export_table
 from brain_tumor.serving.export import Exported, export
 from brain_tumor.serving.packing import bundle_of
+from brain_tumor.serving.signature import sign
+
+NO_ENGINE = "none"
+"""Value of ``engine`` that exports nothing."""
 
 
 def export_bundle(cfg: DictConfig) -> Exported | Bundle:
@@ -22,8 +27,20 @@ def export_bundle(cfg: DictConfig) -> Exported | Bundle:
         BrainTumorError: A user's mistake, or a check that failed, in one sentence.
     """
     require((cfg.bundle is None) != (cfg.ensemble is None), _found(cfg), "one of bundle=RUN and ensemble=[RUN,RUN]")
+    require(cfg.engine != NO_ENGINE or cfg.sign, f"engine={NO_ENGINE}", "onnxruntime or openvino, or sign=KEY with it")
     if cfg.ensemble is not None:
-        return make_ensemble(cfg)
+        made: Exported | Bundle = make_ensemble(cfg)
+    elif cfg.engine == NO_ENGINE:
+        made = bundle_of(cfg.bundle, cfg.plugins)
+    else:
+        made = _exported(cfg)
+    bundle = made if isinstance(made, Bundle) else made.bundle
+    if cfg.sign:
+        show(f"Signature: {sign(bundle.folder, cfg.sign)}", soft_wrap=True)
+    return made
+
+
+def _exported(cfg: DictConfig) -> Exported:
     bundle = bundle_of(cfg.bundle, cfg.plugins)
     exported = export(
         bundle,

@@ -30,7 +30,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     """
     output = output_file(cfg.output, cfg.format, Path(cfg.paths.run_dir))
     require(not cfg.report or Path(cfg.report).suffix == ".html", f"report={cfg.report}", "a name that ends in .html")
-    predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins, cfg.point)
+    predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins, cfg.point, cfg.verify)
     require(not cfg.heatmaps or predictor.bundle.has_map, f"heatmaps={cfg.heatmaps}", "a model with a localizer")
     data = cfg.data
     rules = ScanRules.parse(

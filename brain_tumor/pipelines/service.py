@@ -45,6 +45,7 @@ def serve(cfg: DictConfig) -> int:
             precision=cfg.precision,
             threads=cfg.threads,
             plugins=list(cfg.plugins),
+            verify=cfg.verify,
             limits=Limits(**cfg.limits),
             queue=Queue(cfg.queue.working, cfg.queue.waiting),
             point=cfg.point,

@@ -14,7 +14,9 @@ whoever loads it must name that package, too; an exported model needs no such co
 """
 
 import hashlib
+import importlib.util
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -38,12 +40,16 @@ from brain_tumor.serving.bundle_parts import (
 from brain_tumor.serving.json_fields import Fields
 from brain_tumor.serving.timm_layout import timm_layout
 
+log = logging.getLogger(__name__)
+
 FORMAT, FORMAT_VERSION = "brain-tumor-bundle", 2
 OURS = "brain_tumor"
 """Key of ``config.json`` with everything that is ours; format 1 had it at the root."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 TRAINING_DIGESTS = "seen.txt"
 OOD_DETECTOR = "ood_detector.safetensors"
+SIGNATURE = "model.sig"
+"""Signature of all other files, see `brain_tumor.serving.signature`; it ends with each change of the bundle."""
 _FORMAT_1_OOD_KEYS = {"turned_away": "reject_share"}
 """Keys of the OOD detector in bundles of format 1, where its own key was ``gate`` → key."""
 
@@ -140,9 +146,18 @@ class Bundle:
 def find_bundle(path: str | Path) -> Path:
     """Return the folder of a bundle, given that folder or the run directory that contains it.
 
+    Args:
+        path: Path, or the name of a bundle on the Hugging Face hub: ``hf:USER/NAME``, ``hf:USER/NAME@REVISION``.
+
     Raises:
         BundleError: There is no bundle at this path.
     """
+    if isinstance(path, str) and path.startswith("hf:"):
+        if importlib.util.find_spec("huggingface_hub") is None:
+            raise BundleError(f"{path} needs huggingface_hub; install it: pip install huggingface_hub.")
+        from brain_tumor.serving.hub import download  # only then
+
+        return download(path)
     parent = Path(path).expanduser()
     for folder in (parent, parent / "bundle"):
         if (folder / CONFIG).is_file():
@@ -154,17 +169,22 @@ def find_bundle(path: str | Path) -> Path:
     )
 
 
-def read_bundle(path: str | Path, plugins: Sequence[str] = ()) -> Bundle:
+def read_bundle(path: str | Path, plugins: Sequence[str] = (), verify: str | Path | None = None) -> Bundle:
     """Read and check ``config.json`` of a bundle, or of the bundle in a run directory.
 
     Args:
-        path: Folder of the bundle, or run directory.
+        path: Folder of the bundle, or run directory, or ``hf:USER/NAME``.
         plugins: Packages that a user's network may come from.
+        verify: File of a public key: the bundle must be signed by its owner, see `brain_tumor.serving.signature`.
 
     Raises:
-        BundleError: There is no bundle, or it is damaged, of another program, or of a newer format.
+        BundleError: There is no bundle, or it is damaged, of another program, of a newer format, or not signed.
     """
     folder = find_bundle(path)
+    if verify is not None:
+        from brain_tumor.serving.signature import verify as verify_signature  # only then
+
+        verify_signature(folder, verify)
     config = folder / CONFIG
     try:
         document = json.loads(config.read_text(encoding="utf-8"))
@@ -267,5 +287,9 @@ def write_config(bundle: Bundle, folder: Path | None = None) -> None:
     is_plain_timm = bundle.architecture == "timm" and bundle.localizer is None
     layout = (bundle.arguments, bundle.classes, bundle.image_size, bundle.mean, bundle.std)
     document = (timm_layout(*layout) if is_plain_timm else {}) | {OURS: ours}
-    with published_file((folder or bundle.folder) / CONFIG) as draft:
+    place = folder or bundle.folder
+    if (place / SIGNATURE).is_file():
+        (place / SIGNATURE).unlink()
+        log.warning("%s was signed and has changed: sign it again (brain-tumor export engine=none sign=KEY).", place)
+    with published_file(place / CONFIG) as draft:
         draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -77,11 +77,12 @@ class Predictor:
         threads: int | None = None,
         plugins: Sequence[str] = (),
         point: str = DEFAULT_POINT,
+        verify: str | Path | None = None,
     ) -> Self:
         """Load a model.
 
         Args:
-            model: Path of a bundle, or of the run directory that it is in.
+            model: Path of a bundle, or of the run directory that it is in; or ``hf:USER/NAME`` on the Hugging Face hub.
             engine: ``torch``; ``onnxruntime`` or ``openvino`` after ``brain-tumor export``; ``auto`` takes the first
                 exported one that is installed, else torch.
             precision: ``fp32``, or ``bf16`` or ``int8`` after ``brain-tumor export``.
@@ -90,11 +91,12 @@ class Predictor:
             plugins: Packages that a user's own network may come from, such as ``["mylab"]``: their code is run.
                 Exported models need none.
             point: Operating point of the decision: ``sensitive``, ``balanced`` or ``specific``.
+            verify: File of a public key: the bundle must be signed by its owner.
 
         Raises:
             BrainTumorError: The bundle does not exist or is damaged, or the engine cannot run it.
         """
-        bundle = read_bundle(model, plugins)
+        bundle = read_bundle(model, plugins, verify)
         return cls(bundle, open_engine(bundle, engine, precision, threads), point)
 
     def __call__(self, image: ImageLike) -> Answer:

@@ -15,6 +15,7 @@ from brain_tumor.errors import ConfigError
 NEEDED = {
     "predict": ["bundle=runs/a", "input=a.png"],
     "serve": ["bundle=runs/a"],
+    "push": ["bundle=runs/a", "repo=me/model"],
     "export": ["bundle=runs/a"],
     "compare": ["runs=[a,b]"],
 }

@@ -87,6 +87,7 @@ class Served:
         precision: str = "fp32",
         threads: int | None = None,
         plugins: Sequence[str] = (),
+        verify: str | Path | None = None,
         **settings: Any,
     ) -> "Served":
         """Load a model, see `brain_tumor.serving.predictor.Predictor.load`.
@@ -97,12 +98,13 @@ class Served:
             precision: As there.
             threads: As there.
             plugins: As there.
+            verify: As there.
             **settings: Further arguments of the class.
 
         Raises:
             BrainTumorError: As there.
         """
-        bundle = read_bundle(model, plugins)
+        bundle = read_bundle(model, plugins, verify)
         return cls(bundle, open_engine(bundle, engine, precision, threads), **settings)
 
     @property
