@@ -17,4 +17,6 @@ def progress(items: Sequence[T] | Iterable[T], description: str, total: int | No
         description: Text in front of the bar.
         total: Number of items, if they have no length.
     """
-    return track(items, description, total, transient=True, disable=not get_console().is_terminal)
+    if not get_console().is_terminal:
+        return items
+    return track(items, description, total, transient=True)

@@ -46,7 +46,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         raise DataError(f"None of the {len(samples)} images can be read, first: {faults[0]}")
     unreadable = sorted(set(samples["path"]) - set(table["path"]))
     counts = file_counts(account(found.place, found.listing, unreadable))
-    volumes = volumes_of(predicted, predictor)
+    volumes = volumes_of(predicted.table, predictor)
     study = answers(predictor, predicted, volumes, samples, found.listing.left_out)
     table, volumes = with_verdicts(table, study.images), with_verdicts(volumes, study.volumes)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -110,6 +110,9 @@ def stream_images(
         images = prepare_slices([references[position] for position in positions], size, memory)
         return list(zip(positions, images, strict=True))
 
+    if len(by_file) == 1:  # nothing to read ahead, and threads take longer to start than an image to read
+        yield from read(list(range(len(references))))
+        return
     for images in prefetch(read, by_file.values()):
         yield from images
 
@@ -129,6 +132,50 @@ def read_images(references: Sequence[str], size: int, doing: str) -> GreyImage:
 
 
 @dataclass(frozen=True)
+class AssessedImages:
+    """What a model computes for N images that could be read."""
+
+    rows: list[int]
+    """Position of each of them in what was given, ascending."""
+    found: Assessment
+    """What the model computed."""
+    shapes: list[tuple[int, int]]
+    """Height and width of each image that was given, pixels."""
+    errors: dict[int, DataError]
+    """Position of an image that cannot be read → why."""
+
+
+def assess_images(
+    predictor: Predictor, references: Sequence[str], batch_size: int, memory: Mapping[str, MemoryFile] | None = None
+) -> AssessedImages:
+    """Read and compute images, with a progress bar.
+
+    Args:
+        predictor: Predictor of the model.
+        references: Paths, or slices of volumes (``FILE#SLICE``).
+        batch_size: Number of images per batch.
+        memory: Files that lie in memory, by name; None: all are on disk.
+    """
+    positions: list[int] = []
+    shapes: list[tuple[int, int]] = []
+    errors: dict[int, DataError] = {}
+
+    def readable() -> Iterator[GreyImage]:
+        images = stream_images(references, predictor.bundle.image_size, memory)
+        for position, image in progress(images, "Predicting", len(references)):
+            if isinstance(image, DataError):
+                errors[position] = image
+            else:
+                positions.append(position)
+                shapes.append(image.shape)
+                yield image.image
+
+    computed = predictor.assess(readable(), batch_size)
+    order = np.argsort(positions).astype(np.int64)  # files are read together, in whatever order their slices are listed
+    return AssessedImages(sorted(positions), computed.in_order(order), [shapes[row] for row in order], errors)
+
+
+@dataclass(frozen=True)
 class PredictedImages:
     """Predictions of N images that could be read, in the order of their samples."""
 
@@ -142,40 +189,32 @@ class PredictedImages:
     """``sample_id`` of an image that cannot be read → why."""
 
 
-def predict_images(
-    predictor: Predictor, samples: pd.DataFrame, batch_size: int, memory: Mapping[str, MemoryFile] | None = None
-) -> PredictedImages:
+def predict_images(predictor: Predictor, samples: pd.DataFrame, batch_size: int) -> PredictedImages:
     """Predict images, with a progress bar.
 
     Args:
         predictor: Predictor of the model.
         samples: Samples table.
         batch_size: Number of images per batch.
-        memory: Files that lie in memory, by name; None: all are on disk.
     """
-    positions: list[int] = []
-    shapes: list[tuple[int, int]] = []
-    errors: dict[str, DataError] = {}
+    assessed = assess_images(predictor, samples["path"].tolist(), batch_size)
+    errors = {samples["sample_id"].iloc[position]: error for position, error in assessed.errors.items()}
+    return PredictedImages(predictions_of(predictor, samples, assessed), assessed.found, assessed.shapes, errors)
 
-    def readable() -> Iterator[GreyImage]:
-        images = stream_images(samples["path"].tolist(), predictor.bundle.image_size, memory)
-        for position, image in progress(images, "Predicting", len(samples)):
-            if isinstance(image, DataError):
-                errors[samples["sample_id"].iloc[position]] = image
-            else:
-                positions.append(position)
-                shapes.append(image.shape)
-                yield image.image
 
-    computed = predictor.assess(readable(), batch_size)
-    order = np.argsort(positions).astype(
-        np.int64
-    )  # files are read together, in whatever order the samples list their slices
-    found = computed.in_order(order)
-    read, ordered = samples.iloc[sorted(positions)], [shapes[row] for row in order]
+def predictions_of(predictor: Predictor, samples: pd.DataFrame, assessed: AssessedImages) -> pd.DataFrame:
+    """Make the predictions table of images.
+
+    Args:
+        predictor: Predictor that computed them.
+        samples: Samples table of what was given.
+        assessed: What was computed.
+    """
+    read, found = samples.iloc[assessed.rows], assessed.found
     own = read["patient_id"].where(read["patient_id"] != "", read["series"])  # without either an image is on its own
     groups = read["group"].where(read["group"] != "", own)
     table = predictions_frame(read.assign(group=groups), predictor.bundle.classes, found.probabilities)
     if found.maps is not None:
-        table = with_boxes(table, found.maps, ordered, predictor.bundle.image_size, predictor.map_threshold)
-    return PredictedImages(with_ood_scores(table, found.ood_score), found, ordered, errors)
+        size, threshold = predictor.bundle.image_size, predictor.map_threshold
+        table = with_boxes(table, found.maps, assessed.shapes, size, threshold)
+    return with_ood_scores(table, found.ood_score)

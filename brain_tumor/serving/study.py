@@ -1,6 +1,6 @@
 """What a model says of files, folders and volumes, on disk or in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,14 @@ from brain_tumor.data.readers.volumes import ScanRules, find_scans
 from brain_tumor.data.samples import samples_table
 from brain_tumor.evaluation.volumes import by_volume
 from brain_tumor.serving.answer import Answer, VolumeAnswer, verdict
-from brain_tumor.serving.files import PredictedImages, find_images, predict_images
+from brain_tumor.serving.files import (
+    PredictedImages,
+    assess_images,
+    find_images,
+    natural_key,
+    predict_images,
+    predictions_of,
+)
 from brain_tumor.serving.inference import BATCH_SIZE
 from brain_tumor.serving.predictor import Predictor
 
@@ -60,18 +67,31 @@ def study(
     """
     if isinstance(source, str | Path):
         found = find_images(str(source), rules)
-        samples, left_out, memory = found.listing.samples, found.listing.left_out, None
-    else:
-        memory = {str(file): file for file in source}
-        scans = find_scans(list(memory.values()), PurePosixPath(), rules)
-        samples, left_out = samples_table([{**row, "sample_id": row["path"]} for row in scans.rows]), scans.left_out
-    predicted = predict_images(predictor, samples, batch_size, memory)
-    return answers(predictor, predicted, volumes_of(predicted, predictor), samples, left_out)
+        samples = found.listing.samples
+        predicted = predict_images(predictor, samples, batch_size)
+        return answers(predictor, predicted, volumes_of(predicted.table, predictor), samples, found.listing.left_out)
+    memory = {str(file): file for file in source}
+    scans = find_scans(list(memory.values()), PurePosixPath(), rules)
+    given = sorted(scans.rows, key=lambda row: natural_key(row["path"]))
+    assessed = assess_images(predictor, [row["path"] for row in given], batch_size, memory)
+    volumes: tuple[VolumeAnswer, ...] = ()
+    if any(row.get("series") for row in given):  # tables take longer than one image
+        samples = samples_table([{**row, "sample_id": row["path"]} for row in given])
+        samples = samples.set_index("path", drop=False).loc[[row["path"] for row in given]].reset_index(drop=True)
+        joined = volumes_of(predictions_of(predictor, samples, assessed), predictor)
+        volumes = tuple(volume_answer(predictor, row) for _, row in joined.iterrows())
+    rows = [given[row] for row in assessed.rows]
+    images = tuple(
+        predictor.answer(assessed.found, number, shape, row["path"], row.get("series", ""))
+        for number, (row, shape) in enumerate(zip(rows, assessed.shapes, strict=True))
+    )
+    errors = {given[row]["path"]: str(error) for row, error in assessed.errors.items()}
+    return Study(images, volumes, scans.left_out | _masks(row.get("mask_path", "") for row in given) | errors)
 
 
-def volumes_of(predicted: PredictedImages, predictor: Predictor) -> pd.DataFrame:
-    """Join the slices of each volume, see `brain_tumor.evaluation.volumes.by_volume`."""
-    return by_volume(predicted.table, predictor.bundle.classes, predictor.bundle.volume_rule)
+def volumes_of(table: pd.DataFrame, predictor: Predictor) -> pd.DataFrame:
+    """Join the slices of each volume in a predictions table, see `brain_tumor.evaluation.volumes.by_volume`."""
+    return by_volume(table, predictor.bundle.classes, predictor.bundle.volume_rule)
 
 
 def answers(
@@ -93,12 +113,19 @@ def answers(
     table = predicted.table
     names = zip(predicted.shapes, table["sample_id"], table["series"], strict=True)
     images = (predictor.answer(predicted.found, row, *each) for row, each in enumerate(names))
-    masks = {source_file(mask).as_posix(): "mask of another file" for mask in samples["mask_path"] if mask}
     return Study(
         images=tuple(images),
         volumes=tuple(volume_answer(predictor, row) for _, row in volumes.iterrows()),
-        left_out=dict(left_out) | masks | {name: str(error) for name, error in predicted.errors.items()},
+        left_out={
+            **left_out,
+            **_masks(samples["mask_path"]),
+            **{name: str(error) for name, error in predicted.errors.items()},
+        },
     )
+
+
+def _masks(paths: Iterable[str]) -> dict[str, str]:
+    return {source_file(path).as_posix(): "mask of another file" for path in paths if path}
 
 
 def volume_answer(predictor: Predictor, row: "pd.Series[Any]") -> VolumeAnswer:

@@ -50,6 +50,10 @@ async def stays():
     return False
 
 
+def kept(study, memory):
+    return study
+
+
 async def until(condition):
     end = time.monotonic() + 10
     while not condition():
@@ -61,7 +65,7 @@ def test_many_clients_get_the_answers_of_the_predictor(trained, files):
     served, predictor = Served.load(trained), Predictor.load(trained)
 
     async def all_of_them():
-        return await asyncio.gather(*(served.answer([file], stays) for file in files * 5))
+        return await asyncio.gather(*(served.answer([file], stays, kept) for file in files * 5))
 
     found = asyncio.run(all_of_them())
     served.close()
@@ -77,7 +81,7 @@ def test_a_bad_file_is_left_out_by_name(trained, files):
     served = Served.load(trained)
     bad = MemoryFile(PurePosixPath("bad.png"), b"no image")
 
-    study = asyncio.run(served.answer([bad, *files], stays))
+    study = asyncio.run(served.answer([bad, *files], stays, kept))
     served.close()
 
     assert len(study.images) == len(files)
@@ -88,10 +92,10 @@ def test_more_requests_than_may_wait_are_refused(slow, files):
     served, engine = slow
 
     async def four():
-        asked = [asyncio.ensure_future(served.answer(files[:1], stays)) for _ in range(3)]
+        asked = [asyncio.ensure_future(served.answer(files[:1], stays, kept)) for _ in range(3)]
         await until(lambda: served.requests == 3)
         with pytest.raises(BusyError, match="3 requests wait already"):
-            await served.answer(files[:1], stays)
+            await served.answer(files[:1], stays, kept)
         engine.gate.set()
         return await asyncio.gather(*asked)
 
@@ -107,9 +111,9 @@ def test_nothing_is_computed_for_who_has_left(slow, files):
         return bool(gone)
 
     async def two():
-        first = asyncio.ensure_future(served.answer(files[:1], stays))
+        first = asyncio.ensure_future(served.answer(files[:1], stays, kept))
         await until(lambda: engine.images == 1)
-        second = asyncio.ensure_future(served.answer(files[1:2], has_left))
+        second = asyncio.ensure_future(served.answer(files[1:2], has_left, kept))
         await until(lambda: served._batching.waiting == 1)
         gone.append(1)
         with pytest.raises(ClientLeftError):
@@ -128,6 +132,6 @@ def test_a_request_that_takes_too_long_is_given_up(trained, files):
     served = Served(bundle, engine, Limits(seconds=0.05))
 
     with pytest.raises(TimedOutError, match=r"No answer within 0\.05 s"):
-        asyncio.run(served.answer(files, stays))
+        asyncio.run(served.answer(files, stays, kept))
     engine.gate.set()
     served.close()

@@ -140,7 +140,7 @@ def test_a_file_that_is_no_image_is_told(chromium, address, tmp_path):
     page.goto(address)
     page.set_input_files("#files", tmp_path / "bad.png")
     page.wait_for_selector("#status.error")
-    assert page.inner_text("#status").startswith("None of the files can be predicted. bad.png holds no image")
+    assert page.inner_text("#status").startswith("None of the files can be predicted, first: bad.png holds no image")
     page.close()
 
 

@@ -25,7 +25,9 @@ class NoPredictionError(DataError):
     """
 
     def __init__(self, left_out: dict[str, str]) -> None:
-        super().__init__(f"None of the files can be predicted. {next(iter(left_out.values()), 'They hold no image.')}")
+        name, reason = next(iter(left_out.items()), ("the request", "it holds no image"))
+        first = reason if reason.startswith(name) else f"{name}: {reason}"
+        super().__init__(f"None of the files can be predicted, first: {first.rstrip('.')}.")
         self.left_out = left_out
 
 

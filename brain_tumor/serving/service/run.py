@@ -81,12 +81,27 @@ def listen(address: Address) -> socket.socket:
     """
     place = f"{address.host}:{address.port}"
     try:
-        family, *_ = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+        family, kind, protocol, _, place_of = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # with its protocol named: asyncio sends small answers at once (TCP_NODELAY) on such sockets alone, 40 ms sooner
+        listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ConfigError(
-            f"The server cannot listen at {place} ({error.strerror or error}); choose another with host= or port=."
-        ) from error
+        raise _cannot_listen(place, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place_of)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(place, error) from error
+    return listener
+
+
+def _cannot_listen(place: str, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"The server cannot listen at {place} ({error.strerror or error}); choose another with host= or port=."
+    )
 
 
 def run(app: ASGIApp, models: Models, listener: socket.socket, address: Address) -> int:

@@ -41,9 +41,9 @@ class ClientLeftError(BrainTumorError):
 class Queue:
     """How many requests are worked on."""
 
-    working: int = 4
+    working: int = 8
     """Requests whose files are read at the same time."""
-    waiting: int = 32
+    waiting: int = 64
     """Further requests that wait; more are refused."""
 
 
