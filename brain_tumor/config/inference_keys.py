@@ -60,6 +60,8 @@ class Predict(Inference):
     output: str | None = key("file of the answers; null: predictions in hydra.run.dir")
     format: str | None = key("csv, json, jsonl or xlsx; null: by the ending of output, else csv")
     verify: str | None = key("file of a public key: the model must be signed by its owner; null: it need not be signed")
+    shards: int = key("number of jobs that share the images; the last one merges their tables into output", whole(1))
+    shard: int = key("number of this job's share, from 0", whole(0))
     heatmaps: str | None = key("folder for a PNG of each image with heat map and box; null: none are drawn")
     report: str | None = key("page (.html) with images, heat maps, probabilities and warnings; null: none")
     point: str = key("operating point of the decision: sensitive, balanced or specific")

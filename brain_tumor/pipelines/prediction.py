@@ -16,6 +16,7 @@ from brain_tumor.serving.console import ood_statement, predictions_summary, reje
 from brain_tumor.serving.files import find_images, predict_images
 from brain_tumor.serving.output import FORMATS, Found, output_file, with_verdicts, write_overlays
 from brain_tumor.serving.predictor import Predictor
+from brain_tumor.serving.shards import Parts, Shard
 from brain_tumor.serving.study import answers, volumes_of
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,17 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         data.slices, data.plane, cfg.paths.cache_dir, list(data.modalities), data.derived, data.patient
     )
     found = find_images(cfg.input if isinstance(cfg.input, str) else list(cfg.input), rules)
-    samples = found.listing.samples
+    samples, parts, place = found.listing.samples, None, output
+    if cfg.shards > 1:
+        require(cfg.output is not None, "output=null with shards", "one file for all shards: output=answers.csv")
+        require(not cfg.report, f"report={cfg.report} with shards", "no report, or shards=1")
+        shard, parts = Shard(cfg.shard, cfg.shards), Parts(output, samples, predictor.bundle.version, cfg.shards)
+        samples, place = shard.of(samples), parts.part(shard)
     predicted = predict_images(predictor, samples, cfg.batch_size)
     table, faults = predicted.table, list(predicted.errors.values())
     for fault in faults:
         log.warning("Left out: %s", fault)
-    if table.empty:
+    if table.empty and parts is None:
         raise DataError(f"None of the {len(samples)} images can be read, first: {faults[0]}")
     unreadable = sorted(set(samples["path"]) - set(table["path"]))
     counts = file_counts(account(found.place, found.listing, unreadable))
@@ -50,7 +56,7 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     study = answers(predictor, predicted, volumes, samples, found.listing.left_out)
     table, volumes = with_verdicts(table, study.images), with_verdicts(volumes, study.volumes)
     output.parent.mkdir(parents=True, exist_ok=True)
-    FORMATS[output.suffix.lower().removeprefix(".")](output, Found(study, table, volumes))
+    FORMATS[output.suffix.lower().removeprefix(".")](place, Found(study, table, volumes))
     show(predictions_summary(table, predictor.bundle))
     notes = [describe_counts(counts)] if counts["left_out"] else []
     if len(volumes):
@@ -70,5 +76,8 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         page.parent.mkdir(parents=True, exist_ok=True)
         write_answers_page(page, study, paths, predictor.bundle, command_line())
         show(f"Report: {page}", soft_wrap=True)
-    show(f"Predictions: {output}", soft_wrap=True)
+    if parts is not None and not parts.merge():
+        show(f"Predictions of shard {cfg.shard} of {cfg.shards}: {place}; the last shard merges all.", soft_wrap=True)
+    else:
+        show(f"Predictions: {output}", soft_wrap=True)
     return table

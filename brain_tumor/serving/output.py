@@ -18,6 +18,7 @@ from brain_tumor.evaluation.explain.overlay import overlay
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.serving.answer import Answer, Verdict
 from brain_tumor.serving.overlay import original_heatmap, png, with_box
+from brain_tumor.serving.shards import volumes_file
 from brain_tumor.serving.study import Study
 from brain_tumor.types import GreyImage
 
@@ -58,7 +59,7 @@ def with_verdicts(table: pd.DataFrame, verdicts: "tuple[Verdict, ...]") -> pd.Da
 def _tables(path: Path, found: Found) -> None:
     write_table(found.images.round(_DIGITS), path)
     if len(found.volumes):
-        write_table(found.volumes.round(_DIGITS), path.with_name(f"{path.stem}_volumes{path.suffix}"))
+        write_table(found.volumes.round(_DIGITS), volumes_file(path))
 
 
 def _json(path: Path, found: Found) -> None:
