@@ -48,6 +48,8 @@ def jobs(overrides):
     choices = []
     for override in overrides:
         key, _, value = override.partition("=")
+        if found := re.fullmatch(r"range\((\d+)\)", value):
+            value = ",".join(map(str, range(int(found[1]))))
         listed = value.split(",") if "," in value and not value.startswith(("[", "{", "'", '"')) else [value]
         choices.append([f"{key}={each}" for each in listed])
     number = max(map(len, choices), default=1)
