@@ -206,6 +206,8 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         healthy=bundle.healthy_class,
         model=record["model"],
         pretrained=record["model"]["weights"] != "none",
+        **_pretraining(bundle, record["model"]["weights"]),
+        is_timm=bundle.architecture == "timm" and bundle.localizer is None,  # such bundles timm loads itself
         data=data,
         leakage=_leakage(data["leakage"]),
         notes=record.get("notes", []),
@@ -216,6 +218,18 @@ def model_card(bundle: Bundle, record: dict[str, Any], results: dict[str, Any]) 
         fitted_kinds=FITTED_KINDS,
         volume_rule=VOLUME_RULES[bundle.volume_rule],
     )
+
+
+def _pretraining(bundle: Bundle, weights: str) -> dict[str, str]:
+    """Name the weights that training began with: ``pretraining`` for readers, ``base_model`` of the hub, if known."""
+    if weights == "none":
+        return {"pretraining": "random", "base_model": ""}
+    if weights != "hub" or bundle.architecture != "timm":  # of a file or a user's own: their origin is not known
+        return {"pretraining": "ImageNet weights of a file; their licence is not stated", "base_model": ""}
+    import timm  # only then
+
+    name = timm.get_pretrained_cfg(bundle.arguments["name"]).hf_hub_id
+    return {"pretraining": f"{name} of the Hugging Face hub; its card states the licence", "base_model": name or ""}
 
 
 def _leakage(counts: dict[str, int]) -> str:

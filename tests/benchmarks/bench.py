@@ -23,7 +23,7 @@ PARTS = {
     "training": "training beside its floor, timm's loop and a Lightning template (10 min)",
     "time_to_f1": "seconds to macro-F1 0.97 beside the study's recipe (30 min)",
     "inference": "latency and throughput of exported models",
-    "serving": "the server beside its engine and a plain one (10 min)",
+    "server": "the server beside its engine and a plain one (10 min)",
     "ood": "what does an OOD detector let through? (10 min)",
     "growth_speed": "cost an image and memory from 1,000 to 100,000 (6 min)",
     "scaling": "samples a second of one and of two processes",

@@ -39,7 +39,7 @@ DECISIONS = {
             "tune",
         ),
         *("split._target_", "split.allow_leakage", "split.fold", "split.folds", "split.repeat", "split.seed"),
-        *("split.source", "split.test", "split.tuning", "split.val"),
+        *("split.source", "split.test", "split.tuning", "split.val", "split.val_offset"),
         *("data.adapter", "data.batch_size", "data.derived", "data.image_size", "data.imbalance", "data.modalities"),
         *("data.label_conflicts", "data.on_error", "data.patient", "data.patients", "data.plane", "data.seed"),
         *("data.copies", "data.corrections", "data.masks", "data.random_labels", "data.slices"),

@@ -21,6 +21,7 @@ def document(splits):
 def test_document_is_complete_and_json(document):
     assert set(document) == {
         "val", "test", "n", "patients", "calibration", "operating_points", "decision_curve", "abstention", "conformal",
+        "observed_accuracy",
         "subgroups",
     }  # fmt: skip
     json.dumps(document, allow_nan=False)

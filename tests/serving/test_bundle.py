@@ -71,6 +71,8 @@ class TestPacking:
 
         assert data.eval_results[0].dataset_name == data.eval_results[0].dataset_type
         assert {result.metric_type for result in data.eval_results} == {"f1", "accuracy", "roc_auc"}
+        assert (data.license, data.library_name, data.base_model) == ("other", "pytorch", None)
+        assert data.datasets == [data.eval_results[0].dataset_name]
 
     def test_version_follows_the_weights(self, trained, run_copy):
         path = run_copy / "checkpoints" / "best.ckpt"
