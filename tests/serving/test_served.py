@@ -91,11 +91,15 @@ def test_a_bad_file_is_left_out_by_name(trained, files):
 def test_more_requests_than_may_wait_are_refused(slow, files):
     served, engine = slow
 
+    async def one():
+        with served.admitted():
+            return await served.answer(files[:1], stays, kept)
+
     async def four():
-        asked = [asyncio.ensure_future(served.answer(files[:1], stays, kept)) for _ in range(3)]
+        asked = [asyncio.ensure_future(one()) for _ in range(3)]
         await until(lambda: served.requests == 3)
         with pytest.raises(BusyError, match="3 requests wait already"):
-            await served.answer(files[:1], stays, kept)
+            await one()
         engine.gate.set()
         return await asyncio.gather(*asked)
 

@@ -161,6 +161,17 @@ def test_a_full_queue_asks_to_come_again(located, scans):
     assert (found.status_code, found.headers["retry-after"]) == (429, "1")
 
 
+def test_an_admitted_request_takes_its_place_before_its_files_are_read(trained, scans):
+    """So what clients send at the same time is bounded, not only what is computed."""
+    models = Models({"a": str(trained)}, lambda place: Served.load(place, queue=Queue(working=1, waiting=0)))
+    with TestClient(build_app(models)) as client:
+        body = scans[0].read_bytes()
+        with models.use() as served, served.admitted():
+            assert client.post("/v1/predict", content=body).status_code == 429
+        assert models.requests == 0
+        assert client.post("/v1/predict", content=body).status_code == 200
+
+
 def test_a_key_is_asked_for(located, scans):
     with client_of(located, key=KEY) as client:
         refused = [client.get("/v1/model"), client.get("/metrics"), client.post("/v1/predict", files=form(scans[:1]))]

@@ -162,8 +162,7 @@ class _Service:
         return Response(drawn, media_type="image/png")
 
     async def _answer(self, request: Request, finish: Callable[[Study, Mapping[str, MemoryFile]], T]) -> tuple[str, T]:
-        with self.models.use(_name(request)) as served:
-            served.admit()  # refuse before the upload
+        with self.models.use(_name(request)) as served, served.admitted():
             files = await receive(request, served.limits)
             return served.predictor.bundle.version, await served.answer(files, request.is_disconnected, finish)
 

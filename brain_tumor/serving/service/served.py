@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,14 +118,20 @@ class Served:
         """Number of requests that are worked on or wait."""
         return self._requests
 
-    def admit(self) -> None:
-        """Refuse a request where too many wait already.
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Count a request, from before its upload to its answer: what all of them hold in memory is bounded.
 
         Raises:
-            BusyError: So it is.
+            BusyError: Too many are counted already.
         """
         if self._requests >= self.queue.working + self.queue.waiting:
             raise BusyError(f"{self._requests} requests wait already; try again in a moment.")
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
 
     async def answer(
         self,
@@ -132,7 +139,7 @@ class Served:
         has_left: Callable[[], Awaitable[bool]],
         finish: Callable[[Study, Mapping[str, MemoryFile]], T],
     ) -> T:
-        """Answer for the files of a request.
+        """Answer for the files of a request that was `admitted`.
 
         Args:
             files: Files of the request.
@@ -140,13 +147,10 @@ class Served:
             finish: Function of the answers and of the files by name that makes what is sent; called in a thread.
 
         Raises:
-            BusyError: Too many requests wait.
             TooLargeError: The request holds too much.
             TimedOutError: It takes longer than ``limits.seconds``.
             ClientLeftError: Whoever asked has left.
         """
-        self.admit()
-        self._requests += 1
         left = threading.Event()
         work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, files, left, finish)
         work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be there to look
@@ -162,7 +166,6 @@ class Served:
             ) from None
         finally:
             left.set()
-            self._requests -= 1
 
     def close(self) -> None:
         """Answer what was accepted, and end."""
