@@ -1,19 +1,19 @@
 """How accurate are the recipes, without leakage: the table and the plot of the README.
 
 Every row of the table is one model on one data set: its recipe of conf/experiment is trained once for each fold, and
-``brain-tumor export ensemble=[…]`` joins what the five runs say of the images that none of them had seen. The published
-split of nickparvar, which leaks, stands beside its folds.
+what each run predicts for its test images is kept in notebooks/accuracy, from which all figures are computed. An
+ensemble joins two trainings of a fold that differ in their validation fold, so in most of their training patients, with
+``brain-tumor export ensemble=[…] tta=mirror``. The published split of nickparvar, which leaks, stands beside its folds.
 
-    python tests/benchmarks/accuracy.py                                    what there is, as a table; nothing is trained
-    python tests/benchmarks/accuracy.py --train nickparvar/small           train and join one row (hours)
-    python tests/benchmarks/accuracy.py --train nickparvar/small --folds 2 train one of its runs
-    python tests/benchmarks/accuracy.py --write                            notebooks/accuracy.csv and its plot
+    python tests/benchmarks/accuracy.py                                    the table of what is kept; nothing is trained
+    python tests/benchmarks/accuracy.py --train nickparvar/small           train and keep all folds of a row (hours)
+    python tests/benchmarks/accuracy.py --train nickparvar/small --folds 2 train and keep one of them
+    python tests/benchmarks/accuracy.py --write                            the table and its plot, beside what is kept
 
-Data and weights are those of the folder ``BRAIN_TUMOR_SHARED``; runs are kept, and interrupted ones continue.
+Data and weights are those of the folder ``BRAIN_TUMOR_SHARED``; runs are kept, too, and interrupted ones continue.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from accuracy_folds import folds, keep, row_estimates
 from charts import chart
 from machine import public_set
 
-FOLDS = range(5)
+NUMBERS = range(5)
 MODELS = {
     "reference": "reference CNN",
     "small": "small CNN",
     "transfer": "MobileNetV2",
-    "other": "MobileNetV2, other patients",
+    "other": "MobileNetV2, validated on other patients",
+    "ensemble": "ensemble of both, mirrored images averaged",
 }
 NEAREST = "1-NN"
 RECIPES = {"nickparvar": "four_class", "cheng": "cheng", "preetviradiya": "reference_task"}
@@ -44,12 +46,17 @@ COLUMNS = {
     "specificity": "specificity",
     "ece": "ECE",
     "localization/pointing": "pointing",
-    "localization/dice": "Dice",
+    "centre_hit": "centre of the head",
+    "hirescam_hit": "HiResCAM",
+    "recognised_dice": "Dice",
+    "localization/false_area": "false area",
+    "patients/accuracy": "accuracy per patient",
 }
 """Figure → its name in the table. Sensitivity and specificity are those of the operating point that validation chose
-for a sensitivity of 0.99; ECE is that after temperature scaling."""
+for a sensitivity of 0.99; ECE is that after temperature scaling. The centre of the head and HiResCAM play the pointing
+game, too; Dice is that of tumours whose class is recognised."""
 SENSITIVITY = "evaluation.sensitivity=0.99"
-RESULTS = Path(__file__).parents[2] / "notebooks" / "accuracy.csv"
+KEPT = Path(__file__).parents[2] / "notebooks" / "accuracy"
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Row:
     data: str
     """Key of `SETS`."""
     model: str
-    """Key of `MODELS`, or ``ensemble``."""
+    """Key of `MODELS`."""
 
     @property
     def name(self) -> str:
@@ -67,9 +74,9 @@ class Row:
         return f"{self.data}/{self.model}"
 
     @property
-    def runs(self) -> list[str]:
-        """Folders of the runs that are joined."""
-        return [f"{self.name}/{fold}" for fold in ([0] if self.data == "published" else FOLDS)]
+    def folds(self) -> Sequence[int]:
+        """Numbers of its folds; a published split is one."""
+        return [0] if self.data == "published" else NUMBERS
 
     def arguments(self, fold: int) -> list[str]:
         """Arguments of the training of one fold, as in the README."""
@@ -81,12 +88,26 @@ class Row:
         return [f"experiment={recipe}", *model, *split]
 
 
-ROWS = [Row(data, model) for data in SETS for model in MODELS if (data, model) != ("published", "other")]
-ENSEMBLES = {Row(data, "ensemble"): [Row(data, "transfer"), Row(data, "other")] for data in ("nickparvar", "cheng")}
+ROWS = [Row(data, model) for data in SETS for model in MODELS if data != "published" or model in (*MODELS,)[:3]]
 
 
-def train(row: Row, folds: Sequence[int], out: Path) -> None:
-    """Train the runs of a row that are not finished."""
+def train(row: Row, fold: int, out: Path, kept: Path) -> None:
+    """Train a fold of a row, or join the trainings of an ensemble, unless it is finished; keep what it reached."""
+    run, members = out / row.name / str(fold), [out / row.name / str(fold)]
+    if row.model == "ensemble":
+        parts = [Row(row.data, "transfer"), Row(row.data, "other")]
+        members = [out / part.name / str(fold) for part in parts]
+        for part in parts:
+            train(part, fold, out, kept)
+        joined = f"ensemble=[{','.join(map(str, members))}]"
+        _brain_tumor("export", joined, SENSITIVITY, "tta=mirror", "overwrite=true", f"hydra.run.dir={run}")
+    else:
+        places = _places(row)
+        _brain_tumor("train", *row.arguments(fold), *places, SENSITIVITY, "resume=auto", f"hydra.run.dir={run}")
+    keep(kept, row.name, fold, run, members)
+
+
+def _places(row: Row) -> list[str]:
     root = public_set(SETS[row.data])
     if root is None:
         sys.exit(f"{row.name} needs data/{SETS[row.data]} in the folder that BRAIN_TUMOR_SHARED names.")
@@ -96,17 +117,7 @@ def train(row: Row, folds: Sequence[int], out: Path) -> None:
         places.append(f"model.weights={shared / 'weights'}")
     if SETS[row.data] == "nickparvar":
         places.append(f"data.masks={shared / 'data' / 'cheng'}")
-    for fold in folds:
-        run = f"hydra.run.dir={out / row.name / str(fold)}"
-        _brain_tumor("train", *row.arguments(fold), *places, SENSITIVITY, "resume=auto", run)
-
-
-def join(row: Row, out: Path) -> None:
-    """Join the runs of a row into one table of predictions, if all are finished and it is not yet done."""
-    members = [out / run for each in ENSEMBLES.get(row, [row]) for run in each.runs]
-    if len(members) > 1 and all((run / "results.json").is_file() for run in members):
-        runs, joined = ",".join(map(str, members)), f"hydra.run.dir={out / row.name / 'joined'}"
-        _brain_tumor("export", f"ensemble=[{runs}]", SENSITIVITY, "tta=mirror", "overwrite=true", joined)
+    return places
 
 
 def _brain_tumor(*arguments: str) -> None:
@@ -114,63 +125,60 @@ def _brain_tumor(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "brain_tumor", *arguments], check=True)
 
 
-def collect(out: Path) -> pd.DataFrame:
-    """Read what the finished rows have reached: a row for each, and one for the 1-NN baseline of each data set."""
-    records = []
-    for row in [*ROWS, *ENSEMBLES]:
-        members = [out / run for each in ENSEMBLES.get(row, [row]) for run in each.runs]
-        place = out / row.name / "joined" if len(members) > 1 else members[0]
-        if (place / "results.json").is_file():
-            if row.data not in {record["data"] for record in records}:
-                records.append(_nearest(row.data, members))
-            records.append(_record(row, place, members))
+def collect(kept: Path) -> pd.DataFrame:
+    """Compute the table: a row for each row of which anything is kept, and one for the 1-NN baseline of a data set."""
+    trained, records = folds(kept), []
+    for row in ROWS:
+        own = trained[trained["name"] == row.name]
+        if own.empty:
+            continue
+        if row.data not in {record["data"] for record in records}:
+            records.append(_nearest(row.data, own))
+        record = _record(row, own) | {"name": row.name}
+        for metric, estimate in row_estimates(kept, row.name).items():
+            record |= {f"{metric}{end}": estimate[key] for end, key in _ENDS.items()} if metric in COLUMNS else {}
+        records.append(record)
     return pd.DataFrame(records)
-
-
-def _record(row: Row, place: Path, members: Sequence[Path]) -> dict[str, Any]:
-    results, facts = (json.loads((place / name).read_text()) for name in ("results.json", "run.json"))
-    found: dict[str, Any] = {
-        "name": row.name,
-        "data": row.data,
-        "model": MODELS.get(row.model, "ensemble of both"),
-        "images": results["n"]["test"]["images"],
-        "parameters": facts["model"]["parameters"] // (1 if len(members) == 1 else len(FOLDS)),
-        "minutes": round(sum(_seconds(run) for run in members) / 60 / len(row.runs), 1),
-    }
-    point = next((each["test"] for each in results.get("operating_points", {}).get("points", [])), {})
-    estimates = results["test"] | {"ece": results["calibration"]["test"]["after"]["ece"]} | point
-    for metric in COLUMNS:
-        found |= {f"{metric}{end}": estimates.get(metric, {}).get(key) for end, key in _ENDS.items()}
-    return found
 
 
 _ENDS = {"": "value", " low": "ci_low", " high": "ci_high"}
 
 
-def _nearest(data: str, runs: Sequence[Path]) -> dict[str, Any]:
+def _record(row: Row, own: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "data": row.data,
+        "model": MODELS[row.model],
+        "folds": f"{len(own)} of {len(row.folds)}",
+        "images": own["images"].sum(),
+        "parameters": own["parameters"].iloc[0],
+        "minutes": round(own["minutes"].mean(), 1),
+    }
+
+
+def _nearest(data: str, own: pd.DataFrame) -> dict[str, Any]:
     """The 1-NN baseline: the mean over the folds, weighted by their images."""
-    results = [json.loads((run / "results.json").read_text()) for run in runs]
-    images = [each["n"]["test"]["images"] for each in results]
-    found: dict[str, Any] = {"name": f"{data}/nearest", "data": data, "model": NEAREST, "images": sum(images)}
-    for metric in ("accuracy", "f1_macro"):
-        values = [each["baseline"]["test"][metric] for each in results]
-        found[metric] = sum(value * n for value, n in zip(values, images, strict=True)) / sum(images)
-    return found
-
-
-def _seconds(run: Path) -> float:
-    return float(sum(json.loads((run / "run.json").read_text())["seconds"].values()))
+    means = {
+        metric: (own[f"nearest_{metric}"] * own["images"]).sum() / own["images"].sum()
+        for metric in ("accuracy", "f1_macro")
+    }
+    return {
+        "name": f"{data}/nearest",
+        "data": data,
+        "model": NEAREST,
+        "images": own["images"].sum(),
+        "folds": "",
+    } | means
 
 
 def tell(table: pd.DataFrame) -> None:
     """Print the table as Markdown."""
-    print(f"| data | model | {' | '.join(COLUMNS.values())} | parameters | minutes a fold |")
-    print("|---" * (len(COLUMNS) + 4) + "|")
+    print(f"| data | model | {' | '.join(COLUMNS.values())} | parameters | minutes per fold | folds |")
+    print("|---" * (len(COLUMNS) + 5) + "|")
     for _, row in table.iterrows():
         cells = [_cell(row, metric) for metric in COLUMNS]
         size = "" if pd.isna(row["parameters"]) else f"{row['parameters'] / 1e6:.1f} M"
         minutes = "" if pd.isna(row["minutes"]) else f"{row['minutes']:.0f}"
-        print(f"| {row['data']} | {row['model']} | {' | '.join(cells)} | {size} | {minutes} |")
+        print(f"| {row['data']} | {row['model']} | {' | '.join(cells)} | {size} | {minutes} | {row['folds']} |")
 
 
 def _cell(row: "pd.Series[Any]", metric: str) -> str:
@@ -200,24 +208,23 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, join, print or write what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    names = {row.name: row for row in [*ROWS, *ENSEMBLES]}
+    names = {row.name: row for row in ROWS}
     parser.add_argument("--train", choices=names, nargs="+", default=[], metavar="ROW", help=", ".join(names))
-    parser.add_argument("--folds", type=int, choices=FOLDS, nargs="+", default=FOLDS, metavar="K", help="these alone")
+    parser.add_argument("--folds", type=int, choices=NUMBERS, nargs="+", metavar="K", help="these alone")
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"), help="folder of the runs")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} and its plot")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what the runs reached")
+    parser.add_argument("--write", action="store_true", help="write the table and its plot")
     asked = parser.parse_args(arguments)
-    out = asked.out.absolute()
     for name in asked.train:
-        if names[name] in ROWS:
-            train(names[name], [0] if names[name].data == "published" else asked.folds, out)
-        join(names[name], out)
-    table = collect(out)
+        for fold in asked.folds or names[name].folds:
+            train(names[name], fold, asked.out.absolute(), asked.kept)
+    table = collect(asked.kept)
     if table.empty:
-        sys.exit(f"{out} holds no finished row; train one with --train.")
+        sys.exit(f"{asked.kept} holds no results; train a row with --train.")
     tell(table)
     if asked.write:
-        table.to_csv(RESULTS, index=False, float_format="%.6g")
-        plot(table, RESULTS.with_suffix(".png"))
+        table.to_csv(asked.kept / "table.csv", index=False, float_format="%.6g")
+        plot(table, asked.kept / "published.png")
 
 
 if __name__ == "__main__":

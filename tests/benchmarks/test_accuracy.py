@@ -1,59 +1,127 @@
-"""The table of results is read from finished rows; commands are those of recipes that exist."""
+"""What the folds reach is kept, the table of results is computed from it, and recipes compose."""
 
 import json
 
 import accuracy
+import numpy as np
+import pandas as pd
 import pytest
+from accuracy_folds import folds, keep, row_estimates
+from sklearn.metrics import accuracy_score, f1_score
 
 from brain_tumor.config.compose import compose
 
-ESTIMATE = {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95}
+CLASSES = ("glioma", "no_tumor")
+THRESHOLD = 0.4
 
 
-def finished(folder, images=10):
-    folder.mkdir(parents=True)
+def finished(run, *, seed, images=40):
+    """Write what a finished run leaves, as far as it is read."""
+    rng = np.random.default_rng(seed)
+    tumour = rng.random(images).round(3)
+    labels = np.where(rng.random(images) < tumour, "glioma", "no_tumor")
+    table = pd.DataFrame(
+        {
+            "sample_id": [f"{seed}-{n}" for n in range(images)],
+            "label": labels,
+            "p_glioma": tumour,
+            "p_no_tumor": 1 - tumour,
+            "group": [f"{seed}-{n // 2}" for n in range(images)],
+            "map_area": 0.01,
+            "map_dice": np.where(labels == "glioma", rng.random(images), np.nan),
+        }
+    )
+    table = table.assign(map_iou=table["map_dice"] / 2, map_hit=(table["map_dice"] > 0.5).where(labels == "glioma"))
+    (run / "predictions").mkdir(parents=True)
+    table.to_csv(run / "predictions" / "test.csv", index=False)
     results = {
         "n": {"test": {"images": images}},
-        "test": dict.fromkeys(("accuracy", "f1_macro", "detection/auroc", "localization/dice"), ESTIMATE),
-        "calibration": {"test": {"after": {"ece": {"value": 0.01, "ci_low": 0.0, "ci_high": 0.02}}}},
-        "operating_points": {"points": [{"test": {"sensitivity": ESTIMATE, "specificity": ESTIMATE}}]},
+        "calibration": {"temperature": 1.0},
+        "operating_points": {"points": [{"name": "sensitive", "threshold": THRESHOLD}]},
         "baseline": {"test": {"accuracy": images / 100, "f1_macro": 0.5}},
     }
-    facts = {"model": {"parameters": 1_000_000}, "seconds": {"fit": 600.0}}
-    (folder / "results.json").write_text(json.dumps(results))
-    (folder / "run.json").write_text(json.dumps(facts))
+    facts = {"model": {"parameters": 1_000_000}, "seconds": {"fit": 600.0}, "git_sha": "abc"}
+    (run / "results.json").write_text(json.dumps(results))
+    (run / "run.json").write_text(json.dumps(facts))
+    return table
 
 
 @pytest.fixture
-def runs(tmp_path):
-    for fold in range(5):
-        finished(tmp_path / "nickparvar" / "small" / str(fold), images=10 * (fold + 1))
-    finished(tmp_path / "nickparvar" / "small" / "joined", images=150)
-    finished(tmp_path / "published" / "small" / "0", images=20)
-    finished(tmp_path / "cheng" / "small" / "0")  # four folds are missing
-    return tmp_path
+def kept(tmp_path):
+    """Two folds of one row, and the published split: the folder and the tables of the folds.
+
+    Each is kept as an ensemble of one run, so that no network is needed for HiResCAM.
+    """
+    tables = []
+    for row, fold, images in (("nickparvar/small", 1, 40), ("nickparvar/small", 0, 60), ("published/small", 0, 20)):
+        run = tmp_path / row / str(fold)
+        tables.append(finished(run, seed=len(tables), images=images))
+        keep(tmp_path / "kept", row, fold, run, [run, run])
+    return tmp_path / "kept", pd.concat(tables[:2])
 
 
-def test_rows_are_read_when_they_are_finished(runs):
-    table = accuracy.collect(runs).set_index("name")
+def test_figures_are_those_of_all_test_images(kept):
+    folder, images = kept
+    found = {
+        name: estimate["value"] for name, estimate in row_estimates(folder, "nickparvar/small", resamples=50).items()
+    }
+    tumour, called = images["label"] == "glioma", images["p_glioma"] >= THRESHOLD
+    predicted = np.where(images["p_glioma"] > 0.5, "glioma", "no_tumor")
 
-    assert list(table.index) == ["nickparvar/nearest", "nickparvar/small", "published/nearest", "published/small"]
-    assert table.loc["nickparvar/small", "images"] == 150
-    assert table.loc["nickparvar/small", "minutes"] == 10
-    assert table.loc["nickparvar/small", "ece"] == 0.01
-    weighted = sum((10 * n) * (10 * n / 100) for n in range(1, 6)) / 150
-    assert table.loc["nickparvar/nearest", "accuracy"] == pytest.approx(weighted)
+    assert found["accuracy"] == pytest.approx(accuracy_score(images["label"], predicted))
+    assert found["f1_macro"] == pytest.approx(f1_score(images["label"], predicted, average="macro"))
+    assert found["sensitivity"] == pytest.approx(called[tumour].mean())
+    assert found["specificity"] == pytest.approx(1 - called[~tumour].mean())
+    recognised = images["map_dice"][tumour & (predicted == "glioma")]
+    assert found["recognised_dice"] == pytest.approx(recognised.mean(), abs=1e-4)
+    assert found["localization/false_area"] == pytest.approx(0.01)
 
 
-def test_the_table_and_the_plot_show_them(runs, tmp_path, capsys):
-    accuracy.tell(accuracy.collect(runs))
-    accuracy.plot(accuracy.collect(runs), tmp_path / "plot.png")
+def test_intervals_are_by_group(kept):
+    accuracy_of_row = row_estimates(kept[0], "nickparvar/small", resamples=200)["accuracy"]
 
-    assert "| nickparvar | small CNN | 0.900 [0.800, 0.950] |" in capsys.readouterr().out
+    assert accuracy_of_row["n"] == 100
+    assert accuracy_of_row["ci_low"] < accuracy_of_row["value"] < accuracy_of_row["ci_high"]
+
+
+def test_a_fold_that_is_kept_again_replaces_its_record(kept, tmp_path):
+    run = tmp_path / "again"
+    finished(run, seed=7, images=30)
+    keep(kept[0], "nickparvar/small", 1, run, [run, run])
+
+    records = folds(kept[0])
+    assert list(zip(records["name"], records["fold"], records["images"], strict=True)) == [
+        ("nickparvar/small", 0, 60),
+        ("nickparvar/small", 1, 30),
+        ("published/small", 0, 20),
+    ]
+    assert row_estimates(kept[0], "nickparvar/small", resamples=50)["accuracy"]["n"] == 90
+
+
+def test_keeping_the_same_run_twice_changes_no_byte(kept, tmp_path):
+    before = {path.name: path.read_bytes() for path in kept[0].iterdir()}
+    run = tmp_path / "nickparvar/small/0"
+    keep(kept[0], "nickparvar/small", 0, run, [run, run])
+
+    assert {path.name: path.read_bytes() for path in kept[0].iterdir()} == before
+
+
+def test_the_table_has_a_row_for_what_is_kept_and_the_baseline(kept, tmp_path, capsys):
+    table = accuracy.collect(kept[0])
+    accuracy.tell(table)
+    accuracy.plot(table, tmp_path / "plot.png")
+    rows = table.set_index("name")
+
+    assert list(rows.index) == ["nickparvar/nearest", "nickparvar/small", "published/nearest", "published/small"]
+    assert rows.loc["nickparvar/small", "folds"] == "2 of 5"
+    assert rows.loc["published/small", "folds"] == "1 of 1"
+    assert rows.loc["nickparvar/small", "minutes"] == 20  # of both members of the ensemble
+    assert rows.loc["nickparvar/nearest", "accuracy"] == pytest.approx((40 * 0.4 + 60 * 0.6) / 100)
+    assert "| nickparvar | small CNN | " in capsys.readouterr().out
     assert (tmp_path / "plot.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("row", accuracy.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in accuracy.ROWS if row.model != "ensemble"], ids=lambda row: row.name)
 def test_recipes_compose(row, tmp_path):
     cfg = compose([*row.arguments(0), f"data.root={tmp_path}", accuracy.SENSITIVITY])
 
