@@ -35,13 +35,13 @@ def predict(overrides: Sequence[str] = (), run_dir: str | Path = "runs/predict")
     from brain_tumor.cli.arguments import with_places
     from brain_tumor.config.compose import compose
 
-    return _run(compose(with_places(overrides, "input"), run_dir, "predict"))
+    return _run(compose(with_places(overrides, "input"), run_dir, "predict"), whole=True)
 
 
-def _run(cfg: DictConfig) -> "pd.DataFrame":
+def _run(cfg: DictConfig, *, whole: bool = False) -> "pd.DataFrame":
     from brain_tumor.pipelines.prediction import predict  # imports torch: only once the config is valid
 
-    return predict(cfg)
+    return predict(cfg, whole=whole)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Classify the images of a file or folder with a bundle."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,17 +14,25 @@ from brain_tumor.evaluation.report.console import show
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.serving.answers_page import write_answers_page
 from brain_tumor.serving.console import ood_statement, predictions_summary, rejection_warning, volumes_summary
-from brain_tumor.serving.files import find_images, predict_images
+from brain_tumor.serving.files import PredictedImages, find_images, predict_images
 from brain_tumor.serving.output import FORMATS, Found, output_file, with_verdicts, write_overlays
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.serving.shards import Parts, Shard
+from brain_tumor.serving.shards import BLOCK, Parts, Shard, blocks
 from brain_tumor.serving.study import answers, volumes_of
 
 log = logging.getLogger(__name__)
 
 
-def predict(cfg: DictConfig) -> pd.DataFrame:
-    """Predict what a composed configuration names; returns the predictions table.
+def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
+    """Predict what a composed configuration names, block by block.
+
+    Args:
+        cfg: Composed configuration.
+        whole: Whether to return the whole table; else its columns ``prediction`` and ``rejected`` alone, which need
+            little memory for any number of images.
+
+    Returns:
+        Predictions table.
 
     Raises:
         ConfigError: A setting is invalid.
@@ -44,23 +53,33 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
         require(not cfg.report, f"report={cfg.report} with shards", "no report, or shards=1")
         shard, parts = Shard(cfg.shard, cfg.shards), Parts(output, samples, predictor.bundle.version, cfg.shards)
         samples, place = shard.of(samples), parts.part(shard)
-    predicted = predict_images(predictor, samples, cfg.batch_size)
-    table, faults = predicted.table, list(predicted.errors.values())
-    for fault in faults:
-        log.warning("Left out: %s", fault)
-    if table.empty and parts is None:
-        raise DataError(f"None of the {len(samples)} images can be read, first: {faults[0]}")
-    unreadable = sorted(set(samples["path"]) - set(table["path"]))
-    counts = file_counts(account(found.place, found.listing, unreadable))
-    volumes = volumes_of(predicted.table, predictor)
-    study = answers(predictor, predicted, volumes, samples, found.listing.left_out)
-    table, volumes = with_verdicts(table, study.images), with_verdicts(volumes, study.volumes)
     output.parent.mkdir(parents=True, exist_ok=True)
-    FORMATS[output.suffix.lower().removeprefix(".")](place, Found(study, table, volumes))
+    tables: list[pd.DataFrame] = []
+    volumes: list[pd.DataFrame] = []
+    unreadable: list[str] = []
+    first: DataError | None = None
+    with FORMATS[output.suffix.lower().removeprefix(".")](place) as write:
+        for block in blocks(samples, len(samples) if cfg.report else BLOCK):
+            predicted = predict_images(predictor, block, cfg.batch_size)
+            for fault in predicted.errors.values():
+                log.warning("Left out: %s", fault)
+                first = first or fault
+            answered = _answered(predictor, predicted, block, {} if tables else found.listing.left_out)
+            table = answered.images
+            write(answered)
+            if cfg.heatmaps:
+                write_overlays(answered.study, table["path"], Path(cfg.heatmaps).expanduser())
+            unreadable += sorted(set(block["path"]) - set(table["path"]))
+            tables.append(table if whole else table[["prediction", "rejected"]])
+            volumes.append(answered.volumes)
+        table = pd.concat(tables, ignore_index=True)
+        if table.empty and parts is None:
+            raise DataError(f"None of the {len(samples)} images can be read, first: {first}")
     show(predictions_summary(table, predictor.bundle))
+    counts = file_counts(account(found.place, found.listing, unreadable))
     notes = [describe_counts(counts)] if counts["left_out"] else []
-    if len(volumes):
-        notes.append(volumes_summary(volumes, found.slices, predictor.bundle))
+    if joined := [each for each in volumes if len(each)]:
+        notes.append(volumes_summary(pd.concat(joined, ignore_index=True), found.slices, predictor.bundle))
     if statement := ood_statement(predictor.bundle):
         notes.append(statement)
     if warning := rejection_warning(table):
@@ -68,16 +87,22 @@ def predict(cfg: DictConfig) -> pd.DataFrame:
     for note in notes:
         show(note, style="yellow" if note.startswith("Note") else None)
     if cfg.heatmaps:
-        folder = Path(cfg.heatmaps).expanduser()
-        count = write_overlays(study, table["path"], folder)
-        show(f"Heat maps: {count} in {folder}", soft_wrap=True)
+        show(f"Heat maps: {len(table)} in {Path(cfg.heatmaps).expanduser()}", soft_wrap=True)
     if cfg.report:
         page, paths = Path(cfg.report).expanduser(), dict(zip(table["sample_id"], table["path"], strict=True))
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_answers_page(page, study, paths, predictor.bundle, command_line())
+        write_answers_page(page, answered.study, paths, predictor.bundle, command_line())
         show(f"Report: {page}", soft_wrap=True)
     if parts is not None and not parts.merge():
         show(f"Predictions of shard {cfg.shard} of {cfg.shards}: {place}; the last shard merges all.", soft_wrap=True)
     else:
         show(f"Predictions: {output}", soft_wrap=True)
     return table
+
+
+def _answered(
+    predictor: Predictor, predicted: PredictedImages, samples: pd.DataFrame, left_out: Mapping[str, str]
+) -> Found:
+    volumes = volumes_of(predicted.table, predictor)
+    study = answers(predictor, predicted, volumes, samples, left_out)
+    return Found(study, with_verdicts(predicted.table, study.images), with_verdicts(volumes, study.volumes))

@@ -3,7 +3,8 @@
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +13,6 @@ import pandas as pd
 
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import read, source_file
-from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError, require
 from brain_tumor.evaluation.explain.overlay import overlay
 from brain_tumor.run_dir.atomic import published_file
@@ -39,6 +39,10 @@ class Found:
     """One row per volume, with the columns `VERDICT`."""
 
 
+Writer = Callable[[Found], None]
+"""Function that adds a block of answers to an open file."""
+
+
 def with_verdicts(table: pd.DataFrame, verdicts: "tuple[Verdict, ...]") -> pd.DataFrame:
     """Add to a table of images or volumes what its rows mean: `VERDICT`.
 
@@ -56,39 +60,78 @@ def with_verdicts(table: pd.DataFrame, verdicts: "tuple[Verdict, ...]") -> pd.Da
     return table.join(pd.DataFrame(rows, columns=list(VERDICT), index=table.index))
 
 
-def _tables(path: Path, found: Found) -> None:
-    write_table(found.images.round(_DIGITS), path)
-    if len(found.volumes):
-        write_table(found.volumes.round(_DIGITS), volumes_file(path))
+@contextmanager
+def _tables(path: Path) -> Iterator[Writer]:
+    with ExitStack() as files:
+        drafts: dict[Path, Path] = {}
+
+        def write(found: Found) -> None:
+            for file, table in ((path, found.images), (volumes_file(path), found.volumes)):
+                if file == path or len(table):
+                    is_new = file not in drafts
+                    if is_new:
+                        drafts[file] = files.enter_context(published_file(file))
+                    table.round(_DIGITS).to_csv(drafts[file], mode="a", header=is_new, index=False)
+
+        yield write
 
 
-def _json(path: Path, found: Found) -> None:
+@contextmanager
+def _json_lines(path: Path) -> Iterator[Writer]:
+    with published_file(path) as draft, draft.open("w", encoding="utf-8") as file:
+
+        def write(found: Found) -> None:
+            study = found.study
+            lines = [{"kind": "image", **answer.to_dict()} for answer in study.images]
+            lines += [{"kind": "volume", **answer.to_dict()} for answer in study.volumes]
+            lines += [{"kind": "left out", "name": name, "reason": reason} for name, reason in study.left_out.items()]
+            file.writelines(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+
+        yield write
+
+
+@contextmanager
+def _json(path: Path) -> Iterator[Writer]:
+    blocks: list[Found] = []
+    yield blocks.append
     with published_file(path) as draft:
-        draft.write_text(json.dumps(found.study.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        document = _joined(blocks).study.to_dict()
+        draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _json_lines(path: Path, found: Found) -> None:
-    lines = [{"kind": "image", **answer.to_dict()} for answer in found.study.images]
-    lines += [{"kind": "volume", **answer.to_dict()} for answer in found.study.volumes]
-    lines += [{"kind": "left out", "name": name, "reason": reason} for name, reason in found.study.left_out.items()]
-    with published_file(path) as draft:
-        draft.write_text("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines), encoding="utf-8")
-
-
-def _workbook(path: Path, found: Found) -> None:
+@contextmanager
+def _workbook(path: Path) -> Iterator[Writer]:
+    blocks: list[Found] = []
+    yield blocks.append
+    found = _joined(blocks)
     left_out = pd.DataFrame(found.study.left_out.items(), columns=["name", "reason"])
     with published_file(path) as draft, pd.ExcelWriter(draft, engine="openpyxl") as book:
         for name, table in {"images": found.images, "volumes": found.volumes, "left out": left_out}.items():
             table.round(_DIGITS).to_excel(book, sheet_name=name, index=False)
 
 
-FORMATS: dict[str, Callable[[Path, Found], None]] = {
+FORMATS: dict[str, Callable[[Path], AbstractContextManager[Writer]]] = {
     "csv": _tables,
     "json": _json,
     "jsonl": _json_lines,
     "xlsx": _workbook,
 }
-"""Ending of a file → function that writes the answers to it."""
+"""Ending of a file → what opens it for answers, block by block: it appears when it is closed, and not at all after an
+error. CSV and JSON lines hold one block in memory, the others all."""
+
+
+def _joined(blocks: Sequence[Found]) -> Found:
+    studies = [block.study for block in blocks]
+    volumes = [block.volumes for block in blocks if len(block.volumes)] or [blocks[0].volumes]
+    return Found(
+        Study(
+            images=tuple(answer for study in studies for answer in study.images),
+            volumes=tuple(answer for study in studies for answer in study.volumes),
+            left_out={name: reason for study in studies for name, reason in study.left_out.items()},
+        ),
+        pd.concat([block.images for block in blocks], ignore_index=True),
+        pd.concat(volumes, ignore_index=True),
+    )
 
 
 def output_file(output: str | None, kind: str | None, folder: Path) -> Path:

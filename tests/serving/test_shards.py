@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from brain_tumor.data.samples import samples_table
 from brain_tumor.errors import ConfigError
+from brain_tumor.pipelines import prediction
 from brain_tumor.predict import predict
-from brain_tumor.serving.shards import Shard
+from brain_tumor.serving.shards import Shard, blocks
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,60 @@ def test_each_image_belongs_to_one_shard_and_volumes_stay_together(count, series
 def test_mistakes(trained, scans, tmp_path, options, sentence):
     with pytest.raises(ConfigError, match=sentence):
         predict([f"bundle={trained}", f"input={scans}", *(o.format(out=tmp_path / "a.csv") for o in options)], tmp_path)
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 9), series=st.lists(st.sampled_from(["", "", "a", "b", "c"]), max_size=40))
+def test_blocks_cut_no_volume_and_are_no_larger_than_needed(size, series):
+    samples = samples_table(
+        [{"sample_id": f"{n:03}", "path": f"{n:03}", "series": name} for n, name in enumerate(series)]
+    )
+    found = list(blocks(samples, size))
+
+    assert pd.concat(found)["sample_id"].tolist() == samples["sample_id"].tolist()
+    volumes = [set(block["series"]) - {""} for block in found]
+    assert sum(map(len, volumes)) == len(set().union(*volumes))
+    for block in found[:-1]:
+        assert len(block) >= size
+    if not any(series):
+        assert all(len(block) == size for block in found[:-1])
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "xlsx"])
+def test_answers_in_blocks_are_those_of_one(trained, scans, tmp_path, monkeypatch, kind):
+    def answers(name):
+        table = predict([f"bundle={trained}", f"input={scans}", f"output={tmp_path / name / f'a.{kind}'}"], tmp_path)
+        if kind == "csv":
+            same(tmp_path / name, tmp_path / "one")
+        if kind == "xlsx":
+            return table, pd.read_excel(tmp_path / name / "a.xlsx", sheet_name=None)
+        text = (tmp_path / name / f"a.{kind}").read_text()
+        return table, sorted(text.splitlines()) if kind == "jsonl" else text
+
+    table, document = answers("one")
+    monkeypatch.setattr(prediction, "BLOCK", 5)
+    again, in_blocks = answers("blocks")
+
+    pd.testing.assert_frame_equal(again, table, atol=1e-6)
+    if kind == "xlsx":
+        for sheet, expected in document.items():
+            pd.testing.assert_frame_equal(in_blocks[sheet], expected, atol=2e-6)
+    elif kind == "jsonl":
+        assert len(in_blocks) == len(document)
+        assert [line[:60] for line in in_blocks] == [line[:60] for line in document]
+
+
+def test_an_error_in_a_later_block_leaves_no_answers(trained, scans, tmp_path, monkeypatch):
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise ConfigError("The second block fails.")
+        return original(*arguments)
+
+    calls, original = [], prediction.predict_images
+    monkeypatch.setattr(prediction, "BLOCK", 5)
+    monkeypatch.setattr(prediction, "predict_images", broken)
+    with pytest.raises(ConfigError):
+        predict([f"bundle={trained}", f"input={scans}", f"output={tmp_path / 'a.csv'}"], tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
