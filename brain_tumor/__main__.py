@@ -10,6 +10,7 @@ from brain_tumor import CAUTION, __version__
 from brain_tumor.errors import PreemptedError
 
 VERBS = {
+    "init": "audit a folder of images, and propose how to train on it here",
     "train": "train a classifier and evaluate its best weights",
     "evaluate": "evaluate a frozen model or a predictions table",
     "audit": "find duplicates, leakage, label conflicts and shortcuts in a data set",
@@ -19,10 +20,12 @@ VERBS = {
     "push": "send a model to the Hugging Face hub",
     "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
+    "models": "list networks, their size, and whether their weights are here",
+    "doctor": "check versions, devices, memory, disk and servers",
 }
 
-_MODULES = {"data": "brain_tumor.cli.data"}
-"""Modules of verbs that are not ``brain_tumor.<verb>``, because a package has that name."""
+_MODULES = {verb: f"brain_tumor.cli.{verb}" for verb in ("data", "models", "doctor")}
+"""Modules of verbs that are not ``brain_tumor.<verb>``: they run no pipeline, or a package has that name."""
 
 HELP = f"""brain-tumor {__version__}: honest brain tumour detection and classification on MRI slices.
 {CAUTION}
@@ -33,6 +36,7 @@ verbs:
 {chr(10).join(f"  {verb:<10} {what}" for verb, what in VERBS.items())}
 
 examples:
+  brain-tumor init DIR                                       the first step with your own images
   brain-tumor train                                          small CNN on generated phantoms
   brain-tumor train data=folder data.root=DIR                a folder of class folders
   brain-tumor train data=manifest data.manifest=CSV          a CSV with path and label columns

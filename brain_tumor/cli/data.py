@@ -9,18 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from brain_tumor.cli.terminal import WIDTH, console
 from brain_tumor.data.public.registry import SETS, Counts, PublicSet, find_set
 from brain_tumor.errors import BrainTumorError, DataError, PreemptedError
 from brain_tumor.training.signals import stop_signals
 
 if TYPE_CHECKING:
     from brain_tumor.data.cache.eviction import StoredEntry
-
-_WIDTH = 120
-"""Columns of text if the output is no terminal."""
 
 _EXAMPLES = """examples:
   brain-tumor data list                    all sets
@@ -155,12 +152,6 @@ def _gigabytes(text: str) -> float:
     return number
 
 
-def console() -> Console:
-    """Return the console for results, which does not wrap at 80 columns in a pipe."""
-    screen = Console(highlight=False, emoji=False, markup=False)
-    return screen if screen.is_terminal else Console(highlight=False, emoji=False, markup=False, width=_WIDTH)
-
-
 def overview(sets: Iterable[PublicSet]) -> Table:
     """Return a table of data sets, one row each."""
     table = Table("name", "title", "images", "classes", "licence", "fetched from", box=None, pad_edge=False)
@@ -210,7 +201,7 @@ def _images(version: str, counts: Counts) -> str:
 def _item(name: str, text: str) -> list[str]:
     return textwrap.wrap(
         text,
-        _WIDTH,
+        WIDTH,
         initial_indent=f"  {name:<8}",
         subsequent_indent=" " * 10,
         break_long_words=False,

@@ -1,8 +1,12 @@
-"""Log lines in the terminal."""
+"""Log lines and tables in the terminal."""
 
 import logging
 
 from rich import get_console
+from rich.console import Console
+
+WIDTH = 120
+"""Columns of text if the output is no terminal."""
 
 
 class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
@@ -15,3 +19,9 @@ class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
             console.print(self.format(record), soft_wrap=True, markup=False, highlight=False)
         else:
             super().emit(record)
+
+
+def console() -> Console:
+    """Return the console for results, which does not wrap at 80 columns in a pipe."""
+    screen = Console(highlight=False, emoji=False, markup=False)
+    return screen if screen.is_terminal else Console(highlight=False, emoji=False, markup=False, width=WIDTH)

@@ -24,7 +24,7 @@ def one_try(what: str, instead: str) -> Iterator[None]:
     Raises:
         WeightsError: The hub does not answer, and what is loaded inside the context is not on this machine.
     """
-    reason = None if constants.HF_HUB_OFFLINE else _why_unreachable()
+    reason = None if constants.HF_HUB_OFFLINE else why_unreachable(constants.ENDPOINT)
     before, timeout = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     constants.HF_HUB_OFFLINE = before or reason is not None
     socket.setdefaulttimeout(SECONDS)  # for weights with a plain address, which torch downloads
@@ -42,13 +42,13 @@ def one_try(what: str, instead: str) -> Iterator[None]:
         socket.setdefaulttimeout(timeout)
 
 
-def _why_unreachable() -> str | None:
-    """Try once to reach the hub, as its library does (proxies, ``HF_ENDPOINT``); return why it failed, or None."""
-    failures = [f"no answer in {SECONDS:.0f} s"]
+def why_unreachable(address: str, seconds: float = SECONDS) -> str | None:
+    """Try once to reach a server, with the proxies that the hub's library uses; return why it failed, or None."""
+    failures = [f"no answer in {seconds:.0f} s"]
 
     def request() -> None:
         try:
-            get_session().head(constants.ENDPOINT, timeout=SECONDS)
+            get_session().head(address, timeout=seconds)
             failures.clear()
         except Exception as error:  # of the HTTP library that is installed
             failures[:] = [" ".join(str(error).split()).rstrip(".") or type(error).__name__]
@@ -56,5 +56,5 @@ def _why_unreachable() -> str | None:
     # in a thread, since no timeout applies to the look-up of a name
     thread = threading.Thread(target=request, daemon=True)
     thread.start()
-    thread.join(SECONDS)
+    thread.join(seconds)
     return next(iter(failures), None)

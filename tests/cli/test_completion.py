@@ -10,7 +10,21 @@ import pytest
 from brain_tumor.__main__ import main
 
 LINES = {
-    "brain-tumor ": ["train", "evaluate", "audit", "export", "predict", "serve", "push", "compare", "data"],
+    "brain-tumor ": [
+        "init",
+        "train",
+        "evaluate",
+        "audit",
+        "export",
+        "predict",
+        "serve",
+        "push",
+        "compare",
+        "data",
+        "models",
+        "doctor",
+    ],
+    "brain-tumor models res": [],
     "brain-tumor ev": ["evaluate"],
     "brain-tumor train model=resn": ["model=resnet18", "model=resnet50"],
     "brain-tumor train -m seed=0,1 optimizer=sgd optimizer.mom": ["optimizer.momentum="],

@@ -112,7 +112,7 @@ class TestNetworksFromElsewhere:
                 f"{module}.load_model_config_from_hf", lambda name, **_: asked.append(name) or described
             )
         monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", lambda *_, **__: donor.state_dict())
-        monkeypatch.setattr("brain_tumor.models.hub._why_unreachable", lambda: None)
+        monkeypatch.setattr("brain_tumor.models.hub.why_unreachable", lambda _: None)
 
         network = timm_backbone("hf-hub:some/one", 3, 64)
 
@@ -121,7 +121,7 @@ class TestNetworksFromElsewhere:
 
     @pytest.mark.parametrize("name", ["local-dir:/nowhere", "hf-hub:some/one"])
     def test_one_that_cannot_be_read(self, name, monkeypatch):
-        monkeypatch.setattr("brain_tumor.models.hub._why_unreachable", lambda: None)
+        monkeypatch.setattr("brain_tumor.models.hub.why_unreachable", lambda _: None)
         monkeypatch.setattr("brain_tumor.models.timm_backbone.load_model_config_from_hf", _offline)
 
         with pytest.raises(WeightsError, match=rf"model\.name={name} cannot be read: .*local-dir|folder with config"):
@@ -141,7 +141,7 @@ def test_any_number_of_input_channels(channels):
 
 def test_weights_that_cannot_be_loaded(tmp_path, monkeypatch):
     save_file({"unrelated": torch.zeros(1)}, tmp_path / "unrelated.safetensors")
-    monkeypatch.setattr("brain_tumor.models.hub._why_unreachable", lambda: None)
+    monkeypatch.setattr("brain_tumor.models.hub.why_unreachable", lambda _: None)
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", _offline)
     monkeypatch.setattr("timm.models._builder.load_custom_from_hf", _offline)
 
