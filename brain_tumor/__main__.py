@@ -13,7 +13,7 @@ VERBS = {
     "init": "audit a folder of images, and propose how to train on it here",
     "train": "train a classifier and evaluate its best weights",
     "evaluate": "evaluate a frozen model or a predictions table",
-    "audit": "find duplicates, leakage, label conflicts and shortcuts in a data set",
+    "audit": "find duplicates, leakage and shortcuts in a data set",
     "export": "export a model to a faster engine, with checks",
     "predict": "classify images with a trained model",
     "serve": "answer requests over HTTP, and show answers on a page",
@@ -27,7 +27,7 @@ VERBS = {
 _MODULES = {verb: f"brain_tumor.cli.{verb}" for verb in ("data", "models", "doctor")}
 """Modules of verbs that are not ``brain_tumor.<verb>``: they run no pipeline, or a package has that name."""
 
-HELP = f"""brain-tumor {__version__}: honest brain tumour detection and classification on MRI slices.
+HELP = f"""brain-tumor {__version__}: honest detection and classification of brain tumours on MRI.
 {CAUTION}
 
 usage: brain-tumor <verb> [GROUP=OPTION] [KEY=VALUE] …
@@ -36,24 +36,24 @@ verbs:
 {chr(10).join(f"  {verb:<10} {what}" for verb, what in VERBS.items())}
 
 examples:
-  brain-tumor init DIR                                       the first step with your own images
-  brain-tumor train                                          small CNN on generated phantoms
-  brain-tumor train data=folder data.root=DIR                a folder of class folders
-  brain-tumor train data=manifest data.manifest=CSV          a CSV with path and label columns
-  brain-tumor train --help                                   all groups and keys
-  brain-tumor evaluate run=RUN                               a run on its own test
-  brain-tumor evaluate run=RUN data=folder data.root=DIR     a frozen model on other images
-  brain-tumor evaluate predictions=FILE                      a predictions table of any framework
-  brain-tumor audit data=folder data.root=DIR                faults of a data set
-  brain-tumor predict bundle=RUN input=FOLDER                classify images with a trained model
-  brain-tumor serve bundle=RUN                               answers over HTTP, and a page for people
-  brain-tumor push bundle=RUN repo=USER/NAME                 send a model to the Hugging Face hub
-  brain-tumor export bundle=RUN precision=int8               the same model, smaller and faster
-  brain-tumor compare RUN RUN                                which is better, and is the difference significant?
-  brain-tumor data list                                      public data sets, licences, known leakage
+  brain-tumor init DIR                  the first step with your own images
+  brain-tumor train                     small CNN on generated phantoms
+  brain-tumor train data=folder data.root=DIR
+  brain-tumor train data=manifest data.manifest=CSV
+  brain-tumor train --help              all groups and keys
+  brain-tumor evaluate run=RUN          a run on its own test
+  brain-tumor evaluate run=RUN data=folder data.root=DIR
+  brain-tumor audit data=folder data.root=DIR
+  brain-tumor predict bundle=RUN scans  classify files, volumes, folders
+  brain-tumor serve bundle=RUN          answers over HTTP, and a page for people
+  brain-tumor export bundle=RUN         the same model in ONNX Runtime
+  brain-tumor compare RUN RUN           which is better? is it significant?
+  brain-tumor data list                 public data sets, and what leaks in them
 
-completion by the Tab key, in bash and zsh (after bashcompinit): eval "$(brain-tumor -sc install=bash)";
-in fish: brain-tumor -sc install=fish | source
+completion by the Tab key, in bash and zsh (after bashcompinit):
+  eval "$(brain-tumor -sc install=bash)"
+in fish:
+  brain-tumor -sc install=fish | source
 """
 
 

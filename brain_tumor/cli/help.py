@@ -21,8 +21,8 @@ from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.key_types import TRUE_OR_FALSE, keys
 from brain_tumor.config.schema import SCHEMAS
 
-WIDTH = 100
-_HELP_COLUMN = 36
+WIDTH = 80
+_HELP_COLUMN = 32
 
 
 @dataclass(frozen=True)

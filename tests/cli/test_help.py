@@ -1,4 +1,4 @@
-"""``--help`` of a verb explains every key, within 100 columns."""
+"""``--help`` of a verb explains every key, within 80 columns."""
 
 import importlib.util
 import sys
@@ -53,8 +53,8 @@ def test_every_key_of_every_option_is_explained(group):
 
 
 @pytest.mark.parametrize("verb", SCHEMAS)
-def test_it_fits_into_100_columns(verb, shown):
-    assert max(map(len, shown(verb).splitlines())) <= 100
+def test_it_fits_into_80_columns(verb, shown):
+    assert max(map(len, shown(verb).splitlines())) <= 80
 
 
 def test_a_key_stands_with_its_default_help_and_range(shown):
