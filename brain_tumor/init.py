@@ -43,7 +43,12 @@ class Proposal:
 
 
 def init(
-    place: str | Path, name: str | None = None, weights: str | Path | None = None, *, overwrite: bool = False
+    place: str | Path,
+    name: str | None = None,
+    weights: str | Path | None = None,
+    conf: str | Path | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Proposal:
     """Audit a data set, and write ``conf/local/NAME.yaml``, which ``brain-tumor train local=NAME`` reads.
 
@@ -51,6 +56,8 @@ def init(
         place: Folder of images, or a CSV file with ``path`` and ``label``.
         name: Name of the file; None takes that of the folder.
         weights: Folder that holds ImageNet weights as ``NAME.safetensors``; None downloads them.
+        conf: Folder of configurations of one's own, for ``--config-dir``; None takes that of a checkout, or of an
+            installed package ``conf`` in the current folder.
         overwrite: Whether the file may be replaced.
 
     Raises:
@@ -62,7 +69,9 @@ def init(
 
     place, folder = Path(place), Path(weights) if weights else None
     name = name or re.sub(r"[^a-z0-9]+", "-", place.expanduser().absolute().stem.lower()).strip("-") or "data"
-    file = _file(name, overwrite=overwrite)
+    is_installed = CONF_DIR.parent == Path(__file__).parent
+    own = Path(conf) if conf else Path("conf") if is_installed else None
+    file = _file((own or CONF_DIR) / "local", name, overwrite=overwrite)
     data = proposal.data_choices(place)
     run_dir = Path("runs", f"{name}-audit")
     document, samples, published = proposal.audited(data, run_dir)
@@ -79,33 +88,26 @@ def init(
     if _value(choices, "data.copies"):
         images *= document["counts"]["distinct_images"] / document["counts"]["readable"]
     minutes = proposal.expected_minutes(_value(choices, "experiment"), int(images))
-    commands = _commands(name, choices, minutes)
+    flag = f"--config-dir {own} " if own else ""
+    commands = _commands(f"brain-tumor train {flag}local={name}", name, choices, minutes)
     _write(file, place, choices, commands)
     return Proposal(file, choices, commands)
 
 
-def _file(name: str, *, overwrite: bool) -> Path:
+def _file(folder: Path, name: str, *, overwrite: bool) -> Path:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"Invalid --name {name}: expected lower-case letters, digits, - and _, such as my-scans.")
-    file = _local() / f"{name}.yaml"
+    file = folder.absolute() / f"{name}.yaml"
     if file.exists() and not overwrite:
         raise ConfigError(f"{file} is there already; choose another --name, or replace it with --overwrite.")
     return file
-
-
-def _local() -> Path:
-    """Return the folder of settings of one's own: in a checkout its conf/local, else that of the current folder."""
-    is_installed = CONF_DIR.parent == Path(__file__).parent
-    return Path("conf", "local").absolute() if is_installed else CONF_DIR / "local"
 
 
 def _value(choices: "Sequence[Choice]", key: str) -> str:
     return next((choice.value for choice in choices if choice.key == key), "")
 
 
-def _commands(name: str, choices: "Sequence[Choice]", minutes: float) -> list[str]:
-    flag = "" if _local() == CONF_DIR / "local" else "--config-dir conf "
-    train = f"brain-tumor train {flag}local={name}"
+def _commands(train: str, name: str, choices: "Sequence[Choice]", minutes: float) -> list[str]:
     several = (
         "model=mobilenetv2,resnet18" if _value(choices, "experiment") == "transfer" else "augmentation=light,medium"
     )
@@ -158,12 +160,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("place", nargs="?", help="folder of images in class folders, or a CSV file with path and label")
     parser.add_argument("--name", help="name of the configuration; default: that of the folder")
     parser.add_argument("--weights", metavar="DIR", help="folder of ImageNet weights, mobilenetv2_100.safetensors")
+    parser.add_argument(
+        "--conf", metavar="DIR", help="write DIR/local/NAME.yaml, for brain-tumor train --config-dir DIR"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a configuration of this name")
     asked = parser.parse_args(arguments)
     place = asked.place or _ask()
     try:
         with stop_signals():
-            proposal = init(place, asked.name, asked.weights, overwrite=asked.overwrite)
+            proposal = init(place, asked.name, asked.weights, asked.conf, overwrite=asked.overwrite)
     except (BrainTumorError, PreemptedError) as error:
         print(f"brain-tumor init: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

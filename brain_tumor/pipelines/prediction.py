@@ -29,7 +29,7 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
     Args:
         cfg: Composed configuration.
         whole: Whether to return the whole table; else its columns ``prediction`` and ``rejected`` alone, which need
-            little memory for any number of images.
+            little memory for any number of images. A report needs all.
 
     Returns:
         Predictions table.
@@ -70,7 +70,7 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
             if cfg.heatmaps:
                 write_overlays(answered.study, table["path"], Path(cfg.heatmaps).expanduser())
             unreadable += sorted(set(block["path"]) - set(table["path"]))
-            tables.append(table if whole else table[["prediction", "rejected"]])
+            tables.append(table if whole or cfg.report else table[["prediction", "rejected"]])
             volumes.append(answered.volumes)
         table = pd.concat(tables, ignore_index=True)
         if table.empty and parts is None:

@@ -13,6 +13,7 @@ from factories import draw, save
 
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.explain.overlay import overlay
+from brain_tumor.predict import main as command_line
 from brain_tumor.predict import predict
 from brain_tumor.serving.answer import ANSWER_SCHEMA, VOLUME_SCHEMA
 from brain_tumor.serving.output import output_file, overlay_name
@@ -143,3 +144,17 @@ def test_names_of_overlays_are_names_of_files():
     assert overlay_name("a/scan.nii.gz#axial:5") == "a/scan.nii.gz#axial-5.png"
     assert overlay_name("/a/../b.png") == overlay_name("../a/b.png") == "a/b.png.png"
     assert overlay_name("C:\\x?.png") == "C--x-.png.png"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "xlsx"])
+def test_the_command_line_writes_what_python_does(trained, scans, tmp_path, monkeypatch, kind):
+    """It keeps no table in memory, unlike Python, and draws pages and overlays all the same."""
+    arguments = [f"bundle={trained}", f"report={tmp_path / 'a.html'}", f"output={tmp_path / f'a.{kind}'}"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["brain-tumor predict", *arguments, str(scans)])
+    command_line()
+
+    predict([f"bundle={trained}", f"input={scans}", f"output={tmp_path / f'b.{kind}'}"], tmp_path)
+    if kind != "xlsx":
+        assert (tmp_path / f"a.{kind}").read_text() == (tmp_path / f"b.{kind}").read_text()
+    assert (tmp_path / "a.html").stat().st_size > 5000
