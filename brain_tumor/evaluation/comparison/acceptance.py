@@ -108,10 +108,10 @@ def _criterion(name: str, rule: str, found: str, *, passed: bool) -> dict[str, A
 def _side_by_side(candidate: Metrics, champion: Metrics, level: float) -> dict[str, Any]:
     return {
         name: {
-            "champion": estimate(champion[name], level),
-            "candidate": estimate(candidate[name], level),
+            "champion": estimate(name, champion[name], level),
+            "candidate": estimate(name, candidate[name], level),
             "difference": difference(candidate[name], champion[name], level),
         }
         for name in (*HEADLINES, *DETECTION, *LOCALIZATION)
-        if name in candidate
+        if name in candidate and name in champion
     }

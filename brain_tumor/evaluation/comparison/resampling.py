@@ -1,6 +1,6 @@
 """Paired bootstrap of whole groups, and the ranking of candidates by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from brain_tumor.evaluation.metrics.all_metrics import metric_values
 from brain_tumor.evaluation.metrics.bootstrap import group_weights
 from brain_tumor.types import Floats
 
-LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
+LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise", "localization/false_area")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list
         seed: Seed of the resamples, which are those of `brain_tumor.evaluation.metrics.bootstrap.intervals`.
 
     Returns:
-        One mapping per candidate: metric → values and draws.
+        One mapping per candidate: metric → values and draws, of the metrics that all its tables have.
     """
     tables = [table for candidate in candidates for table in candidate.tables]
     whole = np.ones((1, len(tables[0].labels)))
@@ -78,10 +78,15 @@ def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list
                     np.concatenate([of_table[name] for of_table in values[own]]),
                     (np.stack([of_table[name] for of_table in draws[own]]) * shares).sum(axis=0),
                 )
-                for name in values[0]
+                for name in _shared(values[own])
             }
         )
     return results
+
+
+def _shared(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics that all tables have: of a localizer's map, only a localizer's table has any."""
+    return [name for name in values[0] if all(name in of_table for of_table in values)]
 
 
 def _seed_shares(seeds: int, resamples: int, rng: np.random.Generator) -> Floats:
@@ -125,9 +130,15 @@ def best_shares(metrics: Sequence[Resampled], *, lower_is_better: bool) -> list[
     return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
 
 
+def metrics_of(candidates: Sequence[Candidate]) -> list[str]:
+    """Name the metrics that all candidates have, any of which can rank them."""
+    tables = [table for candidate in candidates for table in candidate.tables]
+    return _shared([metric_values(table, np.ones((1, len(table.labels)))) for table in tables])
+
+
 def is_lower_better(metric: str) -> bool:
     """Tell whether lower values of a metric are better."""
-    return metric.partition("/")[0] in LOWER_IS_BETTER
+    return metric in LOWER_IS_BETTER
 
 
 def _percentiles(draws: Floats, level: float) -> dict[str, float | None]:
@@ -187,8 +198,7 @@ def compare(
     Raises:
         ConfigError: The metric is unknown.
     """
-    table = candidates[0].tables[0]
-    known = metric_values(table, np.ones((1, len(table.labels))))
+    known = metrics_of(candidates)
     require(metric in known, f"metric={metric}", ", ".join(known))
     resampled = resample(candidates, resamples, seed)
     values = np.array([one[metric].value for one in resampled])
