@@ -65,6 +65,14 @@ def is_list_of(value: Any, *choices: str) -> bool:
     return OmegaConf.is_list(value) and all(item in choices for item in value)
 
 
+def some_of(*choices: str) -> Check:
+    """One of some words, or a list of them."""
+    return Check(
+        lambda value: value in choices or is_list_of(value, *choices),
+        f"{', '.join(choices[:-1])} or {choices[-1]}, or a list: [{','.join(choices[:2])}]",
+    )
+
+
 def is_number(value: Any, kind: Any = int | float) -> bool:
     """Return whether a value is a number; True and False do not count."""
     return isinstance(value, kind) and not isinstance(value, bool)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from brain_tumor.config.fit_keys import Optimizer, Trainer
 from brain_tumor.config.inference_keys import Inference, Paths, Predict, Serve, Verb
-from brain_tumor.config.key_types import NAMES, Check, is_number, key, list_of, number, one_of, whole
+from brain_tumor.config.key_types import NAMES, Check, is_number, key, list_of, number, one_of, some_of, whole
 
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
@@ -243,6 +243,11 @@ class Compare:
     eval_split: str | None = key(
         "split that is compared; null: val for sweeps and folders, test for named runs", one_of("val", "test", None)
     )
+    format: str | Sequence[str] | None = key(
+        "table for a paper: table.tex (booktabs), table.md or table.csv; null: none",
+        some_of("latex", "markdown", "csv"),
+    )
+    columns: Sequence[str] = key("metrics that this table shows; those that no run has are left out", NAMES)
     pool: bool = key("pool runs that differ only in seed, fold or repeat")
     resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))
     level: float = key("confidence level of intervals", number(lambda value: 0 < value < 1, "a number between 0 and 1"))
@@ -250,6 +255,7 @@ class Compare:
     champion: str | None = key("run in use today; change_record.md compares every other candidate with it")
     acceptance: Acceptance
     fail_if_rejected: bool = key("exit with code 1 where a candidate fails a criterion")
+    report: Report
     paths: Paths
 
 
