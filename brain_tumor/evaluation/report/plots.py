@@ -1,5 +1,6 @@
 """Plots of predictions, decisions and training; series differ in line style as well as in colour."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -32,6 +33,8 @@ from brain_tumor.types import Flags, Floats
 # Okabe & Ito (2008): colours that are distinguishable in every kind of colour vision; black is kept for detection.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it lists all parts of the fonts that a PDF file embeds
 
 
 def confusion_matrix(predictions: Predictions) -> Figure:
