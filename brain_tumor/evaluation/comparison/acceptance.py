@@ -108,8 +108,8 @@ def _criterion(name: str, rule: str, found: str, *, passed: bool) -> dict[str, A
 def _side_by_side(candidate: Metrics, champion: Metrics, level: float) -> dict[str, Any]:
     return {
         name: {
-            "champion": estimate(name, champion[name], level),
-            "candidate": estimate(name, candidate[name], level),
+            "champion": estimate(champion[name], level),
+            "candidate": estimate(candidate[name], level),
             "difference": difference(candidate[name], champion[name], level),
         }
         for name in (*HEADLINES, *DETECTION, *LOCALIZATION)

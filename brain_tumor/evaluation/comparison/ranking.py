@@ -7,7 +7,6 @@ import numpy as np
 
 from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
-from brain_tumor.evaluation.metrics.bootstrap import BIASED, recentred
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 
 
@@ -59,21 +58,20 @@ def _ranking(comparison: Comparison, pairs: list[dict[str, Any]], columns: Seque
             "runs": list(candidate.runs),
             "seeds": len(candidate.tables),
             "folds": candidate.folds,
-            **estimate(comparison.metric, resampled[comparison.metric], comparison.level),
+            **estimate(resampled[comparison.metric], comparison.level),
             "difference": to_best.get(candidate.name),
             "best_share": share,
-            "metrics": {name: estimate(name, resampled.get(name), comparison.level) for name in further},
+            "metrics": {name: estimate(resampled.get(name), comparison.level) for name in further},
         }
         for rank, (candidate, resampled, share) in enumerate(entries, start=1)
     ]
 
 
-def estimate(metric: str, resampled: Resampled | None, level: float) -> dict[str, float | None]:
+def estimate(resampled: Resampled | None, level: float) -> dict[str, float | None]:
     """Summarise a metric of a candidate.
 
     Args:
-        metric: Name of the metric.
-        resampled: Its values and draws; None: the candidate lacks the metric.
+        resampled: Values and draws; None: the candidate lacks the metric.
         level: Coverage of the interval, in (0, 1).
 
     Returns:
@@ -81,10 +79,7 @@ def estimate(metric: str, resampled: Resampled | None, level: float) -> dict[str
     """
     if resampled is None or not np.isfinite(resampled.value):
         return {"value": None, "sd": None, "ci_low": None, "ci_high": None}
-    interval = resampled.interval(level)
-    if metric in BIASED:
-        interval = dict(zip(("ci_low", "ci_high"), recentred(resampled.value, resampled.draws, level), strict=True))
-    return {"value": resampled.value, "sd": resampled.sd, **interval}
+    return {"value": resampled.value, "sd": resampled.sd, **resampled.interval(level)}
 
 
 def _negated(difference: dict[str, Any]) -> dict[str, Any]:
