@@ -23,8 +23,8 @@ def compare(overrides: Sequence[str] = (), run_dir: str | Path = "runs/compare")
 
     Args:
         overrides: Runs and overrides as on the command line: ``["runs/a", "runs/b", "metric=auroc"]``.
-        run_dir: Directory for ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png``, ``compare.html`` and,
-            with a champion, ``change_record.md``.
+        run_dir: Directory for ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png``, ``compare.html``; with
+            a champion also ``change_record.md``, and with ``format=latex`` (markdown, csv) ``table.tex`` (md, csv).
 
     Returns:
         Content of ``compare.json``; with a champion also ``change``, the content of ``change_record.json``.

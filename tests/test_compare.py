@@ -14,6 +14,10 @@ from brain_tumor.errors import BrainTumorError, ConfigError
 FEW = "resamples=300"
 
 
+def change(path, **entries):
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
 @pytest.fixture
 def runs(tmp_path):
     """A good run, a poor one, and a table from elsewhere."""
@@ -37,6 +41,38 @@ def test_leaves_what_it_says(runs):
     assert len(pairs) == 3
     assert {"difference_p_holm", "mcnemar_only_first", "delong_any tumour_p_holm"} <= set(pairs)
     assert found["n"] == {"images": 80, "groups": 40, "classes": ["glioma", "no_tumor"]}
+
+
+def test_a_table_and_a_figure_for_a_paper(runs):
+    options = ["format=[latex,markdown,csv]", "columns=[brier,f1/glioma]", "report.formats=[pdf]"]
+    found = compare([str(runs / "poor"), str(runs / "good"), FEW, *options], runs / "out")
+
+    files = {path.name for path in (runs / "out").iterdir()}
+    assert {"table.tex", "table.md", "table.csv", "forest.png", "forest.pdf"} <= files
+    table = pd.read_csv(runs / "out" / "table.csv")
+    assert table["metric"].tolist() == ["f1_macro", "brier", "f1/glioma"] * 2
+    assert table["value"][1] == pytest.approx(found["candidates"][0]["metrics"]["brier"]["value"])
+    assert compare([str(runs / "poor"), str(runs / "good"), FEW, "format=csv"], runs / "b")["baseline"] == {}
+    assert not (runs / "b" / "table.tex").exists()
+
+
+def test_the_table_has_the_baseline_and_what_to_cite(runs):
+    for name, scores in {
+        "good": {"f1_macro": 0.7, "accuracy": 0.9},
+        "poor": {"f1_macro": 0.8, "accuracy": 0.6},
+    }.items():
+        change(runs / name / "results.json", baseline={"name": "1-NN", "test": scores})
+        change(runs / name / "run.json", data={"name": "nickparvar", "citation": "Nickparvar & al. 2021"})
+
+    named = [str(runs / "poor"), str(runs / "good"), str(runs / "other.csv")]
+    found = compare([*named, FEW, "format=latex"], runs / "out")
+
+    assert found["baseline"] == {"f1_macro": 0.8, "accuracy": 0.9}  # the higher bar
+    assert [one["baseline"] for one in found["candidates"]] == [0.7, None, 0.8]
+    text = (runs / "out" / "table.tex").read_text()
+    assert "1-NN baseline & 0.900 & 0.800 & -- &" in text
+    assert text.count("% @misc{") == 2
+    assert r"%   note = {{Nickparvar \& al. 2021}}," in text
 
 
 def test_the_same_seed_the_same_figures(runs):
@@ -111,6 +147,13 @@ def test_a_sweep_is_ranked_on_validation(tmp_path):
         (["resamples=0"], "Invalid resamples=0"),
         (["acceptance.ece=-1"], "Invalid acceptance.ece=-1: expected a number from 0, or null"),
         (["acceptance.f1_macro=much"], "Invalid acceptance.f1_macro=much"),
+        (
+            ["format=word"],
+            r"Invalid format=word: expected latex, markdown or csv, or a list: \[latex,markdown\], or null",
+        ),
+        (["format=[latex,word]"], r"Invalid format=.*word'.: expected latex"),
+        (["columns=[f1_macro,f2]"], r"Invalid columns=\[f2\]: expected metrics: loss, f1_macro"),
+        (["report.formats=[png,gif]"], r"Invalid report.formats=.*gif'.: expected a list of png, pdf and svg"),
         (["eval_split=val"], "neither predictions/val.csv nor finished runs"),
     ],
 )
@@ -169,6 +212,13 @@ def test_runs_need_no_key(runs, command):
     assert code == 0
     assert "not a medical device" in out
     assert str(runs / "out" / "compare.html") in out
+
+
+def test_it_says_where_the_table_is(runs, command):
+    code, out, _ = command(str(runs / "good"), str(runs / "poor"), "format=markdown")
+
+    assert code == 0
+    assert f"Table: {runs / 'out' / 'table.md'}" in out
 
 
 def test_a_gate_that_fails_stops_a_pipeline(runs, command):

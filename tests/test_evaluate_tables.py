@@ -40,6 +40,13 @@ class TestTables:
         assert set(results) == {"test", "n"}
         assert "has no groups" in (tmp_path / "report.html").read_text()
 
+    def test_figures_for_a_paper_lie_beside_those_of_the_page(self, tables, tmp_path):
+        options = ["report.formats=[pdf,svg]", "report.dpi=50"]
+        evaluate([f"predictions={tables / 'test.csv'}", *options, *FAST], tmp_path)
+
+        files = {path.name for path in (tmp_path / "figures").iterdir()}
+        assert {f"{name}.{suffix}" for name in ("confusion_matrix", "roc") for suffix in ("png", "pdf", "svg")} <= files
+
     def test_with_validation_everything_is_chosen_there(self, trained, tables, tmp_path):
         results = evaluate([f"predictions={tables / 'test.csv'}", f"val={tables / 'val.csv'}", *FAST], tmp_path)
 

@@ -52,6 +52,27 @@ def one_of(*choices: str | None) -> Check:
     return Check(lambda value: value in choices, (" or " if len(words) == 2 else ", ").join(words))
 
 
+def list_of(*choices: str) -> Check:
+    """A list of some words, each of which may be left out."""
+    return Check(
+        lambda value: is_list_of(value, *choices),
+        f"a list of {', '.join(choices[:-1])} and {choices[-1]}: [{','.join(choices)}]",
+    )
+
+
+def is_list_of(value: Any, *choices: str) -> bool:
+    """Return whether a value is a list of some words."""
+    return OmegaConf.is_list(value) and all(item in choices for item in value)
+
+
+def some_of(*choices: str) -> Check:
+    """One of some words, or a list of them."""
+    return Check(
+        lambda value: value in choices or is_list_of(value, *choices),
+        f"{', '.join(choices[:-1])} or {choices[-1]}, or a list: [{','.join(choices[:2])}]",
+    )
+
+
 def is_number(value: Any, kind: Any = int | float) -> bool:
     """Return whether a value is a number; True and False do not count."""
     return isinstance(value, kind) and not isinstance(value, bool)

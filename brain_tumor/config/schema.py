@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from brain_tumor.config.fit_keys import Optimizer, Trainer
 from brain_tumor.config.inference_keys import Inference, Paths, Predict, Serve, Verb
-from brain_tumor.config.key_types import NAMES, Check, is_number, key, number, one_of, whole
+from brain_tumor.config.key_types import NAMES, Check, is_number, key, list_of, number, one_of, some_of, whole
 
 _INSIDE = number(lambda value: 0 < value < 1, "between 0 and 1")
 _FROM_0 = number(lambda value: value >= 0, "a number from 0")
@@ -110,6 +110,17 @@ class Evaluation:
 
 
 @dataclass(kw_only=True)
+class Report:
+    """Files of the figures."""
+
+    formats: Sequence[str] = key(
+        "formats of figures; png is always written, as the pages embed it",
+        list_of("png", "pdf", "svg"),
+    )
+    dpi: int = key("dots per inch of PNG files, and of images within PDF and SVG files", whole(1))
+
+
+@dataclass(kw_only=True)
 class Train(Verb):
     """Keys of ``brain-tumor train``."""
 
@@ -139,6 +150,7 @@ class Train(Verb):
     optimizer: Optimizer
     trainer: Trainer
     evaluation: Evaluation
+    report: Report
     paths: Paths
 
 
@@ -172,6 +184,7 @@ class Evaluate(Inference):
     overwrite: bool = key("replace a finished evaluation in hydra.run.dir")
     data: Reading
     evaluation: Evaluation
+    report: Report
     paths: Paths
 
 
@@ -187,6 +200,7 @@ class Export(Verb):
     seed: int = key("seed of the resamples behind the intervals of an ensemble", whole(0))
     overwrite: bool = key("replace an ensemble in hydra.run.dir")
     evaluation: Evaluation
+    report: Report
     engine: str = key("onnxruntime or openvino; none: only sign the bundle")
     sign: str | None = key("file of a private key (PEM, elliptic curve) that signs the bundle; null: it is not signed")
     precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
@@ -229,6 +243,11 @@ class Compare:
     eval_split: str | None = key(
         "split that is compared; null: val for sweeps and folders, test for named runs", one_of("val", "test", None)
     )
+    format: str | Sequence[str] | None = key(
+        "table for a paper: table.tex (booktabs), table.md or table.csv; null: none",
+        some_of("latex", "markdown", "csv"),
+    )
+    columns: Sequence[str] = key("metrics that this table shows; those that no run has are left out", NAMES)
     pool: bool = key("pool runs that differ only in seed, fold or repeat")
     resamples: int = key("resamples of the paired bootstrap of whole groups", whole(1))
     level: float = key("confidence level of intervals", number(lambda value: 0 < value < 1, "a number between 0 and 1"))
@@ -236,6 +255,7 @@ class Compare:
     champion: str | None = key("run in use today; change_record.md compares every other candidate with it")
     acceptance: Acceptance
     fail_if_rejected: bool = key("exit with code 1 where a candidate fails a criterion")
+    report: Report
     paths: Paths
 
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from brain_tumor.data.samples import read_table
 from brain_tumor.errors import ConfigError, RunDirError
 from brain_tumor.evaluation.comparison.candidates import Run
+from brain_tumor.evaluation.comparison.citations import Citation, data_citation
 from brain_tumor.evaluation.predictions import read_predictions
 from brain_tumor.run_dir.record import read_record, read_results
 from brain_tumor.sweeps.jobs import REPLICATES, Plan
@@ -62,7 +63,8 @@ def _runs_at(place: Path, split: str) -> list[Path]:
 
 _FOLD = ("split.fold", "split.source")
 _NOT_LEARNT_FROM = (
-    "paths", "logger", "evaluation", "resume", "overwrite", "callbacks.resume_checkpoint.minutes", "snapshot_minutes",
+    "paths", "logger", "evaluation", "report", "resume", "overwrite", "callbacks.resume_checkpoint.minutes",
+    "snapshot_minutes",
 )  # fmt: skip
 """Keys that do not change what a training learns."""
 
@@ -120,19 +122,24 @@ def unpredicted(paths: Sequence[Path], predicted: Collection[str]) -> int:
     return len({name for table in tables for name in table["sample_id"]} - set(predicted))
 
 
-def baselines(paths: Sequence[Path], split: str, metric: str) -> dict[Path, float]:
-    """Read the score of the 1-NN baseline from the results of runs, as far as they have it.
+def baselines(paths: Sequence[Path], split: str) -> dict[Path, dict[str, float]]:
+    """Read the scores of the 1-NN baseline, by metric, from the results of runs, as far as they have them.
 
     Args:
         paths: Run directories, or tables, which have none.
         split: ``val`` or ``test``.
-        metric: Metric that ranks the runs.
     """
     found = {}
     for path in paths:
-        with suppress(OSError, RunDirError, ValueError, KeyError, AttributeError):
-            found[path] = float(read_results(path)["baseline"][split][metric])
+        with suppress(OSError, RunDirError, ValueError, TypeError, KeyError, AttributeError):
+            found[path] = {name: float(score) for name, score in read_results(path)["baseline"][split].items()}
     return found
+
+
+def data_citations(paths: Sequence[Path]) -> list[Citation]:
+    """Return what to cite for the data of runs, each set once, as far as it is known."""
+    found = [data_citation(read_record(path).get("data", {})) for path in paths]
+    return list({each.key: each for each in found if each}.values())
 
 
 def run_facts(path: Path) -> dict[str, str]:

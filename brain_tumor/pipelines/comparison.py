@@ -10,12 +10,17 @@ from brain_tumor.config.instantiate import plain
 from brain_tumor.errors import AcceptanceError, ConfigError
 from brain_tumor.evaluation.comparison.acceptance import AcceptanceCriteria, check_acceptance
 from brain_tumor.evaluation.comparison.candidates import Candidate, Run, make_candidates
+from brain_tumor.evaluation.comparison.citations import SOFTWARE
+from brain_tumor.evaluation.comparison.paper_formats import csv_table, latex_table, markdown_table
+from brain_tumor.evaluation.comparison.paper_table import paper_table, require_metrics
 from brain_tumor.evaluation.comparison.ranking import comparison_document
 from brain_tumor.evaluation.comparison.resampling import Comparison
 from brain_tumor.evaluation.comparison.resampling import compare as compare_candidates
 from brain_tumor.evaluation.report.console import criteria_table, ranking_table, show
+from brain_tumor.evaluation.report.plots import FigureFormats
 from brain_tumor.pipelines.compared_runs import (
     baselines,
+    data_citations,
     default_split,
     find_runs,
     leaked,
@@ -37,20 +42,26 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     paths, champion = find_runs(cfg.runs, split), find_runs(cfg.champion, split)
     runs = read_runs([*paths, *champion], split)
     pooled = make_candidates(list(runs.values()), pool=cfg.pool)
+    require_metrics(pooled, cfg.columns)
     comparison = compare_candidates(pooled, cfg.metric, resamples=cfg.resamples, seed=cfg.seed, level=cfg.level)
-    document = comparison_document(comparison)
+    document = comparison_document(comparison, cfg.columns)
     document["eval_split"] = split
     _add_baselines(document, runs, split)
     document["notes"][:0] = _missing_folds(pooled, runs)
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
-    write_outputs(run_dir, document, change, command=command_line())
+    tables = _paper_tables(document, cfg, paths)
+    write_outputs(
+        run_dir, document, change, tables, command=command_line(), figure_formats=FigureFormats(**plain(cfg.report))
+    )
     show(ranking_table(document))
     if change:
         show(criteria_table(change["changes"]))
     for note in document["notes"]:
         show(f"Note: {note}", style="yellow")
     show(f"Page: {run_dir / 'compare.html'}", soft_wrap=True)
+    for file in tables:
+        show(f"Table: {run_dir / file}", soft_wrap=True)
     return {**document, "change": change} if change else document
 
 
@@ -70,16 +81,39 @@ def _missing_folds(candidates: Sequence[Candidate], runs: Mapping[Path, Run]) ->
 
 
 def _add_baselines(document: dict[str, Any], runs: Mapping[Path, Run], split: str) -> None:
-    """Add ``baseline`` to each candidate, the mean over its runs, and a note on those that do not exceed it."""
-    scores = {runs[path].name: score for path, score in baselines(list(runs), split, document["metric"]).items()}
-    below = []
+    """Add ``baseline`` to each candidate, the mean over its runs, and a note on those that do not exceed it.
+
+    The document's own ``baseline`` has the scores of all metrics, the highest of any candidate: candidates that were
+    trained on other images, or at another size, have another baseline.
+    """
+    scores = {runs[path].name: found for path, found in baselines(list(runs), split).items()}
+    below: list[str] = []
+    highest: dict[str, float] = {}
     for candidate in document["candidates"]:
         own = [scores[name] for name in candidate["runs"] if name in scores]
-        candidate["baseline"] = sum(own) / len(own) if own else None
-        if own and candidate["value"] is not None and candidate["value"] <= candidate["baseline"]:
+        means = {metric: sum(each[metric] for each in own) / len(own) for metric in (own[0] if own else ())}
+        highest |= {metric: max(mean, highest.get(metric, mean)) for metric, mean in means.items()}
+        candidate["baseline"] = means.get(document["metric"])
+        if None not in (candidate["value"], candidate["baseline"]) and candidate["value"] <= candidate["baseline"]:
             below.append(f"{candidate['name']} ({candidate['value']:.3f} against {candidate['baseline']:.3f})")
+    document["baseline"] = highest
     if below:
         document["notes"].insert(0, f"No better than the 1-NN baseline in {document['metric']}: {'; '.join(below)}.")
+
+
+def _paper_tables(document: dict[str, Any], cfg: DictConfig, paths: Sequence[Path]) -> dict[str, str]:
+    """Write the tables that ``format`` asks for; returns file name → content."""
+    if cfg.format is None:
+        return {}
+    chosen = [cfg.format] if isinstance(cfg.format, str) else cfg.format
+    table, texts = paper_table(document, cfg.columns), {}
+    if "latex" in chosen:
+        texts["table.tex"] = latex_table(table, [SOFTWARE, *data_citations(paths)])
+    if "markdown" in chosen:
+        texts["table.md"] = markdown_table(table)
+    if "csv" in chosen:
+        texts["table.csv"] = csv_table(table)
+    return texts
 
 
 def compare_job(cfg: DictConfig) -> None:

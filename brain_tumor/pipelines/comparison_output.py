@@ -1,5 +1,6 @@
 """Write the files of a comparison."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,41 @@ import pandas as pd
 from brain_tumor.data.samples import write_table
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.report.comparison_page import forest_plot, write_change_record, write_comparison_page
-from brain_tumor.evaluation.report.plots import save_figure
-from brain_tumor.run_dir.atomic import write_json
+from brain_tumor.evaluation.report.plots import FigureFormats, save_figure
+from brain_tumor.run_dir.atomic import published_file, write_json
 
 
-def write_outputs(folder: Path, document: dict[str, Any], change: dict[str, Any] | None, *, command: str) -> None:
-    """Write ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png`` and ``compare.html``, and with a champion
-    ``change_record.json`` and ``change_record.md``, each in one step.
+def write_outputs(
+    folder: Path,
+    document: dict[str, Any],
+    change: dict[str, Any] | None,
+    tables: Mapping[str, str],
+    *,
+    command: str,
+    figure_formats: FigureFormats,
+) -> None:
+    """Write ``compare.json``, ``compare.csv``, ``pairs.csv``, ``forest.png`` and ``compare.html``, each in one step.
+
+    Args:
+        folder: Directory of the files; made if it is missing.
+        document: Content of ``compare.json``.
+        change: Content of ``change_record.json``, for which ``change_record.md`` is written, too; None: no champion.
+        tables: File name → content of the tables for a paper.
+        command: Command line that made the comparison.
+        figure_formats: Formats and resolution of the forest plot.
 
     Raises:
         ConfigError: The folder cannot be written.
-    """  # noqa: D205
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(document, folder / "compare.json")
         write_table(ranking_frame(document), folder / "compare.csv")
         write_table(pairs_frame(document), folder / "pairs.csv")
-        save_figure(forest_plot(document), folder / "forest.png")
+        save_figure(forest_plot(document), folder / "forest.png", figure_formats)
+        for name, text in tables.items():
+            with published_file(folder / name) as draft:
+                draft.write_text(text, encoding="utf-8")
         if change:
             write_json(change, folder / "change_record.json")
             write_change_record(folder / "change_record.md", document, change["changes"], change["runs"])

@@ -92,7 +92,7 @@ def make_ensemble(cfg: DictConfig) -> Bundle:
             bundle = ensemble_bundle(members, folder, contents, computed.results, digest, mirrored=mirrored)
             write_bundle(bundle, contents, model_card(bundle, record.facts, computed.results))
         with record.stage("report"):
-            write_report(inputs, computed, record)
+            write_report(inputs, computed, record, cfg)
     return bundle
 
 

@@ -14,6 +14,7 @@ from brain_tumor.evaluation.evidence import Settings, evidence
 from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.console import results_table, show
 from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
+from brain_tumor.evaluation.report.plots import FigureFormats
 from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.evaluation.result_warnings import result_warnings
 from brain_tumor.pipelines.evaluation_input import EvaluationInput, evaluation_input
@@ -56,7 +57,7 @@ def evaluate(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dict[st
         with record.stage("evaluate"):
             computed = compute_evidence(inputs, record, cfg)
         with record.stage("report"):
-            write_report(inputs, computed, record)
+            write_report(inputs, computed, record, cfg)
     return computed.results
 
 
@@ -78,6 +79,7 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
                 resamples=settings.resamples,
                 seed=cfg.seed,
                 ood_images=inputs.ood_images,
+                figure_formats=FigureFormats(**plain(cfg.report)),
             )
         results, figures = results | image_evidence.results, image_evidence.figures
     write_json(results, run_dir / "results.json")
@@ -86,11 +88,13 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
     return Evidence(results, figures, notes)
 
 
-def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord) -> None:
+def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord, cfg: DictConfig) -> None:
     """Write ``figures/``, ``report.html`` and the checklists; print the results table and where the files are."""
     run_dir, results = record.run_dir, computed.results
     test = inputs.splits["test"]
-    figures = draw_figures(results, test, run_dir / "figures", inputs.epochs, inputs.draw_maps) | computed.figures
+    formats = FigureFormats(**plain(cfg.report))
+    drawn = draw_figures(results, test, run_dir / "figures", inputs.epochs, inputs.draw_maps, formats)
+    figures = drawn | computed.figures
     write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)
     write_checklists(run_dir, results, record.facts)
     show(results_table(results))

@@ -29,7 +29,7 @@ from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector, ood_f
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.figures import FigureFiles
-from brain_tumor.evaluation.report.plots import save_figure
+from brain_tumor.evaluation.report.plots import PNG, FigureFormats, save_figure
 from brain_tumor.evaluation.robustness.figures import robustness_curves
 from brain_tumor.evaluation.robustness.scoring import CHUNK, RobustnessTest, stratified
 from brain_tumor.evaluation.robustness.sweep import robustness
@@ -87,9 +87,16 @@ class _Job:
     """Arguments that all parts of the image evidence share."""
 
     def __init__(
-        self, evaluated: EvaluatedImages, test: Predictions, folder: Path, limit: int, resamples: int, seed: int
+        self,
+        evaluated: EvaluatedImages,
+        test: Predictions,
+        folder: Path,
+        limit: int,
+        resamples: int,
+        seed: int,
+        figure_formats: FigureFormats,
     ) -> None:
-        self.evaluated, self.test, self.folder = evaluated, test, folder
+        self.evaluated, self.test, self.folder, self.figure_formats = evaluated, test, folder, figure_formats
         self.limit, self.resamples, self.seed = limit, resamples, seed
         self.evidence = ImageEvidence()
         self.model = network_of(evaluated.predictor.bundle)
@@ -114,7 +121,7 @@ class _Job:
         """Save a figure, if there is one."""
         if figure is not None:
             path = self.folder / f"{section}.png"
-            save_figure(figure, path)
+            save_figure(figure, path, self.figure_formats)
             self.evidence.figures.setdefault(section, {})[caption] = path
 
 
@@ -127,6 +134,7 @@ def compute_image_evidence(
     resamples: int,
     seed: int,
     ood_images: GreyImage | None = None,
+    figure_formats: FigureFormats = PNG,
 ) -> ImageEvidence:
     """Run the model on test images, changed and unchanged, and on OOD images.
 
@@ -138,9 +146,10 @@ def compute_image_evidence(
         resamples: Number of resamples behind each interval.
         seed: Seed of samples and corruptions.
         ood_images: The user's own OOD images, uint8 [M, S, S].
+        figure_formats: Formats and resolution of the figures' files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    job = _Job(evaluated, test, folder, limit, resamples, seed)
+    job = _Job(evaluated, test, folder, limit, resamples, seed, figure_formats)
     results = job.evidence.results
     robustness_test = RobustnessTest(
         partial(evaluated.predictor.probabilities, batch_size=CHUNK),

@@ -137,7 +137,7 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
         with record.stage("bundle"):
             pack(run_dir)
         with record.stage("report"):
-            write_report(inputs, evidence, record)
+            write_report(inputs, evidence, record, cfg)
             log_results(loggers, run_dir, record.facts, evidence.results, ood.tables["test"], datamodule, classifier)
     return TrainedRun(run_dir, evidence.results, best.score)
 

@@ -22,6 +22,9 @@ RESULTS = tuple(f"{split}/{metric}" for split in ("val", "test") for metric in (
 BASELINE = "test/baseline f1_macro"
 """Column with the macro-F1 of the 1-NN baseline on the test split."""
 
+MONITORED = ("ci_low", "ci_high", "baseline")
+"""Columns about the monitored metric on its own split, from ``results.json``: its interval, and the 1-NN baseline."""
+
 SCORES = ("monitored", "test/f1_macro", "test/balanced_accuracy", "test/auroc")
 """Columns of which settings have mean and standard deviation."""
 
@@ -32,14 +35,14 @@ def read_rows(sweep_dir: Path, plan: Plan) -> pd.DataFrame:
     Returns:
         One row per job, in the order of the plan. Columns: ``number``, ``status`` (waiting, running, finished, failed,
         pruned, preempted), ``reason``, one per swept key (text, as on the command line), ``monitored`` (best value of
-        the monitored validation metric), those of `RESULTS` and `BASELINE` that any job has, ``seconds`` and
-        ``run_dir``.
+        the monitored validation metric), those of `MONITORED`, `RESULTS` and `BASELINE` that any job has, ``seconds``
+        and ``run_dir``.
     """
     keys = swept_keys(plan)
-    rows = [_row(sweep_dir, job, keys) for job in plan.jobs]
-    columns = ["number", "status", "reason", *keys, "monitored", *RESULTS, BASELINE, "seconds", "run_dir"]
+    rows = [_row(sweep_dir, job, keys, plan.metric) for job in plan.jobs]
+    columns = ["number", "status", "reason", *keys, "monitored", *MONITORED, *RESULTS, BASELINE, "seconds", "run_dir"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.drop(columns=[name for name in (*RESULTS, BASELINE) if table[name].isna().all()])
+    return table.drop(columns=[name for name in (*MONITORED, *RESULTS, BASELINE) if table[name].isna().all()])
 
 
 def swept_keys(plan: Plan) -> list[str]:
@@ -60,7 +63,7 @@ def assignments(overrides: Sequence[str]) -> dict[str, str]:
     return {key.lstrip("+~"): value for key, _, value in (override.partition("=") for override in overrides)}
 
 
-def _row(sweep_dir: Path, job: Job, keys: list[str]) -> dict[str, Any]:
+def _row(sweep_dir: Path, job: Job, keys: list[str], metric: str | None) -> dict[str, Any]:
     run_dir = sweep_dir / job.folder
     record = read_record(run_dir)
     finished = record.get("status") == "finished"
@@ -71,7 +74,7 @@ def _row(sweep_dir: Path, job: Job, keys: list[str]) -> dict[str, Any]:
         "reason": "" if finished else str(record.get("reason", "")).strip().partition("\n")[0],
         **{key: setting.get(key, "") for key in keys},
         "monitored": record.get("training", {}).get("best"),
-        **(_results(run_dir) if finished else {}),
+        **(_results(run_dir, metric) if finished else {}),
         "seconds": _seconds(record),
         "run_dir": job.folder,
     }
@@ -85,14 +88,17 @@ def _seconds(record: dict[str, Any]) -> float | None:
     return round(sum(seconds.values()), 1) if seconds else None
 
 
-def _results(run_dir: Path) -> dict[str, float | None]:
+def _results(run_dir: Path, metric: str | None) -> dict[str, float | None]:
     path = run_dir / "results.json"
-    return _read_results(path, path.stat().st_mtime_ns) if path.is_file() else {}
+    return _read_results(path, path.stat().st_mtime_ns, metric) if path.is_file() else {}
 
 
 @lru_cache(maxsize=4096)
-def _read_results(path: Path, _mtime_ns: int) -> dict[str, float | None]:
-    """Read the values of `RESULTS`; cached while the file does not change, as the table is written after every job."""
+def _read_results(path: Path, _mtime_ns: int, metric: str | None) -> dict[str, float | None]:
+    """Read the values of `RESULTS`, and those of `MONITORED` for a metric.
+
+    They are cached while the file does not change, as the table is written after every job.
+    """
     try:
         document = read_json(path)
         splits = {name: name.partition("/") for name in RESULTS}
@@ -100,7 +106,15 @@ def _read_results(path: Path, _mtime_ns: int) -> dict[str, float | None]:
     except (OSError, RunDirError, KeyError):
         return {}
     values = {name: estimate["value"] for name, estimate in estimates.items() if estimate is not None}
-    return values | {BASELINE: document.get("baseline", {}).get("test", {}).get("f1_macro")}
+    baseline = document.get("baseline", {})
+    split, _, name = (metric or "").partition("/")
+    monitored = document.get(split, {}).get(name, {})
+    return values | {
+        "ci_low": monitored.get("ci_low"),
+        "ci_high": monitored.get("ci_high"),
+        "baseline": baseline.get(split, {}).get(name),
+        BASELINE: baseline.get("test", {}).get("f1_macro"),
+    }
 
 
 def below_baseline(rows: pd.DataFrame) -> list[int]:

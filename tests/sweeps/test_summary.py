@@ -70,6 +70,24 @@ def test_one_row_per_job(two_models):
     assert "test/auroc" not in rows  # no job has it
 
 
+def test_the_monitored_metric_has_its_interval_and_baseline(two_models):
+    folder, plan, rows = two_models
+    assert not {"ci_low", "ci_high", "baseline"} & set(rows)  # no job has them
+
+    write_json(
+        {
+            "val": {"f1_macro": {"value": 0.8, "ci_low": 0.7, "ci_high": 0.9}},
+            "test": {"f1_macro": {"value": 0.95, "ci_low": 0.1, "ci_high": 0.2}},
+            "baseline": {"val": {"f1_macro": 0.6}, "test": {"f1_macro": 0.5}},
+        },
+        folder / "0" / "results.json",
+    )
+    rows = read_rows(folder, plan)
+
+    assert rows.loc[0, ["ci_low", "ci_high", "baseline", "test/baseline f1_macro"]].tolist() == [0.7, 0.9, 0.6, 0.5]
+    assert rows.loc[1:, ["ci_low", "ci_high", "baseline"]].isna().all(axis=None)
+
+
 def test_keys_that_differ_count_as_swept(tmp_path):
     plan = write_sweep(tmp_path, [(["a=1"], 0.5, 0.5), (["a=2", "+b=1"], 0.6, 0.6)])
     assert swept_keys(plan) == ["a", "b"]

@@ -113,5 +113,5 @@ def _side_by_side(candidate: Metrics, champion: Metrics, level: float) -> dict[s
             "difference": difference(candidate[name], champion[name], level),
         }
         for name in (*HEADLINES, *DETECTION, *LOCALIZATION)
-        if name in candidate
+        if name in candidate and name in champion
     }

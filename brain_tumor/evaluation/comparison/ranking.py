@@ -1,23 +1,27 @@
 """``compare.json``: the candidates, best first, with the certainty of their order."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from brain_tumor.evaluation.comparison.pairwise_tests import compare_pairs
 from brain_tumor.evaluation.comparison.resampling import Comparison, Resampled, best_shares, is_lower_better
-from brain_tumor.evaluation.metrics.bootstrap import BIASED
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION
 
 
-def comparison_document(comparison: Comparison) -> dict[str, Any]:
+def comparison_document(comparison: Comparison, columns: Sequence[str] = ()) -> dict[str, Any]:
     """Collect the results of a comparison.
+
+    Args:
+        comparison: Comparison.
+        columns: Metrics to add to those that every comparison states.
 
     Returns:
         ``metric``, ``lower_is_better``, ``level``, ``resamples``; ``n`` (``images groups classes``); ``candidates``,
         best first: ``rank name runs seeds folds value sd ci_low ci_high``, ``difference`` (to the best: ``value ci_low
         ci_high p p_holm``; None for the best itself), ``best_share`` (share of resamples in which it is best) and
-        ``metrics`` (further metrics, each ``value sd ci_low ci_high``); ``pairs`` of
+        ``metrics`` (those that any candidate has, each ``value sd ci_low ci_high``); ``pairs`` of
         `brain_tumor.evaluation.comparison.pairwise_tests.compare_pairs`; and ``notes`` for readers. Undefined
         values are None.
     """
@@ -33,17 +37,19 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
             "groups": int(table.groups.max()) + 1,
             "classes": list(table.classes),
         },
-        "candidates": _ranking(comparison, pairs),
+        "candidates": _ranking(comparison, pairs, columns),
         "pairs": pairs,
         "notes": _notes(comparison),
     }
 
 
-def _ranking(comparison: Comparison, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _ranking(comparison: Comparison, pairs: list[dict[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
     best = comparison.candidates[0].name
     to_best = {pair["second"]: _negated(pair["difference"]) for pair in pairs if pair["first"] == best}
     shares = best_shares(comparison.ranked, lower_is_better=is_lower_better(comparison.metric))
-    further = [name for name in (*HEADLINES, *DETECTION, *LOCALIZATION) if name in comparison.resampled[0]]
+    known = set().union(*comparison.resampled)
+    listed = dict.fromkeys((*HEADLINES, *DETECTION, *LOCALIZATION, comparison.metric, *columns))
+    further = [name for name in listed if name in known]
     entries = zip(comparison.candidates, comparison.resampled, shares, strict=True)
     return [
         {
@@ -55,21 +61,25 @@ def _ranking(comparison: Comparison, pairs: list[dict[str, Any]]) -> list[dict[s
             **estimate(resampled[comparison.metric], comparison.level),
             "difference": to_best.get(candidate.name),
             "best_share": share,
-            "metrics": {name: _further(name, resampled[name], comparison.level) for name in further},
+            "metrics": {name: estimate(resampled.get(name), comparison.level) for name in further},
         }
         for rank, (candidate, resampled, share) in enumerate(entries, start=1)
     ]
 
 
-def _further(name: str, resampled: Resampled, level: float) -> dict[str, float | None]:
-    summary = estimate(resampled, level)
-    return summary | {"ci_low": None, "ci_high": None} if name in BIASED else summary
+def estimate(resampled: Resampled | None, level: float) -> dict[str, float | None]:
+    """Summarise a metric of a candidate.
 
+    Args:
+        resampled: Values and draws; None: the candidate lacks the metric.
+        level: Coverage of the interval, in (0, 1).
 
-def estimate(resampled: Resampled, level: float) -> dict[str, float | None]:
-    """Summarise a metric: ``value`` (mean over seeds), ``sd`` (over seeds), ``ci_low``, ``ci_high``."""
-    value = resampled.value if np.isfinite(resampled.value) else None
-    return {"value": value, "sd": resampled.sd, **resampled.interval(level)}
+    Returns:
+        ``value`` (mean over seeds), ``sd`` (over seeds), ``ci_low``, ``ci_high``; None where undefined.
+    """
+    if resampled is None or not np.isfinite(resampled.value):
+        return {"value": None, "sd": None, "ci_low": None, "ci_high": None}
+    return {"value": resampled.value, "sd": resampled.sd, **resampled.interval(level)}
 
 
 def _negated(difference: dict[str, Any]) -> dict[str, Any]:

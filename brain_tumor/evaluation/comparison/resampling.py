@@ -1,6 +1,6 @@
 """Paired bootstrap of whole groups, and the ranking of candidates by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ from brain_tumor.data.progress import progress
 from brain_tumor.errors import require
 from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.metrics.all_metrics import metric_values
-from brain_tumor.evaluation.metrics.bootstrap import group_weights
+from brain_tumor.evaluation.metrics.bootstrap import BIASED, group_weights, recentred
+from brain_tumor.evaluation.metrics.estimates import exact_interval, trial_images
+from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.types import Floats
 
-LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise")
+LOWER_IS_BETTER = ("loss", "nll", "brier", "ece", "ece_mass", "ece_classwise", "localization/false_area")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Resampled:
     """[S], one per seed, on all images."""
     draws: Floats
     """[B], mean over seeds in each resample; NaN where the metric is undefined there."""
+    trials: int = 0
+    """Number of groups that count in a metric in [0, 1], for the exact interval of a 0 or 1; 0: there is none."""
+    biased: bool = False
+    """Whether it is one of `brain_tumor.evaluation.metrics.bootstrap.BIASED`."""
 
     @property
     def value(self) -> float:
@@ -38,10 +44,19 @@ class Resampled:
     def interval(self, level: float) -> dict[str, float | None]:
         """Compute ``ci_low`` and ``ci_high``: percentiles of the draws.
 
+        Those of a biased metric are moved to its value; a 0 or 1 that is the same in every resample has an exact one.
+
         Args:
             level: Coverage in (0, 1).
         """
-        return _percentiles(self.draws, level)
+        if self.biased:
+            low, high = recentred(self.value, self.draws, level)
+            return {"ci_low": _defined(low), "ci_high": _defined(high)}
+        interval = _percentiles(self.draws, level)
+        if self.trials and self.value in (0.0, 1.0) and interval["ci_low"] == interval["ci_high"]:
+            low, high = exact_interval(self.value, self.trials, level)
+            return {"ci_low": low, "ci_high": high}
+        return interval
 
 
 def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list[dict[str, Resampled]]:
@@ -57,7 +72,7 @@ def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list
         seed: Seed of the resamples, which are those of `brain_tumor.evaluation.metrics.bootstrap.intervals`.
 
     Returns:
-        One mapping per candidate: metric → values and draws.
+        One mapping per candidate: metric → values and draws, of the metrics that all its tables have.
     """
     tables = [table for candidate in candidates for table in candidate.tables]
     whole = np.ones((1, len(tables[0].labels)))
@@ -71,17 +86,30 @@ def resample(candidates: Sequence[Candidate], resamples: int, seed: int) -> list
     for number, candidate in enumerate(candidates):
         own = slice(start, start + len(candidate.tables))
         start = own.stop
+        trials = _trials(candidate.tables[0])
         shares = _seed_shares(len(candidate.tables), resamples, np.random.default_rng([seed, number]))
         results.append(
             {
                 name: Resampled(
                     np.concatenate([of_table[name] for of_table in values[own]]),
                     (np.stack([of_table[name] for of_table in draws[own]]) * shares).sum(axis=0),
+                    trials.get(name, 0),
+                    name in BIASED,
                 )
-                for name in values[0]
+                for name in _shared(values[own])
             }
         )
     return results
+
+
+def _shared(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics that all tables have: of a localizer's map, only a localizer's table has any."""
+    return [name for name in values[0] if all(name in of_table for of_table in values)]
+
+
+def _trials(table: Predictions) -> dict[str, int]:
+    """Count the groups that are the trials of each metric in [0, 1]."""
+    return {name: len(np.unique(table.groups[images])) for name, images in trial_images(table).items()}
 
 
 def _seed_shares(seeds: int, resamples: int, rng: np.random.Generator) -> Floats:
@@ -125,9 +153,15 @@ def best_shares(metrics: Sequence[Resampled], *, lower_is_better: bool) -> list[
     return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
 
 
+def metrics_of(candidates: Sequence[Candidate]) -> list[str]:
+    """Name the metrics that all candidates have, any of which can rank them."""
+    tables = [table for candidate in candidates for table in candidate.tables]
+    return _shared([metric_values(table, np.ones((1, len(table.labels)))) for table in tables])
+
+
 def is_lower_better(metric: str) -> bool:
     """Tell whether lower values of a metric are better."""
-    return metric.partition("/")[0] in LOWER_IS_BETTER
+    return metric in LOWER_IS_BETTER
 
 
 def _percentiles(draws: Floats, level: float) -> dict[str, float | None]:
@@ -187,8 +221,7 @@ def compare(
     Raises:
         ConfigError: The metric is unknown.
     """
-    table = candidates[0].tables[0]
-    known = metric_values(table, np.ones((1, len(table.labels))))
+    known = metrics_of(candidates)
     require(metric in known, f"metric={metric}", ", ".join(known))
     resampled = resample(candidates, resamples, seed)
     values = np.array([one[metric].value for one in resampled])

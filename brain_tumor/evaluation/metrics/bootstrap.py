@@ -42,14 +42,23 @@ def intervals(
     spans = {}
     for name, (value,) in point.items():
         if name in BIASED:
-            spans[name] = _recentred(float(value), resampled[name], level)
+            spans[name] = recentred(float(value), resampled[name], level)
         else:
             spans[name] = _bca(float(value), resampled[name], jackknife[name], level)
     return spans
 
 
-def _recentred(point: float, resampled: Floats, level: float) -> Interval:
-    """Return percentiles of resamples whose mean was moved to the value itself, not below 0."""
+def recentred(point: float, resampled: Floats, level: float) -> Interval:
+    """Compute the interval of a `BIASED` statistic: percentiles of resamples whose mean was moved to the value itself.
+
+    Args:
+        point: Value on all images, at least 0.
+        resampled: Values in the resamples, float64 [B]; NaN where undefined.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        (low, high), low at least 0; NaN where the statistic is undefined.
+    """
     resampled = resampled[np.isfinite(resampled)]
     if not (np.isfinite(point) and len(resampled)):
         return np.nan, np.nan

@@ -23,8 +23,7 @@ def evaluate(
 ) -> dict[str, Estimate]:
     """Estimate all metrics of `brain_tumor.evaluation.metrics.all_metrics`; for the arguments see `estimates`."""
     statistics = partial(metric_values, predictions)
-    shares = denominators(predictions)
-    trials = bounding_images(predictions) | shares
+    shares, trials = denominators(predictions), trial_images(predictions)
     return estimates(statistics, predictions.groups, shares, trials, resamples=resamples, seed=seed, level=level)
 
 
@@ -57,7 +56,7 @@ def estimates(
     for name, (value,) in point.items():
         low, high = spans[name]
         if name in trials and value in (0.0, 1.0) and low == high:
-            low, high = _exact_interval(value, len(np.unique(groups[trials[name]])), level)
+            low, high = exact_interval(value, len(np.unique(groups[trials[name]])), level)
         images = int(shares[name].sum()) if name in shares else len(groups)
         results[name] = {
             "value": _defined(float(value)),
@@ -68,12 +67,23 @@ def estimates(
     return results
 
 
-def _exact_interval(value: float, trials: int, level: float) -> Interval:
-    """Return the interval of Clopper and Pearson (1934) for a proportion that is 0 or 1 in so many trials."""
+def exact_interval(value: float, trials: int, level: float) -> Interval:
+    """Return the interval of Clopper and Pearson (1934) for a proportion that is 0 or 1 in so many trials.
+
+    Args:
+        value: 0 or 1.
+        trials: Number of independent trials, from 1: of groups, not of images.
+        level: Confidence level, in (0, 1).
+    """
     hits, tail = round(value * trials), (1 - level) / 2
     low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return low, high
+
+
+def trial_images(predictions: Predictions) -> dict[str, Flags]:
+    """Return the images whose groups are the trials of the exact interval of each metric in [0, 1], bool [N]."""
+    return bounding_images(predictions) | denominators(predictions)
 
 
 def denominators(predictions: Predictions) -> dict[str, Flags]:

@@ -1,4 +1,4 @@
-"""The figures of a report, as PNG files."""
+"""The figures of a report, as files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +21,7 @@ def draw_figures(
     folder: Path,
     epochs: pd.DataFrame | None = None,
     draw_maps: Callable[[Predictions], Figure] | None = None,
+    options: plots.FigureFormats = plots.PNG,
 ) -> FigureFiles:
     """Draw every figure that the results have content for.
 
@@ -30,6 +31,7 @@ def draw_figures(
         folder: Directory of the files; made if it is missing.
         epochs: ``metrics.csv`` of the training, if there was one.
         draw_maps: Function that draws test images with a localizer's maps, if there is one.
+        options: Formats and resolution of the files.
     """
     folder.mkdir(exist_ok=True)
     temperature = results["calibration"]["temperature"] if "calibration" in results else None
@@ -63,11 +65,11 @@ def draw_figures(
     if subgroups := results.get("subgroups"):
         plans["subgroups"] = {"Accuracy per subgroup (test)": ("subgroups", lambda: plots.subgroup_accuracy(subgroups))}
     return {
-        section: {caption: _saved(make(), folder / f"{name}.png") for caption, (name, make) in plan.items()}
+        section: {caption: _saved(make(), folder / f"{name}.png", options) for caption, (name, make) in plan.items()}
         for section, plan in plans.items()
     }
 
 
-def _saved(figure: Figure, path: Path) -> Path:
-    plots.save_figure(figure, path)
+def _saved(figure: Figure, path: Path, options: plots.FigureFormats) -> Path:
+    plots.save_figure(figure, path, options)
     return path

@@ -1,10 +1,13 @@
 """Plots of predictions, decisions and training; series differ in line style as well as in colour."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,6 +33,8 @@ from brain_tumor.types import Flags, Floats
 # Okabe & Ito (2008): colours that are distinguishable in every kind of colour vision; black is kept for detection.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)))
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it lists all parts of the fonts that a PDF file embeds
 
 
 def confusion_matrix(predictions: Predictions) -> Figure:
@@ -153,10 +158,36 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, in one step."""
-    with published_file(path) as draft:
-        figure.savefig(draft, format="png", dpi=130)
+@dataclass(frozen=True)
+class FigureFormats:
+    """Files that each figure is saved as."""
+
+    formats: Sequence[str] = ("png",)
+    """``pdf`` and ``svg`` are written beside ``png``, which pages embed and which is always written."""
+    dpi: int = 130
+    """Dots per inch of PNG files, and of images within the other files."""
+
+
+PNG = FigureFormats()
+_WITHOUT_DATE = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+"""Format → metadata: the same figure gives the same bytes."""
+
+
+def save_figure(figure: Figure, path: Path, options: FigureFormats = PNG) -> None:
+    """Write a figure, each of its files in one step; text stays text: TrueType in PDF, characters in SVG.
+
+    Args:
+        figure: Figure.
+        path: PNG file; files of other formats get its name with their own suffix.
+        options: Formats and resolution.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": path.stem}):
+        for name in dict.fromkeys(["png", *options.formats]):
+            with published_file(path.with_suffix(f".{name}")) as draft:
+                figure.savefig(draft, format=name, dpi=options.dpi, metadata=_WITHOUT_DATE[name])
 
 
 def canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:

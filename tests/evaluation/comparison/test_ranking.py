@@ -2,6 +2,7 @@ import json
 
 import pytest
 from rivals import field, table, truth
+from scipy.stats import binomtest
 
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.comparison.candidates import Candidate
@@ -82,6 +83,24 @@ def test_too_few_resamples_for_so_many_pairs(candidates, document):
     )
     assert min(pair["difference"]["p_holm"] for pair in few["pairs"]) == pytest.approx(0.06)
     assert "too few" not in " ".join(document["notes"])
+
+
+def test_a_score_of_1_has_an_exact_interval():
+    """No resample of a perfect score is any lower: 1 in all of the groups, not of the images."""
+    perfect = comparison_document(
+        compare(field(a=table(LABELS, 1.0, group_size=3), b=table(LABELS, seed=1, group_size=3)), resamples=50)
+    )["candidates"][0]
+
+    exact = binomtest(100, 100).proportion_ci(0.95, "exact")
+    assert (perfect["value"], perfect["ci_high"]) == (1, 1)
+    assert perfect["ci_low"] == pytest.approx(exact.low)
+    assert perfect["metrics"]["detection/sensitivity"]["ci_low"] < 1
+
+
+def test_the_interval_of_a_biased_metric_is_around_its_value(candidates):
+    for candidate in comparison_document(compare(candidates, "ece", resamples=100))["candidates"]:
+        assert candidate["ci_low"] <= candidate["value"] <= candidate["ci_high"]
+        assert candidate["metrics"]["ece"] == {name: candidate[name] for name in ("value", "sd", "ci_low", "ci_high")}
 
 
 def test_it_is_json(document):

@@ -63,6 +63,21 @@ def test_figures_are_written_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["loss.png"]
 
 
+def test_figures_for_a_paper(table, tmp_path):
+    options = figures.FigureFormats(["svg", "pdf"], dpi=300)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        figures.save_figure(figures.roc_curves(table), tmp_path / folder / "roc.png", options)
+
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab")
+    assert set(first) == {"roc.png", "roc.pdf", "roc.svg"}
+    assert first == second  # no date, no random ids
+    with Image.open(tmp_path / "a" / "roc.png") as image:
+        assert image.width == 5.4 * 300
+    assert b"/FontFile2" in first["roc.pdf"]  # TrueType
+    assert b">Sensitivity</text>" in first["roc.svg"]
+
+
 def test_reliability_before_and_after(table):
     alone, both = texts(figures.reliability(table)), texts(figures.reliability(table, calibrated(table, 2.0)))
 
