@@ -44,7 +44,7 @@ def test_leaves_what_it_says(runs):
 
 
 def test_a_table_and_a_figure_for_a_paper(runs):
-    options = ["format=[latex,markdown,csv]", "columns=[brier,f1/glioma]", "report.formats=[pdf]"]
+    options = ["format=[latex,markdown,csv]", "columns=[brier,f1/glioma]", "figures.formats=[pdf]"]
     found = compare([str(runs / "poor"), str(runs / "good"), FEW, *options], runs / "out")
 
     files = {path.name for path in (runs / "out").iterdir()}
@@ -153,7 +153,7 @@ def test_a_sweep_is_ranked_on_validation(tmp_path):
         ),
         (["format=[latex,word]"], r"Invalid format=.*word'.: expected latex"),
         (["columns=[f1_macro,f2]"], r"Invalid columns=\[f2\]: expected metrics: loss, f1_macro"),
-        (["report.formats=[png,gif]"], r"Invalid report.formats=.*gif'.: expected a list of png, pdf and svg"),
+        (["figures.formats=[png,gif]"], r"Invalid figures.formats=.*gif'.: expected a list of png, pdf and svg"),
         (["eval_split=val"], "neither predictions/val.csv nor finished runs"),
     ],
 )

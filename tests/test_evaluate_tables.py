@@ -41,7 +41,7 @@ class TestTables:
         assert "has no groups" in (tmp_path / "report.html").read_text()
 
     def test_figures_for_a_paper_lie_beside_those_of_the_page(self, tables, tmp_path):
-        options = ["report.formats=[pdf,svg]", "report.dpi=50"]
+        options = ["figures.formats=[pdf,svg]", "figures.dpi=50"]
         evaluate([f"predictions={tables / 'test.csv'}", *options, *FAST], tmp_path)
 
         files = {path.name for path in (tmp_path / "figures").iterdir()}

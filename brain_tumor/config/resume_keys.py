@@ -22,7 +22,7 @@ TAKES_EFFECT = (
     *("callbacks.epoch_table", "callbacks.gradient_norm", "callbacks.learning_rate_monitor", "callbacks.progress"),
     *("callbacks.resume_checkpoint", "callbacks.throughput"),
     # what is computed after training
-    *("evaluation", "ood", "report", "trainer.limit_predict_batches"),
+    *("evaluation", "ood", "figures", "trainer.limit_predict_batches"),
     # what this command does
     *("resume", "overwrite"),
 )

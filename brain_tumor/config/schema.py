@@ -110,7 +110,7 @@ class Evaluation:
 
 
 @dataclass(kw_only=True)
-class Report:
+class Figures:
     """Files of the figures."""
 
     formats: Sequence[str] = key(
@@ -150,7 +150,7 @@ class Train(Verb):
     optimizer: Optimizer
     trainer: Trainer
     evaluation: Evaluation
-    report: Report
+    figures: Figures
     paths: Paths
 
 
@@ -184,7 +184,7 @@ class Evaluate(Inference):
     overwrite: bool = key("replace a finished evaluation in hydra.run.dir")
     data: Reading
     evaluation: Evaluation
-    report: Report
+    figures: Figures
     paths: Paths
 
 
@@ -200,7 +200,7 @@ class Export(Verb):
     seed: int = key("seed of the resamples behind the intervals of an ensemble", whole(0))
     overwrite: bool = key("replace an ensemble in hydra.run.dir")
     evaluation: Evaluation
-    report: Report
+    figures: Figures
     engine: str = key("onnxruntime or openvino; none: only sign the bundle")
     sign: str | None = key("file of a private key (PEM, elliptic curve) that signs the bundle; null: it is not signed")
     precision: str = key("fp32, int8, or bf16 (openvino), the last two refused where macro-F1 falls by over 0.002")
@@ -255,7 +255,7 @@ class Compare:
     champion: str | None = key("run in use today; change_record.md compares every other candidate with it")
     acceptance: Acceptance
     fail_if_rejected: bool = key("exit with code 1 where a candidate fails a criterion")
-    report: Report
+    figures: Figures
     paths: Paths
 
 

@@ -63,7 +63,7 @@ def _runs_at(place: Path, split: str) -> list[Path]:
 
 _FOLD = ("split.fold", "split.source")
 _NOT_LEARNT_FROM = (
-    "paths", "logger", "evaluation", "report", "resume", "overwrite", "callbacks.resume_checkpoint.minutes",
+    "paths", "logger", "evaluation", "figures", "resume", "overwrite", "callbacks.resume_checkpoint.minutes",
     "snapshot_minutes",
 )  # fmt: skip
 """Keys that do not change what a training learns."""

@@ -52,7 +52,7 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     run_dir = Path(cfg.paths.run_dir)
     tables = _paper_tables(document, cfg, paths)
     write_outputs(
-        run_dir, document, change, tables, command=command_line(), figure_formats=FigureFormats(**plain(cfg.report))
+        run_dir, document, change, tables, command=command_line(), figure_formats=FigureFormats(**plain(cfg.figures))
     )
     show(ranking_table(document))
     if change:

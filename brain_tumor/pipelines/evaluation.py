@@ -79,7 +79,7 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
                 resamples=settings.resamples,
                 seed=cfg.seed,
                 ood_images=inputs.ood_images,
-                figure_formats=FigureFormats(**plain(cfg.report)),
+                figure_formats=FigureFormats(**plain(cfg.figures)),
             )
         results, figures = results | image_evidence.results, image_evidence.figures
     write_json(results, run_dir / "results.json")
@@ -92,7 +92,7 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord,
     """Write ``figures/``, ``report.html`` and the checklists; print the results table and where the files are."""
     run_dir, results = record.run_dir, computed.results
     test = inputs.splits["test"]
-    formats = FigureFormats(**plain(cfg.report))
+    formats = FigureFormats(**plain(cfg.figures))
     drawn = draw_figures(results, test, run_dir / "figures", inputs.epochs, inputs.draw_maps, formats)
     figures = drawn | computed.figures
     write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)

@@ -12,12 +12,12 @@ from brain_tumor.errors import ConfigError
 
 GROUPS = (
     *("data", "split", "augmentation", "model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "logger"),
-    *("evaluation", "localizer", "paths", "report"),
+    *("evaluation", "figures", "localizer", "paths"),
 )
 TAKES_EFFECT, REFUSED = "takes effect", "refused"
 DECISIONS = {
     TAKES_EFFECT: [
-        *("compile", "evaluation", "logger", "ood", "overwrite", "paths", "plugins", "report", "resume", "split.path"),
+        *("compile", "evaluation", "figures", "logger", "ood", "overwrite", "paths", "plugins", "resume", "split.path"),
         *("data.cache", "data.eval_batch_size", "data.manifest", "data.num_workers", "data.root"),
         *("trainer.accelerator", "trainer.enable_model_summary", "trainer.limit_predict_batches", "trainer.timeout"),
         *("trainer.log_every_n_steps", "trainer.max_epochs", "trainer.max_time", "trainer.profiler"),
