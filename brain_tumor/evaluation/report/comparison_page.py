@@ -62,8 +62,13 @@ def _headline(document: Mapping[str, Any], short: Mapping[str, str]) -> str:
     sentence = f"{short[best['name']]} reaches {metric} {value} on {document['n']['images']} images"
     if not others:
         return f"{sentence}."
-    clear = sum(_excludes_zero(each["difference"]) for each in others if each["difference"])
-    return f"{sentence}, the best of {len(others) + 1}; it clearly beats {clear} of the other {len(others)}."
+    alpha = 1 - document["level"]
+    clear = sum(each["difference"]["p_holm"] < alpha for each in others if _has_p(each["difference"]))
+    return f"{sentence}, the best of {len(others) + 1}; significantly better than {clear} (p < {alpha:.2g}, Holm)."
+
+
+def _has_p(difference: Mapping[str, Any] | None) -> bool:
+    return difference is not None and difference["p_holm"] is not None
 
 
 def write_change_record(

@@ -109,7 +109,7 @@ def format_fact(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return "; ".join(f"{name.replace('_', ' ')}: {format_fact(inner)}" for name, inner in value.items())
+        return "; ".join(f"{name.replace('_', ' ')}: {format_fact(inner)}" for name, inner in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

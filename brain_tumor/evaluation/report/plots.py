@@ -27,6 +27,7 @@ from brain_tumor.evaluation.metrics.probability import ece
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.format import format_number, format_share
 from brain_tumor.evaluation.report.inline_figures import ON_COLOUR
+from brain_tumor.evaluation.report.names import in_sentence, short_name
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Flags, Floats
 
@@ -139,7 +140,7 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     panels = {
         left: {"train/loss": "training (as trained)", "val/loss": "validation (cross-entropy)"},
-        right: {"val/f1_macro": "macro-F1", "val/balanced_accuracy": "balanced accuracy", "val/auroc": "AUROC"},
+        right: {f"val/{name}": in_sentence(short_name(name)) for name in ("f1_macro", "balanced_accuracy", "auroc")},
     }
     for axes, series in panels.items():
         for (column, label), colour, style in zip(series.items(), COLOURS, STYLES, strict=False):
