@@ -33,6 +33,7 @@ _METRICS = {
     "iou": "Overlap (IoU)",
     "ppv": "PPV",
     "npv": "NPV",
+    "coverage": "Coverage",
     "aurc": "Area under the risk–coverage curve",
     "size": "Classes per set, mean",
     "single": "Sets of one class",
