@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import torch
 from factories import CENTRES, MAP, SHORT, export_fp32, save, write_set
 from hydra.core.global_hydra import GlobalHydra
 from matplotlib.figure import Figure
+
+from brain_tumor.evaluation.report import inline_figures
 
 mpl.use("Agg")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in the background of a shell, whose processes inherit it
@@ -45,6 +47,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 _rendered: dict[str, bytes] = {}
+_rendered_svg: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +68,14 @@ def _quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
             render(figure, file, **options)
             _rendered[file.name.removesuffix(f".{os.getpid()}")] = file.read_bytes()
 
-    render = Figure.savefig
+    def svg(figure: Figure, caption: str) -> str:
+        if caption not in _rendered_svg:
+            _rendered_svg[caption] = draw(figure, caption)
+        return _rendered_svg[caption]
+
+    render, draw = Figure.savefig, inline_figures.svg
     monkeypatch.setattr(Figure, "savefig", savefig)
+    monkeypatch.setattr(inline_figures, "svg", svg)
 
 
 @pytest.fixture(scope="session")
@@ -172,3 +181,29 @@ def exported_gated_copy(exported_gated: Path, tmp_path: Path) -> Path:
 def exported_copy(exported: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return shutil.copytree(exported, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless browser of playwright; its event loop ends with the module."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("BRAIN_TUMOR_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs Chromium; name it in BRAIN_TUMOR_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serious_faults() -> Callable[[Any], list[tuple[str, list[str]]]]:
+    """Function from an open page to axe-core's serious and critical findings: rule and elements."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def find(page: Any) -> list[tuple[str, list[str]]]:
+        violations = axe.run(page).response["violations"]
+        serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in serious]
+
+    return find

@@ -136,7 +136,10 @@ def test_two_processes_train_it(outlined, tmp_path):
 def test_the_report_shows_maps_first(located):
     page = (located / "report.html").read_text()
 
-    assert page.index("<h2>Where is the tumour?</h2>") < page.index("<h2>Metrics")
+    first_screen = page[: page.index(">Contents</h2>")]
+    assert first_screen.count("Test image under its heat map, with outlines") == 4  # one of each class
+    assert "Blue: true outline. Orange: what the map marks." in first_screen
+    assert page.index(">Where is the tumour?</h2>") < page.index(">Metrics</h2>")
     assert "the centre of the head" in page
     assert (located / "figures" / "localization.png").stat().st_size > 10_000
 

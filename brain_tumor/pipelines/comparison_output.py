@@ -48,7 +48,7 @@ def write_outputs(
             write_json(change, folder / "change_record.json")
             write_change_record(folder / "change_record.md", document, change["changes"], change["runs"])
         changes = change["changes"] if change else []
-        write_comparison_page(folder / "compare.html", document, changes, forest=folder / "forest.png", command=command)
+        write_comparison_page(folder / "compare.html", document, changes, command=command)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written ({error}); set hydra.run.dir.") from error
 

@@ -81,7 +81,7 @@ def make_ensemble(cfg: DictConfig) -> Bundle:
             notes=notes,
             attributes=located.tables["test"].reindex(columns=["source", "plane"]).fillna(""),
             extra=located.results,
-            draw_maps=located.draw,
+            examples=located.examples,
         )
         with record.stage("evaluate"):
             computed = compute_evidence(inputs, record, cfg)

@@ -11,9 +11,10 @@ from brain_tumor.config.compose import config_files
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.samples import write_table
 from brain_tumor.evaluation.evidence import Settings, evidence
+from brain_tumor.evaluation.explain.gallery import Examples
 from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.console import results_table, show
-from brain_tumor.evaluation.report.figures import FigureFiles, draw_figures
+from brain_tumor.evaluation.report.figures import Figures, draw_figures
 from brain_tumor.evaluation.report.plots import FigureFormats
 from brain_tumor.evaluation.report.run_page import write_run_page
 from brain_tumor.evaluation.result_warnings import result_warnings
@@ -29,8 +30,10 @@ class Evidence:
 
     results: dict[str, Any]
     """Content of ``results.json``."""
-    figures: FigureFiles
-    """Figures of the image evidence: section → caption → PNG file."""
+    figures: Figures
+    """Figures of the image evidence: section → caption → figure."""
+    examples: Examples | None
+    """Test images with their maps, if the image evidence made any."""
     notes: list[str]
     """Sentences that a reader must know before the figures."""
 
@@ -68,7 +71,8 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
     for split, predictions in inputs.splits.items():
         write_table(predictions.frame, run_dir / "predictions" / f"{split}.csv")
     results = evidence(inputs.splits, settings, cfg.seed, inputs.decision_rules, inputs.attributes) | inputs.extra
-    figures: FigureFiles = {}
+    figures: Figures = {}
+    examples = None
     if inputs.images:
         with record.stage("images"):
             image_evidence = compute_image_evidence(
@@ -82,10 +86,11 @@ def compute_evidence(inputs: EvaluationInput, record: RunRecord, cfg: DictConfig
                 figure_formats=FigureFormats(**plain(cfg.figures)),
             )
         results, figures = results | image_evidence.results, image_evidence.figures
+        examples = image_evidence.examples
     write_json(results, run_dir / "results.json")
     notes = list(dict.fromkeys([*inputs.notes, *result_warnings(results)]))
     record.note(notes=notes)
-    return Evidence(results, figures, notes)
+    return Evidence(results, figures, examples, notes)
 
 
 def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord, cfg: DictConfig) -> None:
@@ -93,9 +98,19 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord,
     run_dir, results = record.run_dir, computed.results
     test = inputs.splits["test"]
     formats = FigureFormats(**plain(cfg.figures))
-    drawn = draw_figures(results, test, run_dir / "figures", inputs.epochs, inputs.draw_maps, formats)
-    figures = drawn | computed.figures
-    write_run_page(run_dir / "report.html", results, figures, record.facts, title=inputs.title, notes=computed.notes)
+    located = inputs.examples(test) if inputs.examples else None
+    figures = draw_figures(results, test, run_dir / "figures", inputs.epochs, located, formats)
+    figures |= computed.figures
+    write_run_page(
+        run_dir / "report.html",
+        results,
+        figures,
+        record.facts,
+        test,
+        title=inputs.title,
+        notes=computed.notes,
+        examples=located or computed.examples,
+    )
     write_checklists(run_dir, results, record.facts)
     show(results_table(results))
     for note in computed.notes:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from brain_tumor.data.cache.store import cached_images
@@ -19,6 +18,7 @@ from brain_tumor.data.samples import data_digest, read_table
 from brain_tumor.errors import ConfigError, DataError, require
 from brain_tumor.evaluation.decisions.operating_points import out_of_order
 from brain_tumor.evaluation.evidence import DecisionRules
+from brain_tumor.evaluation.explain.gallery import Examples
 from brain_tumor.evaluation.predictions import Predictions, read_predictions
 from brain_tumor.pipelines.external_data import describe_overlap, external
 from brain_tumor.pipelines.image_evidence import EvaluatedImages, TrainingImages
@@ -57,8 +57,8 @@ class EvaluationInput:
     """``metrics.csv``, if this is the evaluation of a training that has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
     """The user's OOD images, uint8 [M, S, S]."""
-    draw_maps: Callable[[Predictions], Figure] | None = None
-    """Function from the test predictions to a figure of images with their maps; None without a localizer."""
+    examples: Callable[[Predictions], Examples] | None = None
+    """Function from the test predictions to some of the images with their maps; None without a localizer."""
 
 
 def evaluation_input(cfg: DictConfig) -> EvaluationInput:

@@ -16,6 +16,7 @@ from brain_tumor.data.masks import read_masks
 from brain_tumor.data.progress import progress
 from brain_tumor.evaluation.explain.gallery import (
     ErrorRecord,
+    Examples,
     error_records,
     errors_figure,
     example_rows,
@@ -28,7 +29,8 @@ from brain_tumor.evaluation.explain.weight_randomization import weight_randomiza
 from brain_tumor.evaluation.ood.detector_metrics import evaluate_detector, ood_figure
 from brain_tumor.evaluation.ood.test_sets import ood_sets
 from brain_tumor.evaluation.predictions import Predictions
-from brain_tumor.evaluation.report.figures import FigureFiles
+from brain_tumor.evaluation.report.figures import Figures
+from brain_tumor.evaluation.report.inline_figures import inline_figure
 from brain_tumor.evaluation.report.plots import PNG, FigureFormats, save_figure
 from brain_tumor.evaluation.robustness.figures import robustness_curves
 from brain_tumor.evaluation.robustness.scoring import CHUNK, RobustnessTest, stratified
@@ -79,8 +81,10 @@ class ImageEvidence:
 
     results: dict[str, Any] = field(default_factory=dict)
     """Entries of ``results.json``: ``robustness tta ood saliency mistakes``."""
-    figures: FigureFiles = field(default_factory=dict)
-    """Section → caption → PNG file."""
+    figures: Figures = field(default_factory=dict)
+    """Section → caption → figure."""
+    examples: Examples | None = None
+    """Some of the test images with their maps."""
 
 
 class _Job:
@@ -120,9 +124,8 @@ class _Job:
     def draw(self, section: str, caption: str, figure: Figure | None) -> None:
         """Save a figure, if there is one."""
         if figure is not None:
-            path = self.folder / f"{section}.png"
-            save_figure(figure, path, self.figure_formats)
-            self.evidence.figures.setdefault(section, {})[caption] = path
+            save_figure(figure, self.folder / f"{section}.png", self.figure_formats)
+            self.evidence.figures.setdefault(section, {})[caption] = inline_figure(figure, caption)
 
 
 def compute_image_evidence(
@@ -195,8 +198,10 @@ def _saliency(job: _Job) -> dict[str, Any]:
     with_mask, masks = read_masks(samples.iloc[rows], size)
     outlines = np.zeros((len(rows), size, size), bool)
     outlines[with_mask] = masks
-    figure = examples_figure(test, rows, images[rows], job.maps(rows), outlines)
-    job.draw("saliency", f"Images and {job.kind} (test; dashed: mask)", figure)
+    maps, threshold = job.maps(rows), job.evaluated.predictor.map_threshold
+    marked = maps >= threshold if job.evaluated.predictor.bundle.has_map else None
+    job.evidence.examples = Examples(test, rows, images[rows], maps, outlines, marked)
+    save_figure(examples_figure(job.evidence.examples), job.folder / "saliency.png")
     sample = stratified(test.labels, _RANDOMIZATION_IMAGES, job.seed)
     results: dict[str, Any] = {
         "sanity": weight_randomization_test(job.model.network, lambda network: job.saliency(sample, network))

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from safetensors.numpy import load_file, save
 
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.masks import TumourMasks
-from brain_tumor.evaluation.explain.gallery import example_rows, examples_figure
+from brain_tumor.evaluation.explain.gallery import Examples, example_rows
 from brain_tumor.evaluation.localization import choose_threshold, references, with_localization
 from brain_tumor.evaluation.map_boxes import Maps, enlarge
 from brain_tumor.evaluation.predictions import Predictions
@@ -33,8 +32,8 @@ class Localization:
     """Split → predictions table with the columns of `brain_tumor.evaluation.localization`."""
     results: dict[str, Any] = field(default_factory=dict)
     """Entry of ``results.json``: ``localization`` with ``threshold, grid``, and per split ``centre, chance``."""
-    draw: Callable[[Predictions], Figure] | None = None
-    """Function from the test predictions to a figure of images with their maps."""
+    examples: Callable[[Predictions], Examples] | None = None
+    """Function from the test predictions to some of the images with their maps and masks."""
 
 
 def localize(
@@ -65,8 +64,8 @@ def localize(
     }
     section = {"threshold": threshold, "grid": list(maps["val"].shape[1:])}
     section |= {split: references(Predictions.from_frame(table)) for split, table in measured.items()}
-    draw = partial(_draw, maps["test"], readers["test"], ImageRows(images, rows["test"]), threshold)
-    return Localization(measured, {"localization": section}, draw)
+    examples = partial(_examples, maps["test"], readers["test"], ImageRows(images, rows["test"]), threshold)
+    return Localization(measured, {"localization": section}, examples)
 
 
 def write_maps(maps: Mapping[str, Maps], run_dir: Path) -> None:
@@ -83,13 +82,13 @@ def read_maps(run_dir: Path) -> dict[str, Maps] | None:
     return load_file(path) if path.is_file() else None
 
 
-def _draw(
+def _examples(
     maps: Maps, masks: Callable[[Rows], GreyImage], images: Images, threshold: float, test: Predictions
-) -> Figure:
-    """Draw examples of each class with their maps and masks."""
+) -> Examples:
+    """Choose examples of each class, with their maps and masks."""
     rows = example_rows(test)
     probabilities = np.stack([enlarge(maps[row], images[int(row)].shape[0]) for row in rows])
-    return examples_figure(test, rows, images[rows], probabilities, masks(rows) == 1, probabilities >= threshold)
+    return Examples(test, rows, images[rows], probabilities, masks(rows) == 1, probabilities >= threshold)
 
 
 def _masks_of(masks: TumourMasks, rows: Rows, positions: Rows) -> GreyImage:

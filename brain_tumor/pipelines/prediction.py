@@ -89,7 +89,8 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
     if cfg.heatmaps:
         show(f"Heat maps: {len(table)} in {Path(cfg.heatmaps).expanduser()}", soft_wrap=True)
     if cfg.report:
-        page, paths = Path(cfg.report).expanduser(), dict(zip(table["sample_id"], table["path"], strict=True))
+        page, images = Path(cfg.report).expanduser(), answered.images  # with a report there is one block
+        paths = dict(zip(images["sample_id"], images["path"], strict=True))
         page.parent.mkdir(parents=True, exist_ok=True)
         write_answers_page(page, answered.study, paths, predictor.bundle, command_line())
         show(f"Report: {page}", soft_wrap=True)

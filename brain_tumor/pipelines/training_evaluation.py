@@ -56,7 +56,7 @@ def training_input(
             **located.results,
             **{name: facts[name] for name in ("tuning",) if name in facts},
         },
-        draw_maps=located.draw,
+        examples=located.examples,
         epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )
 

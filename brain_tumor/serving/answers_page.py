@@ -1,6 +1,5 @@
 """One self-contained page with what a model says of images and volumes."""
 
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import read_image
 from brain_tumor.evaluation.report.page import write_page
+from brain_tumor.evaluation.report.raster import data_uri
 from brain_tumor.serving.answer import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, Answer, Verdict, VolumeAnswer
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.output import overlay_png
@@ -20,7 +20,7 @@ from brain_tumor.serving.study import Study
 _MOST = 500
 """Largest number of images on a page; volumes are not limited."""
 _SIDE = 384
-"""Longer side of the pictures, pixels."""
+"""Longer side of the images on the page, pixels."""
 _WARNINGS = {
     OUT_OF_DISTRIBUTION: "Out of distribution: unlike the scans that the model was trained on. Do not use this answer.",
     LOW_CONFIDENCE: "Low confidence: the model leaves this case to a person.",
@@ -39,17 +39,18 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
     """
     alone = [answer for answer in study.images if not answer.series]
     by_name = {answer.name: answer for answer in study.images}
-    pictures = [*alone[:_MOST], *(by_name[volume.key_slice] for volume in study.volumes if volume.key_slice)]
+    shown = [*alone[:_MOST], *(by_name[volume.key_slice] for volume in study.volumes if volume.key_slice)]
     drawn = {
-        answer.name: _picture(answer, paths[answer.name])
-        for answer in progress(pictures, "Drawing the page", len(pictures))
+        answer.name: _drawn(answer, paths[answer.name]) for answer in progress(shown, "Drawing the page", len(shown))
     }
     decisions = Counter(answer.decision or "no decision" for answer in (*alone, *study.volumes))
     abstained = sum(answer.abstain for answer in (*alone, *study.volumes))
+    told = ", ".join(f"{count} × {name}" for name, count in sorted(decisions.items(), reverse=True))
     write_page(
         path,
         "predictions.html.j2",
-        title=f"Predictions of model {bundle.version}",
+        title=f"model {bundle.version}",
+        headline=f"{len(study.images)} images and {len(study.volumes)} volumes; {told}.",
         notes=[
             "Probabilities are calibrated on the model's validation; they hold for scans like those. A map shows where "
             "the model sees a tumour, and proves nothing.",
@@ -69,17 +70,18 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
     )
 
 
-def _picture(answer: Answer, path: str) -> str:
-    """Draw an image with its heat map, no larger than `_SIDE`, as base64 of a PNG."""
-    image = np.asarray(cv2.imdecode(np.frombuffer(overlay_png(answer, read_image(path)), np.uint8), cv2.IMREAD_COLOR))
+def _drawn(answer: Answer, path: str) -> str:
+    """Draw an image with its heat map, no larger than `_SIDE`, as `data:` URI."""
+    encoded = np.frombuffer(overlay_png(answer, read_image(path)), np.uint8)
+    image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1]
     scale = _SIDE / max(image.shape[:2])
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()
+    return data_uri(image)
 
 
-def _image_card(answer: Answer, picture: str) -> dict[str, Any]:
-    return _card(answer, answer.name, picture, []) | {"outlined": answer.box is not None}
+def _image_card(answer: Answer, src: str) -> dict[str, Any]:
+    return _card(answer, answer.name, src, []) | {"outlined": answer.box is not None}
 
 
 def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str]) -> dict[str, Any]:
@@ -91,14 +93,14 @@ def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str]) -> dict[str, An
     return _card(volume, volume.series, drawn.get(volume.key_slice, ""), facts) | {"outlined": True}
 
 
-def _card(verdict: Verdict, name: str, picture: str, facts: Sequence[str]) -> dict[str, Any]:
+def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str]) -> dict[str, Any]:
     others = [name for name in verdict.conformal_set or () if name != verdict.prediction]
     if others:
         facts = [*facts, f"Not ruled out: {', '.join(others)}."]
     bars = sorted(verdict.probabilities.items(), key=lambda item: -item[1])
     return {
         "name": name,
-        "picture": picture,
+        "src": src,
         "decision": verdict.decision or "no decision",
         "prediction": verdict.prediction,
         "warnings": [_WARNINGS[reason] for reason in verdict.reasons],

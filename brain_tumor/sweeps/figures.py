@@ -1,8 +1,5 @@
 """The plots of a sweep's page."""
 
-import base64
-import io
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -22,7 +19,7 @@ _MIN_LABEL_GAP = 0.05
 """Smallest distance between two labels of an axis of height 1."""
 
 
-def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best: int | None) -> str:
+def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best: int | None) -> Figure:
     """Draw one line per job across one axis per key to the monitored value, which gives its colour.
 
     Args:
@@ -30,11 +27,8 @@ def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best:
         keys: Swept keys.
         metric: Name of the monitored metric.
         best: Number of the best job, whose line is thick and dashed.
-
-    Returns:
-        PNG, base64.
     """
-    figure = Figure(figsize=(max(7.0, 2.0 * (len(keys) + 1)), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(7.0, 1.7 * (len(keys) + 1)), 4.2), layout="constrained")
     axes = figure.subplots()
     columns = [_draw_axis(axes, x, rows[key]) for x, key in enumerate(keys)]
     columns.append(_draw_axis(axes, len(keys), rows["monitored"]))
@@ -42,7 +36,7 @@ def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best:
     norm = mpl.colors.Normalize(scores.min(), scores.max() if scores.max() > scores.min() else scores.min() + 1)
     alpha = 0.9 if len(rows) < 30 else 0.5
     for line, score, number in zip(lines, scores, rows["number"], strict=True):
-        colour = mpl.colormaps["viridis"](norm(score))
+        colour = mpl.colormaps["viridis"](0.3 + 0.55 * norm(score))  # visible on light and on dark ground
         if number == best:
             axes.plot(line, color=colour, alpha=1, linewidth=3.5, zorder=3)
             axes.plot(line, color="#D55E00", linewidth=1.2, linestyle="--", zorder=4)
@@ -55,12 +49,12 @@ def parallel_coordinates(rows: pd.DataFrame, keys: list[str], metric: str, best:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(axis="x", length=0, pad=8)
-    return _png(figure)
+    return figure
 
 
-def importance_bars(shares: dict[str, float]) -> str:
-    """Draw one horizontal bar per key for its loss of R²; return a PNG, base64."""
-    figure = Figure(figsize=(7.0, 0.9 + 0.42 * len(shares)), layout="constrained")
+def importance_bars(shares: dict[str, float]) -> Figure:
+    """Draw one horizontal bar per key for its loss of R²."""
+    figure = Figure(figsize=(6.0, 0.9 + 0.42 * len(shares)), layout="constrained")
     axes = figure.subplots()
     axes.barh(list(shares), list(shares.values()), color="#0072B2")
     axes.invert_yaxis()
@@ -68,7 +62,7 @@ def importance_bars(shares: dict[str, float]) -> str:
     axes.set_xlabel("Loss of R² when shuffled")
     for name in ("top", "right"):
         axes.spines[name].set_visible(False)
-    return _png(figure)
+    return figure
 
 
 def _draw_axis(axes: Axes, x: int, column: pd.Series) -> Floats:
@@ -113,9 +107,3 @@ def _scale(values: Floats) -> tuple[Floats, list[tuple[str, float]]]:
         return (numbers - low) / (high - low)
 
     return heights(values), [(f"{tick:.4g}", height) for tick, height in zip(ticks, heights(ticks), strict=True)]
-
-
-def _png(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -36,7 +36,7 @@ def draw_answer(run: Path, path: Path) -> None:
     )
     scan.imshow(image, cmap="gray", vmin=0, vmax=255)
     scan.set_title("scan (a phantom)", fontsize=10)
-    marked.imshow(overlay(image, cv2.resize(answer.heatmap, image.shape[::-1]))[..., ::-1])
+    marked.imshow(overlay(image, cv2.resize(answer.heatmap, image.shape[::-1])))
     x0, y0, x1, y1 = answer.box
     marked.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="#00e5ff", linewidth=1.5))
     marked.set_title("heat map and box", fontsize=10)
@@ -65,15 +65,15 @@ def draw_pairs(path: Path, work: Path) -> None:
         "shifted": lambda image: np.roll(image, 3, axis=1),
     }
     table = phantom(work / "cache", patients=80, slices=1, size=160)
-    planted = table[table["label"] != "no_tumor"].head(len(changes)).index
+    planted = table.groupby("label").head(1).index  # one of each class
     for number, row in table.iterrows():
         folder = work / "scans" / "Training" / row["label"]
         folder.mkdir(parents=True, exist_ok=True)
         image = cv2.imread(row["path"], cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(folder / f"{number:02}.png"), image)
-        testing = work / "scans" / "Testing" / row["label"]
-        testing.mkdir(parents=True, exist_ok=True)
         if number in planted:
+            testing = work / "scans" / "Testing" / row["label"]
+            testing.mkdir(parents=True)
             change = [*changes][list(planted).index(number)]
             cv2.imwrite(str(testing / f"{change}.jpg"), changes[change](image), [cv2.IMWRITE_JPEG_QUALITY, 50])
     options = [f"data.root={work / 'scans'}", "split=official", f"paths.cache_dir={work / 'cache'}"]

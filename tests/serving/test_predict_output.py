@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import cv2
 import jsonschema
@@ -11,6 +12,7 @@ import pytest
 from data.readers.clinical import ball, write_nifti
 from factories import draw, save
 
+from brain_tumor.__main__ import main
 from brain_tumor.errors import ConfigError
 from brain_tumor.evaluation.explain.overlay import overlay
 from brain_tumor.predict import main as command_line
@@ -113,7 +115,18 @@ def test_a_page_shows_every_answer(trained, scans, tmp_path):
     assert "Key slice: " in page
     assert "broken.png" in page
     assert "not a medical device" in page
-    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+
+
+def test_the_command_line_writes_the_page_too(trained, scans, tmp_path, monkeypatch):
+    """It keeps only two columns of the table."""
+    page = tmp_path / "a.html"
+    arguments = [f"bundle={trained}", f"input={scans}", f"report={page}", f"hydra.run.dir={tmp_path / 'out'}"]
+    monkeypatch.setattr(sys, "argv", ["brain-tumor", "predict", *arguments])
+
+    main()
+
+    assert "Key slice: " in page.read_text()
 
 
 def test_a_map_lies_on_the_image_that_was_given():

@@ -6,38 +6,13 @@ import statistics
 import sys
 
 import pytest
+from sweeps.sweep_files import write_sweep
 
 from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.sweeps.__main__ import main
 from brain_tumor.sweeps.importance import key_importance
-from brain_tumor.sweeps.jobs import Job, Plan
 from brain_tumor.sweeps.page import write_sweep_page
 from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise_settings, swept_keys
-
-
-def write_sweep(folder, table, *, mode="max", swept=(), fixed=("data.root=it's here",)):
-    """Write the directory of a sweep from rows (overrides, val score, test score) or (overrides, status, reason)."""
-    jobs = []
-    for number, (overrides, val, test) in enumerate(table):
-        jobs.append(Job(number, str(number), [*fixed, *overrides]))
-        run_dir = folder / str(number)
-        run_dir.mkdir(parents=True)
-        if isinstance(val, str):
-            if val != "waiting":
-                write_json({"status": val, "reason": test}, run_dir / "run.json")
-            continue
-        write_json(
-            {"status": "finished", "training": {"best": val}, "seconds": {"data": 1.0, "fit": 2.5}},
-            run_dir / "run.json",
-        )
-        estimates = {
-            "val": {"f1_macro": {"value": val}},
-            "test": {"f1_macro": {"value": test}, "auroc": {"value": None}},
-        }
-        write_json(estimates, run_dir / "results.json")
-    plan = Plan("train", "val/f1_macro", mode, list(swept), jobs, "finished", command="brain-tumor train -m")
-    plan.write(folder)
-    return Plan.read(folder)
 
 
 @pytest.fixture
@@ -180,6 +155,20 @@ class TestPage:
         assert "validation alone" in page
         assert "No importance is shown: fewer than two settings were varied." in page
         assert "± 0.100" in page
+
+    def test_it_tells_what_varied_and_what_did_not(self, tmp_path):
+        models = ["hf-hub:timm/resnet18.a1_in1k", "hf-hub:timm/vit_tiny.a1_in1k"]
+        table = [
+            ([f"model.name={model}", f"optimizer.lr={n / 1000}"], n / 10, 0.5) for n in range(8) for model in models
+        ]
+        plan = write_sweep(tmp_path, table, swept=["model.name", "optimizer.lr", "trainer"], fixed=("trainer=cpu",))
+        write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
+        page = (tmp_path / "sweep.html").read_text()
+        assert "Job 14 of 16 is best: macro-F1 (validation) 0.700, with model.name resnet18, lr 0.007." in page
+        assert "<dd>resnet18, vit_tiny</dd>" in page
+        assert "<dd>8 values from 0 to 0.007</dd>" in page
+        assert "The same in all jobs: trainer=cpu." in page
+        assert ">trainer</th>" not in page
 
     def test_a_sweep_without_a_finished_job(self, tmp_path):
         plan = write_sweep(tmp_path, [(["a=<b>1</b>"], "failed", "<script>"), (["a=2"], "waiting", "")])

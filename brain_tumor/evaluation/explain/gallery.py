@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from brain_tumor.types import Flags, GreyImage, Rows
 ErrorRecord = dict[str, Any]
 """``sample_id, label, prediction, probability`` (of the prediction), ``group``, and ``nearest``: a list of
 ``{"sample_id", "label", "similarity"}``, empty if the training images are not available."""
-_MASK_COLOUR = "#56B4E9"
-_MARKED_COLOUR = "#E69F00"
+MASK_COLOUR = "#56B4E9"
+MARKED_COLOUR = "#E69F00"
+"""Colours of the two outlines on an image."""
 _TILE = 1.35  # inches
 
 
@@ -30,24 +32,31 @@ def example_rows(predictions: Predictions, per_class: int = 3, seed: int = 0) ->
     return np.concatenate(by_class)
 
 
-def examples_figure(
-    predictions: Predictions,
-    rows: Rows,
-    images: GreyImage,
-    maps: SaliencyMaps,
-    masks: Flags | None = None,
-    marked: Flags | None = None,
-) -> Figure:
-    """Draw one line per class, with two tiles per example: the image, and the image under its saliency map.
+@dataclass(frozen=True)
+class Examples:
+    """Some test images, the maps over them and the true outlines."""
 
-    Args:
-        predictions: Predictions of all images.
-        rows: Row numbers of the K examples in ``predictions``, int64 [K].
-        images: Images of the examples, uint8 [K, S, S].
-        maps: Saliency maps of the predicted classes, float [K, S, S] in [0, 1].
-        masks: Tumour masks, bool [K, S, S], drawn as dashed outlines; empty for images without a mask.
-        marked: Pixels that a localizer marks, bool [K, S, S], drawn as solid outlines.
+    predictions: Predictions
+    """Predictions of all test images."""
+    rows: Rows
+    """Row numbers of the K examples in ``predictions``, int64 [K]."""
+    images: GreyImage
+    """Images of the examples, uint8 [K, S, S]."""
+    maps: SaliencyMaps
+    """Localizer's maps, or saliency maps of the predicted classes, float [K, S, S] in [0, 1]."""
+    masks: Flags | None = None
+    """Tumour masks, bool [K, S, S]; empty for images without a mask."""
+    marked: Flags | None = None
+    """Pixels that a localizer marks, bool [K, S, S]."""
+
+
+def examples_figure(examples: Examples) -> Figure:
+    """Draw one line per class, with two tiles per example: the image, and the image under its map.
+
+    The outline of a mask is dashed, that of what a localizer marks is solid.
     """
+    predictions, rows, images = examples.predictions, examples.rows, examples.images
+    maps, masks, marked = examples.maps, examples.masks, examples.marked
     labels = predictions.labels[rows]
     present = np.unique(labels)
     columns = int(np.bincount(labels).max())
@@ -64,7 +73,7 @@ def examples_figure(
             tile = line[2 + 2 * column]
             _draw(tile, overlay(images[example], maps[example]), caption, mask)
             if marked is not None:
-                _outline(tile, marked[example], _MARKED_COLOUR, "-")
+                _outline(tile, marked[example], MARKED_COLOUR, "-")
     return figure
 
 
@@ -180,7 +189,7 @@ def _draw(tile: Axes, image: GreyImage, caption: str = "", mask: Flags | None = 
     tile.imshow(image, cmap="gray", vmin=0, vmax=255)
     tile.set_xlabel(caption, fontsize=7.5, labelpad=2)
     if mask is not None:
-        _outline(tile, mask, _MASK_COLOUR, "--")
+        _outline(tile, mask, MASK_COLOUR, "--")
 
 
 def _outline(tile: Axes, region: Flags, colour: str, style: str) -> None:

@@ -1,4 +1,4 @@
 """Pages, checklists, figures and terminal tables of results; nothing here changes a result.
 
-`page`, `format` and `headlines` know no matplotlib: serving writes its model card with them.
+`page`, `format`, `names`, `raster` and `headlines` know no matplotlib: serving writes its card and page with them.
 """

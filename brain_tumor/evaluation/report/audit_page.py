@@ -1,6 +1,5 @@
 """``audit.html``: the findings of an audit, with pairs of images side by side, on one page that needs no network."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from brain_tumor.data.duplicates.conflicts import label_conflicts
 from brain_tumor.data.duplicates.pairs import COPIES
 from brain_tumor.data.loaded_data import LoadedData
 from brain_tumor.evaluation.report.page import write_page
+from brain_tumor.evaluation.report.raster import data_uri
 from brain_tumor.types import GreyImage
 
 _THUMBNAIL = 128
@@ -37,12 +37,23 @@ def write_audit_page(path: Path, document: dict[str, Any], data: LoadedData, spl
     write_page(
         path,
         "audit.html.j2",
-        title=f"Audit of {document['name']}",
+        title=document["name"],
+        headline=_headline(document),
         audit=document,
         galleries=galleries,
         notes=(),
         command=command,
     )
+
+
+def _headline(document: dict[str, Any]) -> str:
+    """Say in one sentence what the data are; the findings follow on the page."""
+    counts = document["counts"]
+    leaks = {
+        (row["reference"], row["split"]): row["near"] for row in document["split"]["leakage"] if not row["class"]
+    }.get(("train or val", "test"), 0)
+    leakage = f"{leaks} test images have a duplicate in train or val" if leaks else "no test image has a duplicate"
+    return f"{counts['distinct_images']} of {counts['readable']} images are distinct; {leakage}."
 
 
 def _chosen_pairs(data: LoadedData, split: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -76,7 +87,7 @@ def _gallery(pairs: pd.DataFrame, data: LoadedData, split: pd.DataFrame) -> list
             "orientation": ", mirrored" if mirrored else ", turned" if turned else "",
             "images": [
                 {
-                    "jpeg": _jpeg(data.images[row]),
+                    "src": data_uri(_thumbnail(data.images[row])),
                     "name": split["sample_id"].iloc[row],
                     "label": split["label"].iloc[row],
                     "split": split["split"].iloc[row],
@@ -92,7 +103,5 @@ def _gallery(pairs: pd.DataFrame, data: LoadedData, split: pd.DataFrame) -> list
     ]
 
 
-def _jpeg(image: GreyImage) -> str:
-    """Shrink an image and encode it as JPEG, in base64."""
-    small = cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return base64.b64encode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()).decode()
+def _thumbnail(image: GreyImage) -> GreyImage:
+    return np.asarray(cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA), np.uint8)

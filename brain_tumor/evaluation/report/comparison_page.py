@@ -7,7 +7,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_tumor.evaluation.report.format import format_difference, format_level, format_mean
+from brain_tumor.evaluation.report.format import (
+    differing_parts,
+    format_difference,
+    format_interval,
+    format_level,
+    format_mean,
+)
+from brain_tumor.evaluation.report.inline_figures import inline_figure
+from brain_tumor.evaluation.report.names import in_sentence, metric_name
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.plots import COLOURS
 
@@ -17,7 +25,7 @@ _TEXT_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.
 
 
 def write_comparison_page(
-    path: Path, document: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], *, forest: Path, command: str
+    path: Path, document: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], *, command: str
 ) -> None:
     """Write the page in one step.
 
@@ -25,23 +33,42 @@ def write_comparison_page(
         path: File to write.
         document: Content of ``compare.json``.
         changes: ``changes`` of ``change_record.json``; empty without a champion.
-        forest: PNG file of `forest_plot`, which is embedded.
         command: Command line that made the comparison.
 
     Raises:
         OSError: The folder cannot be written.
     """
     count = len(document["candidates"])
+    short = differing_parts([candidate["name"] for candidate in document["candidates"]])
     write_page(
         path,
         "compare.html.j2",
         title=f"{count} candidates compared" if count > 1 else document["candidates"][0]["name"],
+        headline=_headline(document, short),
+        short=short,
         document=document,
         changes=changes,
-        forest=forest,
+        forest=inline_figure(forest_plot(document), "Forest plot: metric of each candidate and difference to the best"),
         notes=document["notes"],
         command=command,
     )
+
+
+def _headline(document: Mapping[str, Any], short: Mapping[str, str]) -> str:
+    """Say in one sentence which candidate is best, and how certain that is."""
+    best, *others = document["candidates"]
+    metric = in_sentence(metric_name(document["metric"]))
+    value = f"{format_mean(best)} {format_interval(best)}".rstrip()
+    sentence = f"{short[best['name']]} reaches {metric} {value} on {document['n']['images']} images"
+    if not others:
+        return f"{sentence}."
+    alpha = 1 - document["level"]
+    clear = sum(each["difference"]["p_holm"] < alpha for each in others if _has_p(each["difference"]))
+    return f"{sentence}, the best of {len(others) + 1}; significantly better than {clear} (p < {alpha:.2g}, Holm)."
+
+
+def _has_p(difference: Mapping[str, Any] | None) -> bool:
+    return difference is not None and difference["p_holm"] is not None
 
 
 def write_change_record(
@@ -74,6 +101,7 @@ def forest_plot(document: Mapping[str, Any]) -> Figure:
         document: Content of ``compare.json``.
     """
     candidates = document["candidates"]
+    short = differing_parts([candidate["name"] for candidate in candidates])
     figure = Figure(figsize=(9.5, 1.3 + 0.42 * len(candidates)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     heights = range(len(candidates))
@@ -86,9 +114,9 @@ def forest_plot(document: Mapping[str, Any]) -> Figure:
         elif height == 0:
             right.text(0, height, "  best", va="center", fontsize=9, color="0.3")
     right.axvline(0, color="0.4", linewidth=1, linestyle=":")
-    left.set_yticks(heights, [_shortened(candidate["name"]) for candidate in candidates])
+    left.set_yticks(heights, [_shortened(short[candidate["name"]]) for candidate in candidates])
     left.set_ylim(len(candidates) - 0.4, -0.75)
-    left.set_xlabel(f"{document['metric']}, {format_level(document['level'])} interval")
+    left.set_xlabel(f"{metric_name(document['metric'])}, {format_level(document['level'])} interval")
     right.set_xlabel("Difference to the best (filled: interval excludes 0)")
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.3)

@@ -1,4 +1,4 @@
-"""The figures of a report, as files."""
+"""The figures of a report: as files, and as part of its page."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,11 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brain_tumor.evaluation.calibration import calibrated
+from brain_tumor.evaluation.explain.gallery import Examples, examples_figure
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report import plots
+from brain_tumor.evaluation.report.inline_figures import inline_figure
+from brain_tumor.evaluation.report.page import InlineFigure
 
-FigureFiles = dict[str, dict[str, Path]]
-"""Section of the report → caption → PNG file."""
+Figures = dict[str, dict[str, InlineFigure]]
+"""Section of the report → caption → figure."""
 
 
 def draw_figures(
@@ -20,9 +23,9 @@ def draw_figures(
     test: Predictions,
     folder: Path,
     epochs: pd.DataFrame | None = None,
-    draw_maps: Callable[[Predictions], Figure] | None = None,
+    examples: Examples | None = None,
     options: plots.FigureFormats = plots.PNG,
-) -> FigureFiles:
+) -> Figures:
     """Draw every figure that the results have content for.
 
     Args:
@@ -30,15 +33,15 @@ def draw_figures(
         test: Predictions of the test split, not calibrated.
         folder: Directory of the files; made if it is missing.
         epochs: ``metrics.csv`` of the training, if there was one.
-        draw_maps: Function that draws test images with a localizer's maps, if there is one.
+        examples: Test images with a localizer's maps, if there is one; the page shows them as `SampleImage`.
         options: Formats and resolution of the files.
     """
     folder.mkdir(exist_ok=True)
     temperature = results["calibration"]["temperature"] if "calibration" in results else None
     scaled = calibrated(test, temperature) if temperature else None
     plans: dict[str, dict[str, tuple[str, Callable[[], Figure]]]] = {
+        "first screen": {"Confusion matrix (test)": ("confusion_matrix", lambda: plots.confusion_matrix(test))},
         "metrics": {
-            "Confusion matrix (test)": ("confusion_matrix", lambda: plots.confusion_matrix(test)),
             "ROC curves (test)": ("roc", lambda: plots.roc_curves(test)),
             "Precision–recall curves (test)": ("pr", lambda: plots.pr_curves(test)),
         },
@@ -46,9 +49,8 @@ def draw_figures(
             "Reliability (test)": ("reliability", lambda: plots.reliability(test, scaled if temperature != 1 else None))
         },
     }
-    if draw_maps is not None:
-        caption = "Images, and the map over them (test; solid: marked by the map, dashed: mask)"
-        plans["localization"] = {caption: ("localization", lambda: draw_maps(test))}
+    if examples is not None:
+        plots.save_figure(examples_figure(examples), folder / "localization.png")
     if epochs is not None:
         plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}
     if rates := results.get("tuning", {}).get("lr"):
@@ -65,11 +67,13 @@ def draw_figures(
     if subgroups := results.get("subgroups"):
         plans["subgroups"] = {"Accuracy per subgroup (test)": ("subgroups", lambda: plots.subgroup_accuracy(subgroups))}
     return {
-        section: {caption: _saved(make(), folder / f"{name}.png", options) for caption, (name, make) in plan.items()}
+        section: {
+            caption: _saved(make(), folder / f"{name}.png", caption, options) for caption, (name, make) in plan.items()
+        }
         for section, plan in plans.items()
     }
 
 
-def _saved(figure: Figure, path: Path, options: plots.FigureFormats) -> Path:
+def _saved(figure: Figure, path: Path, caption: str, options: plots.FigureFormats) -> InlineFigure:
     plots.save_figure(figure, path, options)
-    return path
+    return inline_figure(figure, caption)

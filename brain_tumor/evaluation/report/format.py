@@ -1,11 +1,14 @@
 """Numbers as text, in the one notation of terminal, pages, checklists and model card."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 UNDEFINED = "–"
 """Text of a value that is undefined."""
+_LONG_NAME = 18
+"""Characters of a name that still fits into a column."""
 Estimate = Mapping[str, float | None]
 """``value``, ``ci_low``, ``ci_high`` and, for a mean over seeds, ``sd``."""
 
@@ -77,12 +80,36 @@ def format_setting(text: str) -> str:
         return text
 
 
+def differing_parts(names: Sequence[str]) -> dict[str, str]:
+    """Abbreviate long names to what differs: name → name without the words at both ends that all of them share.
+
+    Names that are all short, or that would become equal or empty, stay as they are.
+
+    Args:
+        names: Values of a setting, or candidates.
+    """
+    unique = list(dict.fromkeys(names))
+    words = [re.findall(r"[^-_./,: ]+|[-_./,: ]+", name) for name in unique]
+    if len(unique) < 2 or max(map(len, unique)) <= _LONG_NAME:
+        return {name: name for name in unique}
+    start = _shared(words)
+    end = _shared([each[start:][::-1] for each in words])
+    short = ["".join(each[start : len(each) - end]).strip("-_./,: ") for each in words]
+    return dict(zip(unique, short if all(short) and len(set(short)) == len(short) else unique, strict=True))
+
+
+def _shared(words: Sequence[Sequence[str]]) -> int:
+    """Count the first words that all lists share."""
+    differs = (len(set(column)) > 1 for column in zip(*words, strict=False))
+    return next((n for n, different in enumerate(differs) if different), min(map(len, words)))
+
+
 def format_fact(value: Any) -> str:
     """Flatten an entry of ``run.json`` into one line: mappings, lists, numbers and text."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {format_fact(inner)}" for name, inner in value.items())
+        return "; ".join(f"{name.replace('_', ' ')}: {format_fact(inner)}" for name, inner in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

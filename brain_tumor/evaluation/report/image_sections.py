@@ -4,18 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from brain_tumor.evaluation.report.format import format_estimate, format_number, format_share
+from brain_tumor.evaluation.report.names import metric_name
 from brain_tumor.evaluation.report.page import Section, Table
 
 Results = Mapping[str, Any]
 _SCORES = ("f1_macro", "accuracy", "detection/auroc")
-_LOCALIZATION = {
-    "pointing": "maximum of the map within tolerance of the tumour",
-    "dice": "Dice of marked pixels and mask, mean",
-    "iou": "intersection over union, mean",
-    "iou50": "intersection over union of 0.5 or more",
-    "false_area": "area marked on healthy images, mean",
-}
-_POINTING = {"pointing": "maximum within tolerance", "pointing_exact": "maximum inside", "iou": "overlap (IoU)"}
+_LOCALIZATION = ("pointing", "dice", "iou", "iou50", "false_area")
+_POINTING = ("pointing", "pointing_exact", "iou")
 
 
 def _localization(results: Results) -> Section | None:
@@ -24,8 +19,8 @@ def _localization(results: Results) -> Section | None:
         return None
     references = document.get("test", {})
     rows = [
-        [title, format_estimate(test[f"localization/{name}"])]
-        for name, title in _LOCALIZATION.items()
+        [metric_name(f"localization/{name}"), format_estimate(test[f"localization/{name}"])]
+        for name in _LOCALIZATION
         if f"localization/{name}" in test
     ]
     points = [
@@ -42,7 +37,7 @@ def _localization(results: Results) -> Section | None:
     text = (
         f"The network draws a map of {grid} cells, trained on masks. A pixel is marked from a probability of "
         f"{document['threshold']:.2f} on, which was chosen on validation. {n} test images have a mask with a tumour. "
-        "In the figure the colour is the map, the solid line surrounds what it marks, the dashed line is the mask."
+        "In the images the colour is the map, the orange line surrounds what it marks, the blue line is the mask."
     )
     tables = [Table(["map and mask (test)", "value"], rows), Table(["share of tumours hit by", "value"], points)]
     return Section("Where is the tumour?", text, tables)
@@ -74,7 +69,7 @@ def _robustness(results: Results) -> Section | None:
         f"{worst['corruption']} at severity {worst['severity']}, changes macro-F1 by "
         f"{format_estimate(worst['change']['f1_macro'])}."
     )
-    return Section("Robustness", text, [Table(["images", *scores, "severity"], rows, frozenset({0}))])
+    return Section("Robustness", text, [Table(["images", *map(metric_name, scores), "severity"], rows, frozenset({0}))])
 
 
 def _tta(results: Results) -> Section | None:
@@ -83,7 +78,7 @@ def _tta(results: Results) -> Section | None:
         return None
     before, after, change = document["before"], document["after"], document["change"]
     rows = [
-        [name, format_number(before[name]), format_number(after[name]), format_estimate(change[name])]
+        [metric_name(name), format_number(before[name]), format_number(after[name]), format_estimate(change[name])]
         for name in _SCORES
         if name in before
     ]
@@ -142,12 +137,12 @@ def _saliency(results: Results) -> Section | None:
     if game := document.get("pointing"):
         rows = [
             [
-                title,
+                metric_name(name),
                 format_estimate(game[name]),
                 format_number(game[name]["chance"]),
                 format_number(game[name]["centre"]),
             ]
-            for name, title in _POINTING.items()
+            for name in _POINTING
         ]
         tables.insert(0, Table(["map against mask", "model", "chance", "centre of the image"], rows))
         text += (

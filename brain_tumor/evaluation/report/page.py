@@ -1,8 +1,7 @@
 """The Jinja environment of all pages, checklists and the model card, and the elements that pages are made of."""
 
-import base64
-import struct
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jinja2
 
 from brain_tumor import CAUTION
 from brain_tumor.evaluation.report import format as formats
+from brain_tumor.evaluation.report import names
 from brain_tumor.run_dir.atomic import published_file
 
 
@@ -23,6 +23,44 @@ class Table:
     dim: frozenset[int] = frozenset()
     """Indices of the rows that are printed softer: baselines and chance levels."""
 
+    @property
+    def wide(self) -> bool:
+        """Whether the table needs the whole width of a page."""
+        return len(self.columns) > _NARROW_TABLE
+
+
+@dataclass(frozen=True)
+class InlineFigure:
+    """A figure as markup of a page."""
+
+    markup: str
+    """``<svg>`` or ``<img>``, with a description for screen readers."""
+    width: int
+    """Width at which its text has the size that it was drawn with, CSS pixels."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether the figure needs the whole width of a page."""
+        return self.width > _NARROW_FIGURE
+
+
+@dataclass(frozen=True)
+class SampleImage:
+    """A test image with what the model says of it."""
+
+    src: str
+    """The image, as ``data:`` URI."""
+    overlay: str
+    """The same under its heat map, with the outlines of the mask and of what the map marks."""
+    label: str
+    prediction: str
+    probability: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the predicted class is the true one."""
+        return self.label == self.prediction
+
 
 @dataclass(frozen=True)
 class Section:
@@ -32,8 +70,9 @@ class Section:
     text: str = ""
     """Explanation that a reader needs for the tables."""
     tables: Sequence[Table] = ()
-    figures: dict[str, Path] = field(default_factory=dict)
-    """Caption → PNG file, which is embedded into the page."""
+    figures: Mapping[str, InlineFigure] = field(default_factory=dict)
+    """Caption → figure."""
+    samples: Sequence[SampleImage] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +81,15 @@ class Tile:
 
     name: str
     value: str
-    note: str
+    interval: str = ""
+    reference: str = ""
+    """What the number is compared with: the 1-NN baseline."""
+
+
+_NARROW_TABLE = 4
+"""Columns of a table that fits into half a page."""
+_NARROW_FIGURE = 800
+"""Width of a figure that can still be read in half a page, CSS pixels."""
 
 
 def render(template: str, **context: Any) -> str:
@@ -71,15 +118,24 @@ def write_page(path: Path, template: str, **context: Any) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def _embedded(file: Path) -> str:
-    """Encode a file in base64."""
-    return base64.b64encode(file.read_bytes()).decode()
+def columns(n: int, *preferred: int) -> int:
+    """Choose the number of columns for ``n`` tiles so that none is alone in the last row.
+
+    Args:
+        n: Number of tiles.
+        preferred: Numbers of columns, best first; the first is used if all leave a tile alone.
+    """
+    return min(n, next((count for count in preferred if n <= count or n % count != 1), preferred[0])) or 1
 
 
-def _wide(file: Path) -> bool:
-    """Tell whether a PNG is more than 1.5 times as wide as high, and so gets the full width of the page."""
-    width, height = struct.unpack(">II", file.read_bytes()[16:24])
-    return bool(width > 1.5 * height)
+def _anchor(title: str) -> str:
+    """Make the name of a link target from a heading."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _headings(body: str) -> list[tuple[str, str]]:
+    """List the targets and titles of the sections in the markup of a page."""
+    return re.findall(r'<h2 id="([^"]*)">(.*?)</h2>', body)
 
 
 def _environment() -> jinja2.Environment:
@@ -91,10 +147,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["caution"] = CAUTION
+    environment.globals |= {"caution": CAUTION, "columns": columns}
     environment.filters |= {
-        "embedded": _embedded,
-        "wide": _wide,
+        "anchor": _anchor,
+        "headings": _headings,
+        "metric_name": names.metric_name,
+        "short_name": names.short_name,
+        "in_sentence": names.in_sentence,
         "number": formats.format_number,
         "estimate": formats.format_estimate,
         "mean": formats.format_mean,

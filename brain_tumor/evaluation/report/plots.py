@@ -11,7 +11,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import confusion_matrix as count_pairs
 
@@ -27,6 +29,8 @@ from brain_tumor.evaluation.metrics.curves import (
 from brain_tumor.evaluation.metrics.probability import ece
 from brain_tumor.evaluation.predictions import Predictions
 from brain_tumor.evaluation.report.format import format_number, format_share
+from brain_tumor.evaluation.report.inline_figures import ON_COLOUR
+from brain_tumor.evaluation.report.names import in_sentence, short_name
 from brain_tumor.run_dir.atomic import published_file
 from brain_tumor.types import Flags, Floats
 
@@ -42,13 +46,15 @@ def confusion_matrix(predictions: Predictions) -> Figure:
     classes = predictions.classes
     counts = count_pairs(predictions.labels, predictions.predicted, labels=range(len(classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = canvas("Confusion matrix", height=4.4)
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="Share of the true class", fraction=0.046)
+    figure, axes = canvas("Confusion matrix", height=4.6)
     for row, column in np.ndindex(counts.shape):
+        deep = share[row, column] > 0.85
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=to_rgba(COLOURS[0], share[row, column])))
         text = f"{counts[row, column]}\n{format_share(share[row, column])}"
-        colour = "white" if share[row, column] > 0.6 else "black"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+        axes.text(column, row, text, ha="center", va="center", color=ON_COLOUR if deep else "black", fontsize=10)
+    axes.set_xlim(-0.5, len(classes) - 0.5)
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    axes.set_aspect("equal")
     axes.set_xticks(range(len(classes)), classes, rotation=25, ha="right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("Predicted")
@@ -139,7 +145,7 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     panels = {
         left: {"train/loss": "training (as trained)", "val/loss": "validation (cross-entropy)"},
-        right: {"val/f1_macro": "macro-F1", "val/balanced_accuracy": "balanced accuracy", "val/auroc": "AUROC"},
+        right: {f"val/{name}": in_sentence(short_name(name)) for name in ("f1_macro", "balanced_accuracy", "auroc")},
     }
     for axes, series in panels.items():
         for (column, label), colour, style in zip(series.items(), COLOURS, STYLES, strict=False):
@@ -190,14 +196,14 @@ def save_figure(figure: Figure, path: Path, options: FigureFormats = PNG) -> Non
                 figure.savefig(draft, format=name, dpi=options.dpi, metadata=_WITHOUT_DATE[name])
 
 
-def canvas(title: str, height: float = 4.2) -> tuple[Figure, Axes]:
+def canvas(title: str, height: float = 4.0) -> tuple[Figure, Axes]:
     """Make a figure with one plot.
 
     Args:
         title: Title of the plot.
         height: Height of the figure in inches.
     """
-    figure = Figure(figsize=(5.4, height), layout="constrained")
+    figure = Figure(figsize=(4.8, height), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=11)
     return figure, axes

@@ -1,54 +1,30 @@
 """Sections of ``report.html`` made from ``results.json``; a section without results is left out."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from brain_tumor.evaluation.report.format import format_estimate, format_interval, format_number, format_share
+from brain_tumor.evaluation.report.format import format_estimate, format_number, format_share
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION, evaluated_splits
 from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS, LOCALIZATION_SECTIONS
-from brain_tumor.evaluation.report.page import Section, Table, Tile
+from brain_tumor.evaluation.report.names import SPLITS, in_sentence, metric_name, short_name
+from brain_tumor.evaluation.report.page import InlineFigure, SampleImage, Section, Table
 
 Results = Mapping[str, Any]
-_TILES = {
-    "f1_macro": "Macro-F1",
-    "balanced_accuracy": "Balanced accuracy",
-    "auroc": "AUROC, one class against the rest",
-    "detection/auroc": "Detection AUROC, tumour or not",
-    "localization/pointing": "Map points at the tumour",
-    "localization/dice": "Overlap of map and mask (Dice)",
-}
 _PER_CLASS = ("f1", "sensitivity", "specificity", "ppv", "npv", "auroc", "auprc")
 _FURTHER = ("kappa", "auprc", "ece_mass", "ece_classwise", "brier", "nll")
 _CALIBRATION = ("ece", "ece_mass", "ece_classwise", "brier", "nll", "detection/slope", "detection/intercept")
 _OPERATING_POINT = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence")
 
 
-def tiles(results: Results) -> list[Tile]:
-    """Make the tiles: headline metrics of the test split, and the 1-NN baseline.
-
-    Args:
-        results: Content of ``results.json``.
-    """
-    test = results["test"]
-    shown = [_tile(name, test[metric]) for metric, name in _TILES.items() if metric in test]
-    if baseline := results.get("baseline"):
-        shown.append(
-            Tile("Macro-F1 of the 1-NN baseline", format_number(baseline["test"]["f1_macro"]), baseline["name"])
-        )
-    return shown
-
-
-def _tile(name: str, estimate: Mapping[str, float | None]) -> Tile:
-    return Tile(name, format_number(estimate["value"]), f"95 % CI {format_interval(estimate) or '–'}")
-
-
-def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[Section]:
+def sections(
+    results: Results, figures: Mapping[str, Mapping[str, InlineFigure]], samples: Sequence[SampleImage] = ()
+) -> list[Section]:
     """Make every section that the results have content for.
 
     Args:
         results: Content of ``results.json``.
-        figures: Name of a section → caption → PNG file.
+        figures: Name of a section → caption → figure.
+        samples: Test images under their maps, which the section on these maps shows.
     """
     makers: dict[str, Callable[[Results], Section | None]] = {
         **LOCALIZATION_SECTIONS,
@@ -63,8 +39,10 @@ def sections(results: Results, figures: Mapping[str, dict[str, Path]]) -> list[S
         **IMAGE_SECTIONS,
     }
     made = {name: section for name, maker in makers.items() if (section := maker(results))}
+    shown_in = next((name for name in (*LOCALIZATION_SECTIONS, "saliency") if name in made), None)
     return [
-        Section(section.title, section.text, section.tables, figures.get(name, {})) for name, section in made.items()
+        Section(section.title, section.text, section.tables, figures.get(name, {}), samples if name == shown_in else ())
+        for name, section in made.items()
     ]
 
 
@@ -81,7 +59,7 @@ def _metrics(results: Results) -> Section:
         "detection/auprc",
     ):
         if metric in results["test"]:
-            rows.append([metric, *(format_estimate(results[split][metric]) for split in splits)])
+            rows.append([metric_name(metric), *(format_estimate(results[split][metric]) for split in splits)])
         if metric == HEADLINES[0] and "baseline" in results:
             dim.add(len(rows))
             scores = (format_number(results["baseline"][split][metric]) for split in splits)
@@ -91,7 +69,7 @@ def _metrics(results: Results) -> Section:
         "duplicates of an image). 95 % intervals: BCa bootstrap of whole groups; exact (Clopper–Pearson, one trial per "
         "group) where a share is 0 or 1. Nothing was chosen on the test split."
     )
-    columns = ["metric", *(f"{split} (n = {n[split]['images']})" for split in splits)]
+    columns = ["metric", *(f"{SPLITS[split]} (n = {n[split]['images']})" for split in splits)]
     return Section("Metrics", text, [Table(columns, rows, frozenset(dim))])
 
 
@@ -101,7 +79,7 @@ def _classes(results: Results) -> Section:
         [label, str(n), *(format_estimate(test[f"{name}/{label}"]) for name in _PER_CLASS)]
         for label, n in counts.items()
     ]
-    return Section("Metrics per class (test)", "", [Table(["class", "n", *_PER_CLASS], rows)])
+    return Section("Metrics per class (test)", "", [Table(["class", "n", *map(_column, _PER_CLASS)], rows)])
 
 
 def _patients(results: Results) -> Section | None:
@@ -110,13 +88,15 @@ def _patients(results: Results) -> Section | None:
         return None
     splits, n = evaluated_splits(patients), patients["n"]
     metrics = [metric for metric in (*HEADLINES[:5], *DETECTION) if metric in patients["test"]]
-    rows = [[metric, *(format_estimate(patients[split][metric]) for split in splits)] for metric in metrics]
+    rows = [
+        [metric_name(metric), *(format_estimate(patients[split][metric]) for split in splits)] for metric in metrics
+    ]
     mixed = n["test"]["mixed"]
     text = (
         "A group is a patient or, where patients are not known, near-duplicates and similar heads. Mean probability "
         "over its images; a group with any tumour image counts as that tumour."
     ) + (f" {mixed} test groups with several kinds of tumour are left out." if mixed else "")
-    columns = ["metric", *(f"{split} (n = {n[split]['images']} groups)" for split in splits)]
+    columns = ["metric", *(f"{SPLITS[split]} (n = {n[split]['images']} groups)" for split in splits)]
     return Section("Metrics per group", text, [Table(columns, rows)])
 
 
@@ -129,7 +109,7 @@ def _calibration(results: Results) -> Section | None:
         stages.pop("before")
     test = calibration["test"]
     names = [name for name in _CALIBRATION if name in test["after"]]
-    rows = [[name, *(format_estimate(test[stage][name]) for stage in stages)] for name in names]
+    rows = [[metric_name(name), *(format_estimate(test[stage][name]) for stage in stages)] for name in names]
     text = (
         f"Temperature {format_number(calibration['temperature'])}, fitted on validation; metrics are of the test "
         "split. Perfect calibration has slope 1 and intercept 0. The bundle answers with calibrated probabilities."
@@ -155,7 +135,7 @@ def _operating_points(results: Results) -> Section | None:
         "of the test split. PPV and NPV depend on the prevalence of tumours: the last two columns, and the decision "
         f"curve, assume {share}."
     )
-    columns = ["point", "threshold", *_OPERATING_POINT[:4], f"ppv at {share}", f"npv at {share}"]
+    columns = ["point", "threshold", *map(_column, _OPERATING_POINT[:4]), f"PPV at {share}", f"NPV at {share}"]
     return Section("Detection: operating points", text, [Table(columns, rows)])
 
 
@@ -164,13 +144,16 @@ def _abstention(results: Results) -> Section | None:
     if not abstention:
         return None
     splits = evaluated_splits(abstention)
-    rows = [[name, *(format_estimate(abstention[split][name]) for split in splits)] for name in abstention["test"]]
+    rows = [
+        [metric_name(name), *(format_estimate(abstention[split][name]) for split in splits)]
+        for name in abstention["test"]
+    ]
     text = (
         f"The model abstains where its calibrated confidence is below {format_number(abstention['below'])}, chosen on "
-        "validation. Coverage is the share of images that it answers; accuracy and f1_macro are of these. AURC is the "
-        "area under the risk–coverage curve; lower is better."
+        "validation. Coverage is the share of images that it answers; accuracy and macro-F1 are of these. A small "
+        "area under the risk–coverage curve is good: the errors have a low confidence."
     )
-    return Section("Abstention", text, [Table(["metric", *splits], rows)])
+    return Section("Abstention", text, [Table(["metric", *(SPLITS[split] for split in splits)], rows)])
 
 
 def _conformal(results: Results) -> Section | None:
@@ -179,7 +162,7 @@ def _conformal(results: Results) -> Section | None:
         return None
     kinds = {"marginal": "over all images", "by_class": "per class"}
     rows = [
-        [name, *(format_estimate(conformal[kind]["test"][name]) for kind in kinds)]
+        [metric_name(name), *(format_estimate(conformal[kind]["test"][name]) for kind in kinds)]
         for name in conformal["marginal"]["test"]
     ]
     text = (
@@ -204,4 +187,9 @@ def _subgroups(results: Results) -> Section | None:
         for subgroup in subgroups
     ]
     text = "Subgroups with too few images are left out. Macro-F1 is over the classes that a subgroup contains."
-    return Section("Subgroups (test)", text, [Table(["subgroup", "n", "groups", "accuracy", "f1_macro"], rows)])
+    return Section("Subgroups (test)", text, [Table(["subgroup", "n", "groups", "accuracy", "macro-F1"], rows)])
+
+
+def _column(metric: str) -> str:
+    """Name a metric in the head of a narrow column."""
+    return in_sentence(short_name(metric))

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from brain_tumor.evaluation.report.names import in_sentence, short_name
 from brain_tumor.evaluation.report.plots import COLOURS
 from brain_tumor.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt, draw_of
 
 _COLUMNS = 4
 _DRAWN = {
-    "f1_macro": ("macro-F1", COLOURS[0], "-", "o"),
-    "detection/auroc": ("detection AUROC", COLOURS[1], "--", "s"),
+    "f1_macro": (COLOURS[0], "-", "o"),
+    "detection/auroc": (COLOURS[1], "--", "s"),
 }
 
 
@@ -70,11 +71,12 @@ def corruption_examples(image: npt.NDArray[np.uint8], seed: int = 0) -> Figure:
 
 def _draw(axes: Axes, document: dict[str, Any], name: str) -> None:
     by_metric = document["corruptions"][name]["scores"]
-    for metric, (label, colour, style, marker) in _DRAWN.items():
+    for metric, (colour, style, marker) in _DRAWN.items():
         if metric in by_metric:
             clean = document["clean"][metric]
             values = [np.nan if value is None else value for value in (clean, *by_metric[metric])]
             axes.axhline(values[0], color=colour, linewidth=0.7, alpha=0.6)
+            label = in_sentence(short_name(metric))
             axes.plot(
                 range(len(values)), values, label=label, color=colour, linestyle=style, marker=marker, markersize=4
             )

@@ -6,6 +6,7 @@ import pytest
 from factories import predictions
 
 from brain_tumor.evaluation.explain.gallery import (
+    Examples,
     error_records,
     errors_figure,
     example_rows,
@@ -84,7 +85,7 @@ def test_examples_of_every_class_with_mask_outlines(table):
     masks = np.zeros((8, 16, 16), bool)
     masks[5, 4:9, 4:9] = True
 
-    figure = examples_figure(table, rows, images, maps, masks)
+    figure = examples_figure(Examples(table, rows, images, maps, masks))
 
     assert [text for text in texts(figure) if text] == list(table.classes)
     drawn = [axes for axes in figure.axes if axes.images]
@@ -100,7 +101,7 @@ def test_classes_may_have_fewer_examples_or_none():
     rows = example_rows(table, per_class=3)
     images, maps = images_and_maps(3)
 
-    figure = examples_figure(table, rows, images, maps)
+    figure = examples_figure(Examples(table, rows, images, maps))
 
     assert len(rows) == 3
     assert sum(bool(axes.images) for axes in figure.axes) == 6

@@ -46,3 +46,17 @@ def test_notation(function, value, text):
 def test_digits_can_be_chosen():
     assert formats.format_number(0.12345, 1) == "0.1"
     assert formats.format_share(0.12345, 1) == "12.3 %"
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["hub:timm/resnet18.a1_in1k", "hub:timm/vit_tiny.a1_in1k"], ["resnet18", "vit_tiny"]),
+        (["model=a,lr=0.1,seed=0", "model=b,lr=0.2,seed=0"], ["model=a,lr=0.1", "model=b,lr=0.2"]),
+        (["short-a", "short-b"], ["short-a", "short-b"]),
+        (["the only name, and a long one"], ["the only name, and a long one"]),
+        (["a-name-that-is-long", "a-name-that-is-long-too"], ["a-name-that-is-long", "a-name-that-is-long-too"]),
+    ],
+)
+def test_long_names_are_abbreviated_to_what_differs(names, short):
+    assert formats.differing_parts(names) == dict(zip(names, short, strict=True))

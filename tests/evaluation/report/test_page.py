@@ -1,18 +1,17 @@
 import re
 
 import jinja2
-import numpy as np
 import pytest
 from factories import FAST, random_predictions
-from PIL import Image
 from rich.console import Console
 
 from brain_tumor.evaluation.evidence import evidence
 from brain_tumor.evaluation.report.console import results_table
 from brain_tumor.evaluation.report.figures import draw_figures
+from brain_tumor.evaluation.report.first_screen import tiles
 from brain_tumor.evaluation.report.format import format_estimate
-from brain_tumor.evaluation.report.page import Section, Table, Tile, render, write_page
-from brain_tumor.evaluation.report.sections import sections, tiles
+from brain_tumor.evaluation.report.page import InlineFigure, Section, Table, Tile, columns, render, write_page
+from brain_tumor.evaluation.report.sections import sections
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +26,14 @@ def results(splits):
     return {**evidence(splits, FAST, attributes=attributes), "baseline": baseline}
 
 
+EMPTY = {
+    "title": "t", "headline": "h", "tiles": [], "findings": [], "samples": [], "marked": False, "confusion": {},
+    "sections": [], "facts": {}, "notes": [], "command": "c",
+}  # fmt: skip
+
+
 def page(path, **changes):
-    parts = {"title": "t", "tiles": [], "sections": [], "facts": {}, "notes": [], "command": "c"}
-    write_page(path / "report.html", "run.html.j2", **(parts | changes))
+    write_page(path / "report.html", "run.html.j2", **(EMPTY | changes))
     return (path / "report.html").read_text()
 
 
@@ -40,19 +44,29 @@ def test_report_stands_alone_and_says_what_matters(tmp_path, splits, results):
         tmp_path,
         title="CNN on <scans>",
         tiles=tiles(results),
+        confusion=drawn["first screen"],
         sections=sections(results, drawn),
         facts={"Data": {"found": "80"}},
         notes=["7 images leak"],
         command="brain-tumor train a=b",
     )
 
-    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", text)
+    assert not re.search(r"(src|href)=\"(?!data:|#)|url\((?!#)|@import|<script", text)
     assert text.count("not a medical device") == 2
     for said in ("CNN on &lt;scans&gt;", "0.432", "7 images leak", "brain-tumor train a=b", "pituitary", "conformal"):
         assert said in text.replace("Conformal", "conformal")
     value, _, span = format_estimate(results["test"]["f1_macro"]).partition(" ")
     assert f"<td><span>{value}</span> <span>{span}</span>" in text
-    assert text.count("<img") == len(list((tmp_path / "figures").iterdir())) == sum(map(len, drawn.values()))
+    assert text.count("<svg") == len(list((tmp_path / "figures").iterdir())) == sum(map(len, drawn.values()))
+    assert not re.search(r">[^<]*\b(f1_macro|balanced_accuracy|detection/\w+|ece_mass)\b", text)
+
+
+def test_contents_link_to_every_section(tmp_path, results):
+    text = page(tmp_path, sections=sections(results, {}))
+
+    targets = re.findall(r'<li><a href="#([^"]+)">', text)
+    assert len(targets) == len(sections(results, {})) + 1
+    assert all(text.count(f'<h2 id="{target}">') == 1 for target in targets)
 
 
 def test_every_part_of_the_results_has_its_section(results):
@@ -67,26 +81,29 @@ def test_a_table_of_predictions_alone_is_shown_too(tmp_path, splits):
 
     text = page(tmp_path, tiles=tiles(results), sections=sections(results, {}))
 
-    assert "Calibration" not in text
+    assert ">Calibration</h2>" not in text
     assert "1-NN baseline" not in text
     assert results_table(results).columns[-1].header == "test (n = 80)"
 
 
 def test_wide_figures_get_the_whole_width(tmp_path):
-    for name, size in {"wide": (40, 20), "square": (20, 20)}.items():
-        Image.fromarray(np.zeros(size[::-1], np.uint8)).save(tmp_path / f"{name}.png")
-    section = Section("s", figures={name: tmp_path / f"{name}.png" for name in ("wide", "square")})
+    section = Section("s", figures={"wide": InlineFigure("<svg/>", 900), "narrow": InlineFigure("<svg/>", 500)})
 
     text = page(tmp_path, sections=[section])
 
-    assert re.findall(r'<figure( class="wide")?><img[^>]*alt="(\w+)"', text) == [
-        (' class="wide"', "wide"),
-        ("", "square"),
-    ]
+    assert re.findall(r'<figure class="(plot|plot wide)"', text) == ["plot wide", "plot"]
+
+
+@pytest.mark.parametrize("n", range(2, 13))
+def test_no_tile_is_alone_in_the_last_row(n):
+    count = columns(n, 4, 3, 5)
+
+    assert count <= n
+    assert n % count != 1
 
 
 def test_markup_in_cells_is_text(tmp_path):
-    text = page(tmp_path, sections=[Section("s", tables=[Table(["<b>"], [["<i>"]])])], tiles=[Tile("<u>", "1", "")])
+    text = page(tmp_path, sections=[Section("s", tables=[Table(["<b>"], [["<i>"]])])], tiles=[Tile("<u>", "1")])
 
     assert not re.search(r"<(b|i|u)>[^<]*<", text.replace("<b>1</b>", ""))
 
@@ -115,7 +132,7 @@ def test_markdown_is_not_escaped():
 
 
 def test_a_missing_variable_is_an_error():
-    with pytest.raises(jinja2.UndefinedError, match="'title' is undefined"):
+    with pytest.raises(jinja2.UndefinedError, match="is undefined"):
         render("run.html.j2")
 
 
