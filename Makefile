@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help setup demo test test-slow test-all bench lint format constraints clean
+.PHONY: help setup demo test test-slow test-all bench lint format pictures constraints clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -52,6 +52,10 @@ lint: $(READY) ## Check style, types and spelling
 format: $(READY) ## Bring the code into style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+pictures: $(READY) ## Draw the pictures of the README (ARGS="--run RUN" of make demo), and run the notebooks again
+	@$(BIN)/python tests/benchmarks/pictures.py $(ARGS)
+	@$(BIN)/python -m jupyter execute --inplace --NotebookClient.coalesce_streams=True notebooks/*.ipynb
 
 constraints: $(READY) ## Renew the pinned versions in .ci/constraints.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-header \

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from brain_tumor.data.readers.reading import read_image as read_image
     from brain_tumor.serving.predictor import Predictor as Predictor
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 CAUTION = "Research use only; not a medical device."
 """Notice on every page and table that shows results."""
 

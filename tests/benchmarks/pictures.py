@@ -12,6 +12,7 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from brain_tumor import Predictor
 from brain_tumor.audit import audit
@@ -84,10 +85,11 @@ def draw_pairs(path: Path, work: Path) -> None:
         of_change = pairs[pairs["path_a"].str.contains(change) | pairs["path_b"].str.contains(change)]
         pair = of_change.nlargest(1, "similarity").iloc[0]
         for axis, name in zip(column, sorted([pair["path_a"], pair["path_b"]], reverse=True), strict=True):
-            axis.imshow(plt.imread(work / "scans" / name), cmap="gray")
+            axis.imshow(cv2.imread(str(work / "scans" / name), cv2.IMREAD_GRAYSCALE), cmap="gray", vmin=0, vmax=255)
             axis.set_title("Training" if "Training" in name else f"Testing: {change}", fontsize=9)
             axis.axis("off")
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=75)
+    Image.open(path).convert("L").save(path, optimize=True)  # it has no colour
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -73,7 +73,7 @@ def test_figures_for_a_paper(table, tmp_path):
     assert set(first) == {"roc.png", "roc.pdf", "roc.svg"}
     assert first == second  # no date, no random ids
     with Image.open(tmp_path / "a" / "roc.png") as image:
-        assert image.width == 5.4 * 300
+        assert image.width == 4.8 * 300
     assert b"/FontFile2" in first["roc.pdf"]  # TrueType
     assert b">Sensitivity</text>" in first["roc.svg"]
 
