@@ -55,7 +55,7 @@ format: $(READY) ## Bring the code into style
 
 pictures: $(READY) ## Draw the pictures of the README (ARGS="--run RUN" of make demo), and run the notebooks again
 	@$(BIN)/python tests/benchmarks/pictures.py $(ARGS)
-	@$(BIN)/python -m jupyter execute --inplace --NotebookClient.coalesce_streams=True notebooks/*.ipynb
+	@$(BIN)/python tests/benchmarks/run_notebooks.py
 
 constraints: $(READY) ## Renew the pinned versions in .ci/constraints.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-header \

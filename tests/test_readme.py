@@ -23,7 +23,6 @@ NOT_RUN = {
     "trainer=ddp ": "needs GPUs; trainer=ddp_cpu is tested",
     "submitit_slurm": "needs Slurm",
     "plugins=[mylab]": "needs the user's package; tests/test_plugins.py",
-    "data=nickparvar": "needs a public set",
     "sign=private.pem": "needs a key; tests/serving/test_signature.py",
     "resume=RUN": "needs an interrupted run; tests/test_train.py",
     "hparams_search": "takes minutes; tests/sweeps",
@@ -85,7 +84,7 @@ def test_reasons_are_for_commands_that_are_there():
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory, trained):
+def workplace(tmp_path_factory, located):
     """A folder in which every name that the README uses is there: DIR, RUN, scans, runs/first and so on."""
     folder = tmp_path_factory.mktemp("readme")
     for label in CENTRES:
@@ -93,9 +92,9 @@ def workplace(tmp_path_factory, trained):
             save(folder / "DIR" / label / f"{number}.png", label, number)
     (folder / "scans").mkdir()
     save(folder / "scans" / "scan.png", "glioma", 1)
-    shutil.copytree(trained, folder / "RUN")
+    shutil.copytree(located, folder / "RUN")
     for split in ("val", "test"):
-        shutil.copy(trained / "predictions" / f"{split}.csv", folder / f"{split}.csv")
+        shutil.copy(located / "predictions" / f"{split}.csv", folder / f"{split}.csv")
     rows = [f"DIR/{label}/{number}.png,{label}" for label in CENTRES for number in range(12)]
     (folder / "CSV").write_text("\n".join(["path,label", *rows]))
     return folder

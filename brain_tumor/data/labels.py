@@ -69,4 +69,5 @@ def random_labels(samples: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
     groups = sorted(set(samples["group"]))
     drawn = np.random.default_rng(seed).choice(sorted(set(samples["label"])), len(groups))
-    return samples.assign(label=samples["group"].map(dict(zip(groups, drawn, strict=True))))
+    labels = dict(zip(groups, drawn.tolist(), strict=True))  # plain text: checkpoints hold no numpy objects
+    return samples.assign(label=samples["group"].map(labels))
