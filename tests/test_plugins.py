@@ -1,4 +1,4 @@
-"""A user's own package: the one that notebooks/extend.ipynb writes, used as its users would."""
+"""A user's own package: the one that notebooks/05-extend.ipynb writes, used as its users would."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from brain_tumor.config.plugins import with_custom_options
 from brain_tumor.errors import BundleError, ConfigError, PreemptedError
 from brain_tumor.train import train
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "extend.ipynb"
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "05-extend.ipynb"
 MAGIC = "%%writefile "
 SMALL = [
     "data.image_size=32", "data.num_workers=0", "data.batch_size=8", "evaluation.resamples=20", "callbacks=[]",
