@@ -33,7 +33,8 @@ def test_it_is_kept_with_its_outputs(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.slow
-def test_it_runs_from_top_to_bottom(path, tmp_path):
+def test_it_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # several run at a time; two threads on busy cores are slower than one
     notebook = nbformat.read(path, as_version=4)
     kept = [len(cell.get("outputs", [])) > 0 for cell in notebook.cells]
 
