@@ -31,7 +31,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 demo: $(READY) ## Train and evaluate the small CNN with its map on generated phantoms (2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train experiment=demo $(ARGS)
 
-test: $(READY) ## Run the quick tests (6 minutes on 2 cores)
+test: $(READY) ## Run the quick tests (13 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long" $(ARGS)
 
 test-slow: $(READY) ## Run the tests that the quick ones leave out, but for the long ones
