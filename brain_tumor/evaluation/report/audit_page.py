@@ -49,11 +49,14 @@ def write_audit_page(path: Path, document: dict[str, Any], data: LoadedData, spl
 def _headline(document: dict[str, Any]) -> str:
     """Say in one sentence what the data are; the findings follow on the page."""
     counts = document["counts"]
+    distinct = f"{counts['distinct_images']} of {counts['readable']} images are distinct"
     leaks = {
-        (row["reference"], row["split"]): row["near"] for row in document["split"]["leakage"] if not row["class"]
-    }.get(("train or val", "test"), 0)
-    leakage = f"{leaks} test images have a duplicate in train or val" if leaks else "no test image has a duplicate"
-    return f"{counts['distinct_images']} of {counts['readable']} images are distinct; {leakage}."
+        (row["reference"], row["split"]): row["group"] for row in document["split"]["leakage"] if not row["class"]
+    }.get(("train or val", "test"))
+    if leaks is None:  # the data cannot be split, or have no test
+        return f"{distinct}."
+    shared = "show a patient or image of train or val"
+    return f"{distinct}; {leaks} test images {shared}." if leaks else f"{distinct}; no test images {shared}."
 
 
 def _chosen_pairs(data: LoadedData, split: pd.DataFrame) -> dict[str, pd.DataFrame]:

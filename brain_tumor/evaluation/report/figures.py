@@ -50,7 +50,7 @@ def draw_figures(
         },
     }
     if examples is not None:
-        plots.save_figure(examples_figure(examples), folder / "localization.png")
+        plots.save_figure(examples_figure(examples), folder / "localization.png", options)
     if epochs is not None:
         plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}
     if rates := results.get("tuning", {}).get("lr"):
