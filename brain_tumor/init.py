@@ -111,7 +111,7 @@ def _commands(train: str, name: str, choices: "Sequence[Choice]", minutes: float
     several = (
         "model=mobilenetv2,resnet18" if _value(choices, "experiment") == "transfer" else "augmentation=light,medium"
     )
-    duration = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+    duration = f"{max(2, round(minutes))} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
     return [
         f"{train} hydra.run.dir=runs/{name}  # about {duration} on this machine",
         f"{train} --multirun split.tuning=true {several} hydra.sweep.dir=runs/{name}-sweep",

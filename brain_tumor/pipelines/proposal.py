@@ -120,7 +120,7 @@ def machine_choices(weights: Path | None, *, reachable: bool) -> list[Choice]:
     elif not reachable:
         choices = [Choice("experiment", SCRATCH, "ImageNet weights cannot be downloaded: the small CNN needs none")]
     if not torch.cuda.is_available():
-        return [*choices, Choice("data.batch_size", "32", "on a CPU larger batches are no faster")]
+        return [*choices, Choice("data.batch_size", "32", "the size that the recipes were tuned with")]
     batch, seconds = _fastest_batch(choices[0].value)
     reason = f"{1000 * seconds:.2f} ms per image; the largest of {', '.join(map(str, _GPU_BATCHES))} that is worth it"
     return [*choices, Choice("data.batch_size", str(batch), reason)]

@@ -3,6 +3,7 @@
 python tests/benchmarks/run_notebooks.py 02 03    these alone
 """
 
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+_TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/tmp\w+/?")  # noqa: S108 - only left out
+"""Folder of a notebook, which is left out of paths."""
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
@@ -25,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 NotebookClient(notebook, coalesce_streams=True, resources={"metadata": {"path": folder}}).execute()
             for cell in notebook.cells:
                 cell.metadata.pop("execution", None)  # times of day
+                for output in cell.get("outputs", []):
+                    if "text" in output:
+                        output["text"] = _TEMPORARY.sub("", output["text"])
             nbformat.write(notebook, path)
 
 
