@@ -10,26 +10,29 @@ READY := $(VENV)/.ready
 # The first Python that Hydra 1.3 runs on; choose another with `make test PYTHON=python3.13`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+# `make setup TORCH=cpu` takes PyTorch without CUDA, some 5 GB less, from PyTorch's own index: PyPI has no such wheel for Linux.
+TORCH ?=
 ARGS ?=
 
 .PHONY: help setup demo test test-slow test-all bench lint format pictures constraints clean
 
 help: ## List the targets
-	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
+	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH=cpu] [ARGS=…]"
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  /'
 
 setup: $(READY) ## Install everything into .venv (nothing to do when up to date)
 
 $(READY): pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=…" >&2; exit 2; }
-	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (torch with CUDA: some 6 GB) …"
+	@echo "Installing into $(VENV) with $$($(PYTHON) --version) $(if $(TORCH),(torch for $(TORCH)),(torch with CUDA: some 6 GB; make setup TORCH=cpu without)) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints .ci/constraints.txt --editable '.[dev]'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints .ci/constraints.txt $(if $(TORCH),--torch-backend $(TORCH)) --editable '.[dev]'
 	@touch $@
 
 demo: $(READY) ## Train and evaluate the small CNN with its map on generated phantoms (2 minutes on 2 cores)
 	@$(BIN)/brain-tumor train experiment=demo $(ARGS)
+	@command -v brain-tumor >/dev/null || echo "First:    source $(BIN)/activate"
 
 test: $(READY) ## Run the quick tests (13 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long" $(ARGS)

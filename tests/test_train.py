@@ -141,12 +141,13 @@ def test_another_seed_of_the_split_is_another_split(data, run, tmp_path):
 
 
 @pytest.mark.slow
-def test_phantoms(tmp_path):
+def test_phantoms(tmp_path, capsys):
     run = train([*SHORT, "data.patients=24", "data.slices=2", "trainer.max_epochs=1"], tmp_path)
 
     samples = pd.read_csv(run.run_dir / "samples.csv")
     assert samples.groupby("patient_id")["split"].nunique().max() == 1
     assert "generated phantoms" in (run.run_dir / "report.html").read_text()
+    assert "brain-tumor init DIR" in capsys.readouterr().out  # phantoms are tried first, then images of one's own
 
 
 @pytest.mark.slow

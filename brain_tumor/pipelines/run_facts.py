@@ -66,12 +66,17 @@ def _some_batches_only(trainer: DictConfig) -> bool:
     return bool(trainer.overfit_batches) or not all(all_batches)
 
 
+def uses_phantoms(cfg: DictConfig) -> bool:
+    """Return whether the images are generated phantoms."""
+    return bool(cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"))
+
+
 def notes_for_readers(datamodule: ScanDataModule, cfg: DictConfig) -> list[str]:
     """Return the sentences that a reader must know before the figures."""
     from brain_tumor.data.audit.shortcuts import shortcuts  # scikit-learn takes seconds to import
 
     notes = []
-    if cfg.data.adapter._target_.startswith("brain_tumor.data.phantom"):
+    if uses_phantoms(cfg):
         notes.append("These are generated phantoms: the figures say that the system works, nothing about patients.")
     if cfg.data.random_labels:
         notes.append("Classes are random, one per patient (data.random_labels=true): a result above chance is leakage.")

@@ -17,9 +17,10 @@ from brain_tumor.data.samples import write_table
 from brain_tumor.errors import PreemptedError
 from brain_tumor.pipelines.evaluation import compute_evidence, write_report
 from brain_tumor.pipelines.localization import Localization, localize, write_maps
+from brain_tumor.pipelines.next_commands import show_next_commands
 from brain_tumor.pipelines.ood import add_ood_scores
 from brain_tumor.pipelines.resuming import find_interrupted, same_processes
-from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers
+from brain_tumor.pipelines.run_facts import data_facts, model_facts, notes_for_readers, uses_phantoms
 from brain_tumor.pipelines.training_evaluation import training_input
 from brain_tumor.run_dir.record import RunRecord, read_record, read_results, utc_now
 from brain_tumor.serving.packing import pack
@@ -139,6 +140,7 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
         with record.stage("report"):
             write_report(inputs, evidence, record, cfg)
             log_results(loggers, run_dir, record.facts, evidence.results, ood.tables["test"], datamodule, classifier)
+    show_next_commands(run_dir, generated=uses_phantoms(cfg))
     return TrainedRun(run_dir, evidence.results, best.score)
 
 
