@@ -21,10 +21,11 @@ VERBS = {
     "compare": "rank runs with intervals and tests; accept or reject a candidate",
     "data": "list, fetch and check the public data sets",
     "models": "list networks, their size, and whether their weights are here",
+    "dashboard": "save a view of a wandb project, or of a sweep in it",
     "doctor": "check versions, devices, memory, disk and servers",
 }
 
-_MODULES = {verb: f"brain_tumor.cli.{verb}" for verb in ("data", "models", "doctor")}
+_MODULES = {verb: f"brain_tumor.cli.{verb}" for verb in ("data", "models", "dashboard", "doctor")}
 """Modules of verbs that are not ``brain_tumor.<verb>``: they run no pipeline, or a package has that name."""
 
 HELP = f"""brain-tumor {__version__}: honest detection and classification of brain tumours on MRI.

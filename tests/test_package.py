@@ -98,8 +98,8 @@ def test_unknown_verb(monkeypatch, capsys):
     assert stop.value.code == 2
     assert (
         capsys.readouterr().err == "brain-tumor: there is no verb 'trian'; "
-        "verbs are init, train, evaluate, audit, export, predict, serve, push, compare, data, models, doctor. "
-        "Did you mean train?\n"
+        "verbs are init, train, evaluate, audit, export, predict, serve, push, compare, data, models, dashboard, "
+        "doctor. Did you mean train?\n"
     )
 
 

@@ -37,7 +37,7 @@ def complete(arguments: Sequence[str], verbs: Sequence[str]) -> None:
             _print(_DATA, word)
         case ["data", command_of_data, *_, word]:
             _print(_DATA.get(command_of_data, ()), word)
-        case ["init" | "models" | "doctor", *_]:
+        case ["init" | "models" | "dashboard" | "doctor", *_]:
             pass
         case [verb, *before, word] if verb in verbs:
             os.environ["COMP_LINE"] = " ".join(["brain-tumor", *with_places(before, "runs"), word])

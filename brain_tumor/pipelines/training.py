@@ -25,7 +25,7 @@ from brain_tumor.pipelines.training_evaluation import training_input
 from brain_tumor.run_dir.record import RunRecord, read_record, read_results, utc_now
 from brain_tumor.serving.packing import pack
 from brain_tumor.tracking.log_run import log_results, log_start
-from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id
+from brain_tumor.tracking.loggers import open_loggers, resumable_wandb_id, wandb_id, wandb_url
 from brain_tumor.training.build import fresh_trainer
 from brain_tumor.training.data_from_config import same_data
 from brain_tumor.training.distributed.launch import start_workers
@@ -99,7 +99,7 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
         ) as record,
         open_loggers(cfg, resumed_id) as loggers,
     ):
-        record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), processes=world.size)
+        record.note(seed=cfg.seed, wandb_id=wandb_id(loggers), wandb_url=wandb_url(loggers), processes=world.size)
         if interrupted.changes:
             record.note(changed=[*record.facts.get("changed", []), {"time": utc_now()} | interrupted.changes])
         try_out(cfg)

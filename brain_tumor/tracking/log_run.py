@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.evaluation.evidence import flat_metrics
@@ -15,6 +15,7 @@ from brain_tumor.models.classifier import Classifier
 from brain_tumor.tracking.wandb import panels
 from brain_tumor.tracking.wandb.logger import SafeWandbLogger
 from brain_tumor.tracking.wandb.naming import short_data_name, shorten_tag
+from brain_tumor.tracking.wandb.workspace import chosen_options
 
 _DATA_FACTS = (
     "digest", "classes", "found", "readable", "distinct", "train", "val", "test", "left_out", "groups", "split",
@@ -27,7 +28,7 @@ _PRIVATE_COLUMNS = ["path", "mask_path", "patient_id"]
 
 
 def log_start(loggers: list[Logger], facts: dict[str, Any], samples: pd.DataFrame, cfg: DictConfig) -> None:
-    """Log to wandb, before training: facts, tags for the split and its leakage, and the split as an artifact.
+    """Log to wandb, before training: facts, chosen options, tags for split and leakage, and the split as an artifact.
 
     Args:
         loggers: Loggers of the run.
@@ -36,11 +37,12 @@ def log_start(loggers: list[Logger], facts: dict[str, Any], samples: pd.DataFram
         cfg: Complete configuration.
     """
     data = {name: facts["data"][name] for name in _DATA_FACTS if name in facts["data"]}
+    options = chosen_options([*OmegaConf.load(Path(cfg.paths.run_dir) / ".hydra" / "overrides.yaml")])
     logged = {"data": data, **{name: facts[name] for name in ("git_sha", "versions", "hardware")}}
     tags = [shorten_tag(data["split"]), *(["leaky"] if any(data["leakage"].values()) else [])]
     for logger in _active_wandb_loggers(loggers):
         with logger.errors_as_warning():
-            logger.experiment.config.update({"facts": logged}, allow_val_change=True)
+            logger.experiment.config.update({"facts": logged, "options": options}, allow_val_change=True)
             logger.experiment.tags = tuple(dict.fromkeys([*(logger.experiment.tags or ()), *tags]))
             _log_split(logger.experiment, samples, data, short_data_name(cfg))
 

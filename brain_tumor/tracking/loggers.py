@@ -51,6 +51,11 @@ def wandb_id(loggers: list[Logger]) -> str | None:
     return next((logger.version for logger in loggers if isinstance(logger, SafeWandbLogger)), None)
 
 
+def wandb_url(loggers: list[Logger]) -> str | None:
+    """Return the address of the wandb run's page, or None if it has none."""
+    return next((logger.url for logger in loggers if isinstance(logger, SafeWandbLogger)), None)
+
+
 def resumable_wandb_id(run_dir: Path) -> str | None:
     """Return the id of the wandb run that an earlier start in a run directory has begun, or None."""
     run_id = read_record(run_dir).get("wandb_id")

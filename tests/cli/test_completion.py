@@ -22,6 +22,7 @@ LINES = {
         "compare",
         "data",
         "models",
+        "dashboard",
         "doctor",
     ],
     "brain-tumor models res": [],

@@ -33,6 +33,9 @@ class _Handler(BaseHTTPRequestHandler):
             project = {"id": "P", "name": "p", "entity": {"id": "E", "name": "e"}}
             run = {"id": "B", "name": variables.get("name"), "displayName": "n", "config": None, "historyLineCount": 0}
             return {"data": {"upsertBucket": {"bucket": {**run, "project": project}, "inserted": True}}}
+        if "upsertView" in request["query"]:
+            self.server.views.append(variables)
+            return {"data": {"upsertView": {"view": {"id": "V", "name": variables["name"]}, "inserted": True}}}
         if "viewer" in request["query"].lower():
             return {"data": {"viewer": {"id": "U", "entity": "e", "username": "u", "flags": "{}"}}}
         return {"data": None, "errors": [{"message": "unknown query"}]}
@@ -45,6 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(status: int = 200) -> Iterator[tuple[str, ThreadingHTTPServer]]:
     """Serve with an HTTP status: 200 responds as wandb does, others refuse every request."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"status": status}))
+    server.views = []  # that clients have saved
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}", server

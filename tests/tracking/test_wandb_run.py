@@ -70,6 +70,8 @@ def test_configuration_and_facts(run, log, summary):
     assert config["facts"]["data"]["digest"] == record["data"]["digest"]
     assert config["facts"]["data"]["train"] == record["data"]["train"]
     assert config["facts"]["git_sha"] == record["git_sha"]
+    assert config["options"] == {"data": "folder", "callbacks": "[]", "logger": "[wandb,tensorboard]"}
+    assert record["wandb_url"] is None  # offline
     assert records_of(log, "run")[0]["job_type"] == "train"
 
 

@@ -90,4 +90,6 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         if entries
     }
     origin = {"Commit": facts["git_sha"] or "unknown", "Seed": format_fact(facts["seed"])}
+    if url := facts.get("wandb_url"):
+        origin["W&B"] = url
     return named | {"Software": {**facts["versions"], **origin}}

@@ -120,6 +120,11 @@ class SafeWandbLogger(WandbLogger):
         run = self._experiment
         return None if run is None or run.disabled else str(run.id)
 
+    @property
+    def url(self) -> str | None:
+        """Address of the run's page, or None where it has none: offline, disabled, or not started."""
+        return None if self.version is None else self._experiment.url  # type: ignore[union-attr]
+
     @contextmanager
     def errors_as_warning(self) -> Iterator[None]:
         """Log the first error of the logger as a warning and ignore later ones; a `BrainTumorError` is raised."""
