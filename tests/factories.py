@@ -111,3 +111,13 @@ def write_set(folder, masked=1.0):
             rows.append(row)
     pd.DataFrame(rows).to_csv(folder / "samples.csv", index=False)
     return ["data=manifest", f"data.manifest={folder / 'samples.csv'}"]
+
+
+def run_verb(module, capsys, *arguments):
+    """Call ``module.main`` of a verb; returns its exit code, standard output and standard error."""
+    try:
+        module.main(arguments)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code
+    return code, *capsys.readouterr()

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from data.public.layouts import write
+from factories import run_verb
 
 from brain_tumor.__main__ import main as brain_tumor
 from brain_tumor.cli import data as verb
@@ -12,16 +13,6 @@ from brain_tumor.data.public import fetch
 from brain_tumor.data.public.registry import SETS, Release
 
 SMALL = {"nickparvar": (2, 1), "cheng": (2, 0), "preetviradiya": (2, 0)}
-
-
-def run(capsys, *arguments):
-    """Exit code, standard output, standard error."""
-    try:
-        verb.main(arguments)
-        code = 0
-    except SystemExit as stop:
-        code = stop.code
-    return code, *capsys.readouterr()
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ print("torch" in sys.modules, "pandas" in sys.modules)
 
 
 def test_list_shows_all_facts_of_a_set(capsys):
-    code, out, _ = run(capsys, "list", "cheng", "PMRAM")
+    code, out, _ = run_verb(verb, capsys, "list", "cheng", "PMRAM")
 
     assert code == 0
     for text in (
@@ -68,11 +59,11 @@ def test_list_shows_all_facts_of_a_set(capsys):
     ):
         assert text in out
     assert max(map(len, out.splitlines())) <= 120
-    assert run(capsys, "list", "--long")[1].count("\n  cite ") == 8
+    assert run_verb(verb, capsys, "list", "--long")[1].count("\n  cite ") == 8
 
 
 def test_check_recognises_the_set(published, tmp_path, capsys):
-    code, out, err = run(capsys, "check", str(write("cheng", tmp_path / "cheng", train=2)))
+    code, out, err = run_verb(verb, capsys, "check", str(write("cheng", tmp_path / "cheng", train=2)))
 
     assert (code, err) == (0, "")
     assert "is cheng: brain tumor dataset" in out
@@ -85,7 +76,7 @@ def test_check_reports_differences(published, tmp_path, capsys):
     next((root / "Testing" / "glioma").iterdir()).rename(root / "Testing" / "glioma" / "scan.exe")
     (root / "Testing" / "glioma" / "other.png").write_bytes(b"")
 
-    code, out, err = run(capsys, "check", str(root))
+    code, out, err = run_verb(verb, capsys, "check", str(root))
 
     assert code == 2
     assert "1 extra" in out
@@ -111,7 +102,7 @@ def test_check_reports_differences(published, tmp_path, capsys):
     ],
 )
 def test_errors(arguments, sentence, tmp_path, capsys):
-    code, _, err = run(capsys, *(argument.format(tmp_path) for argument in arguments))
+    code, _, err = run_verb(verb, capsys, *(argument.format(tmp_path) for argument in arguments))
 
     assert code == 2
     assert err.startswith(f"brain-tumor data {arguments[0]}: ")
@@ -126,13 +117,13 @@ def test_fetch_checks_the_set_and_prints_the_training_command(published, tmp_pat
     )
     monkeypatch.chdir(tmp_path)
 
-    code, out, err = run(capsys, "fetch", "preetviradiya")
+    code, out, err = run_verb(verb, capsys, "fetch", "preetviradiya")
 
     assert (code, calls) == (0, [tmp_path / "data" / "preetviradiya"])
     assert "licence: not verified" in err
     assert out.endswith(f"\nbrain-tumor train data=preetviradiya data.root={tmp_path}/data/preetviradiya\n")
 
-    code, out, _ = run(capsys, "fetch", "preetviradiya")
+    code, out, _ = run_verb(verb, capsys, "fetch", "preetviradiya")
     assert (code, len(calls)) == (0, 1)
     assert out.startswith("data/preetviradiya already contains preetviradiya; nothing to do.")
 
@@ -140,14 +131,17 @@ def test_fetch_checks_the_set_and_prints_the_training_command(published, tmp_pat
 def test_folders_with_spaces_are_quoted(published, tmp_path, capsys):
     write("preetviradiya", tmp_path / "my set", train=2)
 
-    assert f"data.root='\"{tmp_path}/my set\"'" in run(capsys, "fetch", "preetviradiya", str(tmp_path / "my set"))[1]
+    assert (
+        f"data.root='\"{tmp_path}/my set\"'"
+        in run_verb(verb, capsys, "fetch", "preetviradiya", str(tmp_path / "my set"))[1]
+    )
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C (SIGINT)"), (signal.SIGTERM, "SIGTERM")])
 def test_an_interrupted_download_can_be_repeated(number, name, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(fetch, "fetch", lambda *_: signal.raise_signal(number))
 
-    code, _, err = run(capsys, "fetch", "cheng", str(tmp_path))
+    code, _, err = run_verb(verb, capsys, "fetch", "cheng", str(tmp_path))
     assert code == 128 + number
     assert err.splitlines()[-1] == f"brain-tumor data fetch: Stopped by {name}; run it again to continue."
 
@@ -169,7 +163,7 @@ def test_both_entry_points(monkeypatch, capsys):
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["nickparvar", "cheng", "preetviradiya"])
 def test_real_sets_are_as_published(name, shared, capsys):
-    code, out, _ = run(capsys, "check", str(shared / "data" / name))
+    code, out, _ = run_verb(verb, capsys, "check", str(shared / "data" / name))
 
     assert code == 0
     assert f"is {name}" in out

@@ -2,23 +2,14 @@
 
 import pytest
 import timm
+from factories import run_verb
 
 from brain_tumor.cli import models as verb
 from brain_tumor.config.conf_dir import CONF_DIR
 
 
-def run(capsys, *arguments):
-    """Exit code, standard output, standard error."""
-    try:
-        verb.main(arguments)
-        code = 0
-    except SystemExit as stop:
-        code = stop.code
-    return code, *capsys.readouterr()
-
-
 def test_every_network_with_an_option_is_listed(capsys):
-    code, out, _ = run(capsys)
+    code, out, _ = run_verb(verb, capsys)
 
     assert code == 0
     for option in {path.stem for path in (CONF_DIR / "model").iterdir()} - {"custom", "hub", "timm"}:
@@ -53,7 +44,7 @@ def test_networks_without_weights_train_from_scratch():
 
 @pytest.mark.parametrize("pattern", ["mobilenetv2_0", "mobilenetv2_0*", "MobileNetV2_0"])
 def test_a_pattern_selects_names(capsys, pattern):
-    _, out, _ = run(capsys, pattern)
+    _, out, _ = run_verb(verb, capsys, pattern)
 
     names = [name for name in timm.list_models() if name.startswith("mobilenetv2_0")]
     assert [line.split("model.name=")[1].split()[0] for line in out.splitlines() if "model.name=" in line] == names
@@ -61,14 +52,14 @@ def test_a_pattern_selects_names(capsys, pattern):
 
 def test_a_wide_pattern_says_how_many_more_match(capsys, monkeypatch):
     monkeypatch.setattr(verb, "_MOST", 2)
-    _, out, _ = run(capsys, "mobilenetv2")
+    _, out, _ = run_verb(verb, capsys, "mobilenetv2")
 
     assert out.count("model=timm") == 2
     assert f"{len(timm.list_models('*mobilenetv2*')) - 2} more match" in out
 
 
 def test_a_name_that_does_not_exist(capsys):
-    code, out, error = run(capsys, "nosuchnet")
+    code, out, error = run_verb(verb, capsys, "nosuchnet")
 
     assert (code, out) == (2, "")
     assert "No network of timm has a name like 'nosuchnet'" in error

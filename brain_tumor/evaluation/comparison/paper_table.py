@@ -9,32 +9,8 @@ from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.resampling import is_lower_better, metrics_of
 from brain_tumor.evaluation.report.format import Estimate, format_level
 from brain_tumor.evaluation.report.headlines import DETECTION, LOCALIZATION
+from brain_tumor.evaluation.report.names import column_heading
 
-_HEADINGS = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "f1_macro": "Macro-F1",
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "mcc": "MCC",
-    "kappa": "Kappa",
-    "ece": "ECE",
-    "brier": "Brier score",
-    "nll": "NLL",
-    "loss": "Loss",
-    "detection/accuracy": "Detection accuracy",
-    "detection/f1": "Detection F1",
-    "detection/auroc": "Detection AUROC",
-    "detection/auprc": "Detection AUPRC",
-    "detection/sensitivity": "Detection sensitivity",
-    "detection/specificity": "Detection specificity",
-    "localization/pointing": "Pointing accuracy",
-    "localization/dice": "Dice",
-    "localization/iou": "IoU",
-    "localization/iou50": "IoU ≥ 0.5",
-    "localization/false_area": "False area",
-}
-"""Metric → heading of its column; others are headed by their own name."""
 BASELINE = "1-NN baseline"
 _NONE = {"value": None, "sd": None, "ci_low": None, "ci_high": None}
 
@@ -119,7 +95,7 @@ def paper_table(document: Mapping[str, Any], columns: Sequence[str]) -> PaperTab
     if baseline := document.get("baseline"):
         cells.append([Cell(_NONE | {"value": baseline.get(name)}) for name in known])
         names.append(BASELINE)
-    headed = tuple(Column(name, _HEADINGS.get(name, name), is_lower_better(name)) for name in known)
+    headed = tuple(Column(name, column_heading(name), is_lower_better(name)) for name in known)
     marked = [_with_best([row[i] for row in cells], column) for i, column in enumerate(headed)]
     rows = tuple(Row(name, tuple(column[number] for column in marked)) for number, name in enumerate(names))
     return PaperTable(headed, rows, tuple(_caption(document, rows, headed)))
@@ -158,7 +134,7 @@ def _caption(document: Mapping[str, Any], rows: Sequence[Row], columns: Collecti
         f"groups ({document['resamples']} resamples); ↑ higher or ↓ lower is better, bold is best.",
     ]
     if len(candidates) > 1:
-        heading = _HEADINGS.get(document["metric"], document["metric"])
+        heading = column_heading(document["metric"])
         test = (
             f"the best candidate, {candidates[0]['name']}, in {heading} (paired bootstrap of whole groups, two-sided, "
             f"Holm-adjusted for all pairs, p < {1 - document['level']:.2g})"

@@ -42,6 +42,20 @@ _METRICS = {
     "pointing_exact": "Maximum inside the tumour",
 }
 """Metric → its name, as a label begins."""
+_COLUMNS = {
+    "auprc": "AUPRC",
+    "mcc": "MCC",
+    "kappa": "Kappa",
+    "ece": "ECE",
+    "nll": "NLL",
+    "detection/auprc": "Detection AUPRC",
+    "localization/pointing": "Pointing accuracy",
+    "localization/dice": "Dice",
+    "localization/iou": "IoU",
+    "localization/iou50": "IoU ≥ 0.5",
+    "localization/false_area": "False area",
+}
+"""Metric → its name above a column of a paper, where that is shorter than `short_name`."""
 _FACTS = {
     "found": "Images found",
     "distinct": "Distinct images",
@@ -85,6 +99,11 @@ def metric_name(name: str) -> str:
 def short_name(name: str) -> str:
     """Name a metric in few words: ``auroc`` → ``AUROC``."""
     return metric_name(name).partition(",")[0]
+
+
+def column_heading(name: str) -> str:
+    """Name a metric as papers do above a column: ``auprc`` → ``AUPRC``."""
+    return _COLUMNS.get(name) or short_name(name)
 
 
 def fact_name(name: str) -> str:
