@@ -56,6 +56,12 @@ class TestRunDirectory:
         assert len(record["data"]["digest"]) == 64
         assert record["data"]["split"] == "grouped"  # what split=auto comes to where the data bring none
 
+    def test_the_report_shows_images_under_their_saliency(self, run):
+        page = (run.run_dir / "report.html").read_text()
+        assert page.count('alt="Test image under its heat map, with outlines"') == 4  # one per class
+        assert "Saliency of the predicted class" in page
+        assert not (run.run_dir / "figures" / "localization.png").exists()
+
     def test_metrics_have_a_row_an_epoch(self, run):
         epochs = pd.read_csv(run.run_dir / "metrics.csv")
         assert epochs["epoch"].tolist() == [0, 1, 2]
@@ -138,6 +144,18 @@ def test_another_seed_of_the_split_is_another_split(data, run, tmp_path):
     other = train([*data, *SHORT, "split.seed=1", "trainer.max_epochs=1"], tmp_path)
 
     assert (other.run_dir / "samples.csv").read_bytes() != (run.run_dir / "samples.csv").read_bytes()
+
+
+def test_a_network_without_saliency_has_a_report_all_the_same(data, tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise RuntimeError("one of the variables needed for gradient computation has been modified")
+
+    monkeypatch.setattr("brain_tumor.pipelines.training_evaluation.saliency_maps", refuse)
+
+    run = train([*data, *SHORT, "trainer.max_epochs=1"], tmp_path)
+
+    assert "Confusion matrix" in (run.run_dir / "report.html").read_text()
+    assert "The report shows no heat maps" in caplog.text
 
 
 @pytest.mark.slow

@@ -57,8 +57,9 @@ class EvaluationInput:
     """``metrics.csv``, if this is the evaluation of a training that has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
     """The user's OOD images, uint8 [M, S, S]."""
-    examples: Callable[[Predictions], Examples] | None = None
-    """Function from the test predictions to some of the images with their maps; None without a localizer."""
+    examples: Callable[[Predictions], Examples | None] | None = None
+    """Function from the test predictions to some of the images with their maps, if the network that has just been
+    trained gives any."""
 
 
 def evaluation_input(cfg: DictConfig) -> EvaluationInput:

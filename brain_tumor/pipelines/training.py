@@ -133,7 +133,7 @@ def train_run(cfg: DictConfig, overrides: Sequence[str] | None = None) -> Traine
             ood = add_ood_scores(predicted, images, outputs, run_dir, cfg.ood.reject_share, cfg.seed)
         with record.stage("evaluate"):
             notes = [*notes_for_readers(datamodule, cfg), *ood.notes]
-            inputs = training_input(ood, located, datamodule, record.facts, notes, cfg)
+            inputs = training_input(ood, located, classifier, datamodule, record.facts, notes, cfg)
             evidence = compute_evidence(inputs, record, cfg)
         with record.stage("bundle"):
             pack(run_dir)

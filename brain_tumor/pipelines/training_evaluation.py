@@ -1,5 +1,7 @@
 """What the evaluation of a training needs: its predictions, subgroups, leakage, 1-NN baseline and OOD rejection."""
 
+import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,23 @@ from brain_tumor.data.attributes import attributes
 from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
+from brain_tumor.evaluation.explain.gallery import Examples, example_rows
+from brain_tumor.evaluation.explain.saliency import saliency_maps
 from brain_tumor.evaluation.ood.detector_metrics import missed_shares, rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
+from brain_tumor.models.classifier import Classifier
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
 from brain_tumor.pipelines.localization import Localization
 from brain_tumor.pipelines.ood import OODTest
 from brain_tumor.types import Floats
 
+log = logging.getLogger(__name__)
+
 
 def training_input(
     ood: OODTest,
     located: Localization,
+    classifier: Classifier,
     datamodule: ScanDataModule,
     facts: dict[str, Any],
     notes: list[str],
@@ -32,6 +40,7 @@ def training_input(
     Args:
         ood: Predictions tables of val and test, and the test of the OOD detector.
         located: What a localizer adds.
+        classifier: Classifier with the best weights.
         datamodule: Loaded data module.
         facts: Content of ``run.json`` so far.
         notes: Sentences that a reader must know before the figures.
@@ -56,9 +65,24 @@ def training_input(
             **located.results,
             **{name: facts[name] for name in ("tuning",) if name in facts},
         },
-        examples=located.examples,
+        examples=located.examples or partial(_with_saliency, classifier, datamodule),
         epochs=pd.read_csv(metrics) if metrics.is_file() else None,
     )
+
+
+def _with_saliency(classifier: Classifier, datamodule: ScanDataModule, test: Predictions) -> Examples | None:
+    """Choose test images of each class, with saliency of the predicted classes; None if the network allows none."""
+    rows = example_rows(test)
+    names = pd.Index(datamodule.samples["sample_id"])
+    positions = names.get_indexer(pd.Index(test.frame["sample_id"].iloc[rows]))
+    images = datamodule.images[positions]
+    try:
+        maps = saliency_maps(classifier.network, datamodule.normalize, images, test.predicted[rows])
+    except Exception as error:  # a user's network may fail in many ways, none of which may cost the finished training
+        log.warning("The report shows no heat maps: no saliency of this network (%s).", error)
+        return None
+    masks = None if datamodule.masks is None else datamodule.masks[positions] == 1
+    return Examples(test, rows, images, maps, masks)
 
 
 def _ood_rejection(splits: dict[str, Predictions], ood: dict[str, Floats], cfg: DictConfig) -> dict[str, Any]:

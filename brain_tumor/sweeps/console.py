@@ -10,7 +10,7 @@ from rich.table import Table
 from brain_tumor import CAUTION
 from brain_tumor.evaluation.report.format import format_number, format_setting
 from brain_tumor.sweeps.jobs import Plan
-from brain_tumor.sweeps.table import BASELINE, Best, baseline_warning, swept_keys
+from brain_tumor.sweeps.table import BASELINE, Best, baseline_warning, swept_keys, tuning_note
 
 STYLES = {"failed": "red", "pruned": "dim", "waiting": "dim", "preempted": "yellow", "running": "yellow"}
 
@@ -22,8 +22,8 @@ def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | No
     for _, row in rows[rows["reason"] != ""].iterrows():
         text = f"#{row['number']} {row['status']}: {row['reason']}"
         console.print(text, style=STYLES.get(row["status"]), markup=False, highlight=False)
-    if warning := baseline_warning(rows):
-        console.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
+    for note in filter(None, (baseline_warning(rows), tuning_note(plan))):
+        console.print(f"Note: {note}", style="yellow", highlight=False, markup=False)
     if best is not None:
         console.print(f"Best job by {plan.metric} (validation): #{best.row['number']}", highlight=False, markup=False)
         console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)

@@ -22,6 +22,7 @@ from brain_tumor.sweeps.table import (
     setting_keys,
     summarise_settings,
     swept_keys,
+    tuning_note,
 )
 
 _MIN_LINES = 2
@@ -59,7 +60,7 @@ def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         "sweep.html.j2",
         title=f"{sweep_dir.name}, {len(rows)} jobs",
         headline=_headline(best, metric, keynames, short, len(rows)),
-        notes=[note for note in (_UNFINISHED.get(plan.status), baseline_warning(rows)) if note],
+        notes=[note for note in (_UNFINISHED.get(plan.status), baseline_warning(rows), tuning_note(plan)) if note],
         command=plan.command,
         plan=plan,
         metric=metric,

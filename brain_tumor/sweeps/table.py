@@ -135,6 +135,17 @@ def baseline_warning(rows: pd.DataFrame) -> str | None:
     return f"{len(jobs)} of {len(rows)} jobs do not beat the 1-NN baseline (macro-F1 on test): {numbers}."
 
 
+def tuning_note(plan: Plan) -> str | None:
+    """Say how to go on with a sweep that has left the test set out (``split.tuning=true``); None for others."""
+    values = [assignments(job.overrides).get("split.tuning", "").lower() for job in plan.jobs]
+    if not values or any(value != "true" for value in values):
+        return None
+    return (
+        "These jobs left the test set out (split.tuning=true): what is called test is half of validation. Once you "
+        "have chosen, run the best setting again without split.tuning=true, to see its test for the first time."
+    )
+
+
 @dataclass(frozen=True)
 class Best:
     """The job or the setting with the best monitored validation value; the test results are not used to choose it."""

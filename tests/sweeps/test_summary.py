@@ -12,7 +12,7 @@ from brain_tumor.run_dir.atomic import write_json
 from brain_tumor.sweeps.__main__ import main
 from brain_tumor.sweeps.importance import key_importance
 from brain_tumor.sweeps.page import write_sweep_page
-from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise_settings, swept_keys
+from brain_tumor.sweeps.table import best_job, best_setting, read_rows, summarise_settings, swept_keys, tuning_note
 
 
 @pytest.fixture
@@ -66,6 +66,19 @@ def test_the_monitored_metric_has_its_interval_and_baseline(two_models):
 def test_keys_that_differ_count_as_swept(tmp_path):
     plan = write_sweep(tmp_path, [(["a=1"], 0.5, 0.5), (["a=2", "+b=1"], 0.6, 0.6)])
     assert swept_keys(plan) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("values", "noted"), [(["True", "true"], True), (["True", "False"], False), ([], False)])
+def test_a_sweep_without_the_test_set_says_how_to_go_on(tmp_path, monkeypatch, capsys, values, noted):
+    jobs = [([f"seed={seed}", f"split.tuning={value}"], 0.5, 0.5) for seed, value in enumerate(values)]
+    plan = write_sweep(tmp_path, jobs or [(["seed=0"], 0.5, 0.5)])
+
+    monkeypatch.setattr(sys, "argv", ["sweeps", str(tmp_path)])
+    main()
+
+    assert ("without split.tuning=true" in " ".join(capsys.readouterr().out.split())) == noted
+    assert ("without split.tuning=true" in (tmp_path / "sweep.html").read_text()) == noted
+    assert (tuning_note(plan) is not None) == noted
 
 
 def test_jobs_that_differ_in_the_seed_are_one_setting(two_models):

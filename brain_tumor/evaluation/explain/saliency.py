@@ -40,11 +40,12 @@ def saliency_maps(
     Returns:
         float32 [N, S, S] in [0, 1].
     """
-    device = next(network.parameters()).device
+    weights = next(network.parameters())
+    device = weights.device
     maps = np.empty(images.shape, np.float32)
     for first in range(0, len(images), batch_size):
         batch = slice(first, first + batch_size)
-        inputs = normalize(torch.from_numpy(np.array(images[batch]))[:, None].to(device))
+        inputs = normalize(torch.from_numpy(np.array(images[batch]))[:, None].to(device)).to(weights.dtype)
         maps[batch] = saliency(network, inputs, torch.from_numpy(classes[batch]).to(device), method).cpu().numpy()
     return maps
 

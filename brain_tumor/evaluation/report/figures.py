@@ -33,7 +33,7 @@ def draw_figures(
         test: Predictions of the test split, not calibrated.
         folder: Directory of the files; made if it is missing.
         epochs: ``metrics.csv`` of the training, if there was one.
-        examples: Test images with a localizer's maps, if there is one; the page shows them as `SampleImage`.
+        examples: Test images with their maps; the page shows them as `SampleImage`, a file those of a localizer.
         options: Formats and resolution of the files.
     """
     folder.mkdir(exist_ok=True)
@@ -49,7 +49,7 @@ def draw_figures(
             "Reliability (test)": ("reliability", lambda: plots.reliability(test, scaled if temperature != 1 else None))
         },
     }
-    if examples is not None:
+    if examples is not None and examples.marked is not None:
         plots.save_figure(examples_figure(examples), folder / "localization.png", options)
     if epochs is not None:
         plans["metrics"] |= {"Loss curves": ("loss_curves", lambda: plots.loss_curves(epochs))}

@@ -7,7 +7,7 @@ from typing import Any
 
 UNDEFINED = "–"
 """Text of a value that is undefined."""
-_LONG_NAME = 18
+_LONG_NAME = 24
 """Characters of a name that still fits into a column."""
 Estimate = Mapping[str, float | None]
 """``value``, ``ci_low``, ``ci_high`` and, for a mean over seeds, ``sd``."""

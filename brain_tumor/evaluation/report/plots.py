@@ -150,7 +150,8 @@ def loss_curves(epochs: pd.DataFrame) -> Figure:
     for axes, series in panels.items():
         for (column, label), colour, style in zip(series.items(), COLOURS, STYLES, strict=False):
             if column in epochs:
-                axes.plot(epochs["epoch"] + 1, epochs[column], label=label, color=colour, linestyle=style, marker=".")
+                known = epochs[["epoch", column]].dropna()  # validation may come every few epochs
+                axes.plot(known["epoch"] + 1, known[column], label=label, color=colour, linestyle=style, marker=".")
         axes.set_xlabel("Epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

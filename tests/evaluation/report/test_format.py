@@ -52,7 +52,8 @@ def test_digits_can_be_chosen():
     ("names", "short"),
     [
         (["hub:timm/resnet18.a1_in1k", "hub:timm/vit_tiny.a1_in1k"], ["resnet18", "vit_tiny"]),
-        (["model=a,lr=0.1,seed=0", "model=b,lr=0.2,seed=0"], ["model=a,lr=0.1", "model=b,lr=0.2"]),
+        (["model=a,lr=0.1,seed=0,depth=2", "model=b,lr=0.2,seed=0,depth=2"], ["model=a,lr=0.1", "model=b,lr=0.2"]),
+        (["model=small_cnn", "model=reference_cnn"], ["model=small_cnn", "model=reference_cnn"]),
         (["short-a", "short-b"], ["short-a", "short-b"]),
         (["the only name, and a long one"], ["the only name, and a long one"]),
         (["a-name-that-is-long", "a-name-that-is-long-too"], ["a-name-that-is-long", "a-name-that-is-long-too"]),
