@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 from rich import get_console
 
 from brain_tumor.data.folder_and_manifest import manifest
-from brain_tumor.errors import require
+from brain_tumor.errors import BundleError, require
 from brain_tumor.evaluation.report.console import show
 from brain_tumor.pipelines.ensemble import make_ensemble
 from brain_tumor.serving.bundle import Bundle
@@ -42,9 +42,16 @@ def export_bundle(cfg: DictConfig) -> Exported | Bundle:
 
 def _exported(cfg: DictConfig) -> Exported:
     bundle = bundle_of(cfg.bundle, cfg.plugins)
+    samples = bundle.folder.parent / "samples.csv" if cfg.samples is None else cfg.samples
+    if cfg.samples is None and not samples.is_file():
+        raise BundleError(
+            f"{bundle.folder} lies outside its run directory: an export is checked on the images that the run "
+            "validated on. Export it where it was trained (bundle=RUN), or give samples=CSV, the "
+            "samples.csv of that run, beside its images."
+        )
     exported = export(
         bundle,
-        manifest(cfg.samples or bundle.folder.parent / "samples.csv", modalities=["any"], derived=True).samples,
+        manifest(samples, modalities=["any"], derived=True).samples,
         engine=cfg.engine,
         precision=cfg.precision,
         threads=cfg.threads,

@@ -17,7 +17,7 @@ from brain_tumor.serving.console import ood_statement, predictions_summary, reje
 from brain_tumor.serving.files import PredictedImages, find_images, predict_images
 from brain_tumor.serving.output import FORMATS, Found, output_file, with_verdicts, write_overlays
 from brain_tumor.serving.predictor import Predictor
-from brain_tumor.serving.shards import BLOCK, Parts, Shard, blocks
+from brain_tumor.serving.shards import BLOCK, Parts, Shard, blocks, volumes_file
 from brain_tumor.serving.study import answers, volumes_of
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
 
     Args:
         cfg: Composed configuration.
-        whole: Whether to return the whole table; else its columns ``prediction`` and ``rejected`` alone, which need
+        whole: Whether to return the whole table; else ``prediction``, ``rejected`` and ``abstain`` alone, which need
             little memory for any number of images. A report needs all.
 
     Returns:
@@ -41,7 +41,11 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
     output = output_file(cfg.output, cfg.format, Path(cfg.paths.run_dir))
     require(not cfg.report or Path(cfg.report).suffix == ".html", f"report={cfg.report}", "a name that ends in .html")
     predictor = Predictor.load(cfg.bundle, cfg.engine, cfg.precision, cfg.threads, cfg.plugins, cfg.point, cfg.verify)
-    require(not cfg.heatmaps or predictor.bundle.has_map, f"heatmaps={cfg.heatmaps}", "a model with a localizer")
+    require(
+        not cfg.heatmaps or predictor.bundle.has_map,
+        f"heatmaps={cfg.heatmaps}",
+        "no heatmaps= here: this model was trained without masks (localizer=none) and draws no map",
+    )
     data = cfg.data
     rules = ScanRules.parse(
         data.slices, data.plane, cfg.paths.cache_dir, list(data.modalities), data.derived, data.patient
@@ -70,7 +74,7 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
             if cfg.heatmaps:
                 write_overlays(answered.study, table["path"], Path(cfg.heatmaps).expanduser())
             unreadable += sorted(set(block["path"]) - set(table["path"]))
-            tables.append(table if whole or cfg.report else table[["prediction", "rejected"]])
+            tables.append(table if whole or cfg.report else table[["prediction", "rejected", "abstain"]])
             volumes.append(answered.volumes)
         table = pd.concat(tables, ignore_index=True)
         if table.empty and parts is None:
@@ -98,6 +102,8 @@ def predict(cfg: DictConfig, *, whole: bool = True) -> pd.DataFrame:
         show(f"Predictions of shard {cfg.shard} of {cfg.shards}: {place}; the last shard merges all.", soft_wrap=True)
     else:
         show(f"Predictions: {output}", soft_wrap=True)
+        if volumes_file(output).is_file() and output.suffix == ".csv" and any(map(len, volumes)):
+            show(f"Volumes: {volumes_file(output)}, one row per series", soft_wrap=True)
     return table
 
 

@@ -12,6 +12,8 @@ from brain_tumor.serving.bundle import Bundle
 from brain_tumor.types import Floats
 
 TUMOUR, NO_TUMOUR = "tumour", "no tumour"
+ABSTAINS = "left to a person"
+"""What counts instead of a decision where the model abstains."""
 LOW_CONFIDENCE, OUT_OF_DISTRIBUTION = "low confidence", "out of distribution"
 OBSERVED = ("right", "images")
 """Names of the two numbers of ``observed``."""
@@ -46,6 +48,11 @@ class Verdict:
     def abstain(self) -> bool:
         """Whether the model leaves the case to a person; its prediction must not be used then."""
         return bool(self.reasons)
+
+    @property
+    def outcome(self) -> str:
+        """What may be used of the answer: `ABSTAINS`, or else the decision, or else the class."""
+        return ABSTAINS if self.abstain or not self.prediction else self.decision or self.prediction
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold: all fields but arrays, ``abstain``, and the caution."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -12,7 +12,15 @@ from brain_tumor.data.progress import progress
 from brain_tumor.data.readers.reading import read_image
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.raster import data_uri
-from brain_tumor.serving.answer import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, Answer, Verdict, VolumeAnswer
+from brain_tumor.serving.answer import (
+    ABSTAINS,
+    LOW_CONFIDENCE,
+    NO_TUMOUR,
+    OUT_OF_DISTRIBUTION,
+    Answer,
+    Verdict,
+    VolumeAnswer,
+)
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.output import overlay_png
 from brain_tumor.serving.study import Study
@@ -43,23 +51,23 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
     drawn = {
         answer.name: _drawn(answer, paths[answer.name]) for answer in progress(shown, "Drawing the page", len(shown))
     }
-    decisions = Counter(answer.decision or "no decision" for answer in (*alone, *study.volumes))
-    abstained = sum(answer.abstain for answer in (*alone, *study.volumes))
-    told = ", ".join(f"{count} × {name}" for name, count in sorted(decisions.items(), reverse=True))
+    outcomes = Counter(answer.outcome for answer in (*alone, *study.volumes))
+    slices = [answer for answer in study.images if answer.series]
+    doubtful = sum(answer.abstain for answer in slices)
+    ordered = sorted(outcomes, key=lambda name: (name == ABSTAINS, name == NO_TUMOUR, name))
+    told = ", ".join(f"{outcomes[name]} {name}" for name in ordered)
     write_page(
         path,
         "predictions.html.j2",
         title=f"model {bundle.version}",
-        headline=f"{len(study.images)} images and {len(study.volumes)} volumes; {told}.",
+        headline=f"{_cases(len(alone), len(study.volumes), len(slices))}: {told}.",
         notes=[
             "Probabilities are calibrated on the model's validation; they hold for scans like those. A map shows where "
             "the model sees a tumour, and proves nothing.",
         ],
         counts=[
-            ("images", str(len(study.images))),
-            ("volumes", str(len(study.volumes))),
-            *((name, str(count)) for name, count in sorted(decisions.items(), reverse=True)),
-            ("left to a person", str(abstained)),
+            *((name, str(outcomes[name])) for name in ordered),
+            *([("slices the model abstains on", f"{doubtful} of {len(slices)}")] if slices else []),
             ("files left out", str(len(study.left_out))),
         ],
         volumes=[_volume_card(volume, drawn) for volume in study.volumes],
@@ -68,6 +76,13 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
         left_out=study.left_out,
         command=command,
     )
+
+
+def _cases(images: int, volumes: int, slices: int) -> str:
+    """Say how many cases there are: ``3 volumes (18 slices) and 1 image``."""
+    parts = [f"{volumes} volume{'s' * (volumes != 1)} ({slices} slice{'s' * (slices != 1)})"] if volumes else []
+    parts += [f"{images} image{'s' * (images != 1)}"] if images or not volumes else []
+    return " and ".join(parts)
 
 
 def _drawn(answer: Answer, path: str) -> str:
@@ -81,16 +96,28 @@ def _drawn(answer: Answer, path: str) -> str:
 
 
 def _image_card(answer: Answer, src: str) -> dict[str, Any]:
-    return _card(answer, answer.name, src, []) | {"outlined": answer.box is not None}
+    return _card(answer, answer.name, src, []) | {"outlined": answer.box is not None and not answer.rejected}
 
 
 def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str]) -> dict[str, Any]:
-    facts = [f"{volume.slices} slices looked at, {volume.rejected} of them rejected."]
+    facts = [f"{volume.slices} slice{'s' * (volume.slices != 1)} looked at, {volume.rejected} of them rejected."]
     if volume.key_slice:
         facts.append(f"Key slice: {volume.key_slice}.")
     if volume.map_slice:
         facts.append(f"Largest marked area: {volume.map_slice}.")
-    return _card(volume, volume.series, drawn.get(volume.key_slice, ""), facts) | {"outlined": True}
+    folder = str(PurePosixPath(volume.key_slice).parent)
+    named_by_folder = folder not in (".", "") and volume.series not in volume.key_slice  # a DICOM series has no name
+    if named_by_folder:
+        facts.append(f"Series {volume.series}.")
+    return _card(volume, folder if named_by_folder else volume.series, drawn.get(volume.key_slice, ""), facts) | {
+        "outlined": True
+    }
+
+
+def _class_in_words(verdict: Verdict) -> str:
+    if not verdict.prediction or verdict.outcome in (verdict.prediction, NO_TUMOUR):
+        return ""
+    return f"most probable: {verdict.prediction}, not to be used" if verdict.abstain else verdict.prediction
 
 
 def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str]) -> dict[str, Any]:
@@ -101,8 +128,8 @@ def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str]) -> dict[s
     return {
         "name": name,
         "src": src,
-        "decision": verdict.decision or "no decision",
-        "prediction": verdict.prediction,
+        "decision": verdict.outcome,
+        "prediction": _class_in_words(verdict),
         "warnings": [_WARNINGS[reason] for reason in verdict.reasons],
         "bars": bars,
         "facts": facts,

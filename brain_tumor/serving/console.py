@@ -7,6 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from brain_tumor import CAUTION
+from brain_tumor.serving.answer import LOW_CONFIDENCE
 from brain_tumor.serving.bundle import Bundle
 from brain_tumor.serving.engines import REFERENCE
 
@@ -50,6 +51,9 @@ def predictions_summary(predictions: pd.DataFrame, bundle: Bundle) -> Table:
         table.add_row(name, str(counts.get(name, 0)))
     if bundle.ood_detector:
         table.add_row("rejected as out-of-distribution", str(rejected.sum()))
+    if "abstain" in predictions:
+        uncertain = predictions["abstain"].str.contains(LOW_CONFIDENCE) & ~rejected
+        table.add_row("of the others, left to a person for low confidence", str(uncertain.sum()))
     return table
 
 
@@ -65,7 +69,7 @@ def volumes_summary(volumes: pd.DataFrame, slices: Mapping[str, int], bundle: Bu
     counts = volumes["prediction"].replace("", "all slices rejected").value_counts()
     found = ", ".join(f"{name} {count}" for name, count in counts.items())
     return (
-        f"{len(volumes)} volumes, {volumes['slices'].sum()} of {total} slices looked at "
+        f"{len(volumes)} volume{'s' * (len(volumes) != 1)}, {volumes['slices'].sum()} of {total} slices looked at "
         f"(rule {bundle.volume_rule}): {found}; their key slices are in the table of volumes."
     )
 

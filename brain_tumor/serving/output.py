@@ -51,11 +51,17 @@ def with_verdicts(table: pd.DataFrame, verdicts: "tuple[Verdict, ...]") -> pd.Da
         verdicts: Their answers.
 
     Returns:
-        Table with ``decision`` (tumour, no tumour, or empty), ``abstain`` (the reasons, joined by ``;``; empty: the
-        model does not abstain) and ``conformal_set`` (classes, joined by ``;``).
+        Table with ``decision`` (tumour, no tumour, abstain, or empty for a model without a healthy class), ``abstain``
+        (the reasons, joined by ``;``; empty: the model does not abstain) and ``conformal_set`` (classes, joined by
+        ``;``).
     """
     rows = [
-        (answer.decision or "", ";".join(answer.reasons), ";".join(answer.conformal_set or ())) for answer in verdicts
+        (
+            "abstain" if answer.abstain else answer.decision or "",
+            ";".join(answer.reasons),
+            ";".join(answer.conformal_set or ()),
+        )
+        for answer in verdicts
     ]
     return table.join(pd.DataFrame(rows, columns=list(VERDICT), index=table.index))
 
@@ -172,12 +178,15 @@ def write_overlays(study: Study, paths: "pd.Series[str]", folder: Path) -> int:
 
 
 def overlay_png(answer: Answer, image: GreyImage) -> bytes:
-    """Draw the heat map and the box of an answer on its image uint8 [H, W], as given: a PNG of the same size."""
+    """Draw the heat map and the box of an answer on its image uint8 [H, W], as given: a PNG of the same size.
+
+    On an image that the OOD detector rejects no box is drawn.
+    """
     heatmap = np.zeros(image.shape, np.float32)
     if answer.map is not None:
         heatmap = original_heatmap(answer.map, answer.image_size, answer.shape)
     blended = overlay(image, heatmap)
-    return png(blended if answer.box is None else with_box(blended, answer.box))
+    return png(blended if answer.box is None or answer.rejected else with_box(blended, answer.box))
 
 
 def overlay_name(name: str) -> str:

@@ -9,6 +9,7 @@ Research use only; not a medical device.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -116,11 +117,21 @@ class Predictor:
     def batch(self, images: Iterable[ImageLike], batch_size: int = BATCH_SIZE) -> list[Answer]:
         """Predict many images, ``batch_size`` at a time; the next are read while these are computed.
 
+        Answers of files have their paths as names.
+
         Raises:
             DataError: One of them cannot be read, or is not an image.
         """
-        prepared = prefetch(partial(prepare_image, size=self.bundle.image_size), images, 2 * batch_size)
-        return self._answers(prepared, batch_size)
+        names: list[str] = []
+
+        def named() -> Iterator[ImageLike]:
+            for image in images:
+                names.append(str(image) if isinstance(image, str | Path) else "")
+                yield image
+
+        prepared = prefetch(partial(prepare_image, size=self.bundle.image_size), named(), 2 * batch_size)
+        answers = self._answers(prepared, batch_size)
+        return [replace(answer, name=name) for answer, name in zip(answers, names, strict=True)]
 
     def logits(self, images: Iterable[GreyImage], batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Compute logits float32 [N, C] of grey images."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import cv2
@@ -100,7 +101,7 @@ def test_names_with_any_characters_are_taken_as_they_are(trained, tmp_path, name
 
 
 def test_heat_maps_need_a_localizer(trained, scans, tmp_path):
-    with pytest.raises(ConfigError, match=r"Invalid heatmaps=.*: expected a model with a localizer"):
+    with pytest.raises(ConfigError, match=r"Invalid heatmaps=.*: expected no heatmaps= here: this model"):
         predict([f"bundle={trained}", f"input={scans}", f"heatmaps={tmp_path / 'maps'}"], tmp_path)
 
 
@@ -114,8 +115,25 @@ def test_a_page_shows_every_answer(trained, scans, tmp_path):
     assert "<b>x.png" not in page
     assert "Key slice: " in page
     assert "broken.png" in page
+    assert re.search(r"1 volume \(\d+ slices?\) and 4 images: ", page)
     assert "not a medical device" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+
+
+def test_what_the_model_abstains_on_is_no_decision(trained, scans, tmp_path, capsys):
+    bundle = shutil.copytree(trained / "bundle", tmp_path / "bundle")
+    config = json.loads((bundle / "config.json").read_text())
+    config["brain_tumor"]["abstain_below"] = 1.0  # on everything
+    (bundle / "config.json").write_text(json.dumps(config))
+
+    page = tmp_path / "a.html"
+    table = predict([f"bundle={bundle}", f"input={scans}", f"output={tmp_path / 'a.csv'}", f"report={page}"], tmp_path)
+
+    assert set(table["decision"]) == {"abstain"}
+    assert set(pd.read_csv(tmp_path / "a_volumes.csv")["decision"]) == {"abstain"}
+    assert ": 4 left to a person." in page.read_text()
+    assert "not to be used" in page.read_text()
+    assert f"Volumes: {tmp_path / 'a_volumes.csv'}" in capsys.readouterr().out
 
 
 def test_the_command_line_writes_the_page_too(trained, scans, tmp_path, monkeypatch):

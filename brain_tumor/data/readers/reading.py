@@ -59,6 +59,8 @@ def read(references: Sequence[str], memory: Mapping[str, MemoryFile] | None = No
     place = source_file(references[0])
     file = place if memory is None else memory.get(place.as_posix(), place)
     if not file.is_file():
+        if place.is_dir():
+            raise DataError(f"{file} is a folder; name one of its files, or run brain-tumor predict on it.")
         raise DataError(f"{file} does not exist.")
     name = format_of(file)
     if name is None:
