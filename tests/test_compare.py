@@ -136,6 +136,19 @@ def test_a_sweep_is_ranked_on_validation(tmp_path):
     assert "m0" in sweep["candidates"][0]["name"]
     assert named["candidates"][0]["name"] != sweep["candidates"][0]["name"]
     assert compare([str(tmp_path / "sweep"), FEW, "eval_split=test"], tmp_path / "c")["eval_split"] == "test"
+    assert "These are validation images" in sweep["notes"][0]
+    assert "validation images" in (tmp_path / "a" / "compare.html").read_text()
+    assert "test images" in (tmp_path / "b" / "compare.html").read_text()
+
+
+def test_half_of_validation_is_no_test(tmp_path):
+    for number in range(2):
+        tuning = {"tuning": number == 0}
+        write_run(tmp_path / str(number), [f"model.name=m{number}"], seed=number, split=tuning)
+
+    notes = compare([str(tmp_path / "0"), str(tmp_path / "1"), FEW], tmp_path / "out")["notes"]
+
+    assert "1 of 2 runs left the test set out" in notes[0]
 
 
 @pytest.mark.parametrize(

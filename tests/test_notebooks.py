@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, and are kept with small outputs, which readers see without running them."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -30,6 +31,13 @@ def test_it_is_kept_with_its_outputs(path):
     assert len(text.splitlines()) <= 400
     assert "/tmp/" not in text  # noqa: S108 - no folder of this machine
     assert all(part in path.read_text(encoding="utf-8") for part in ("phantoms", "Research use only"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_its_links_lead_to_files(path):
+    linked = re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8"))
+
+    assert not [target for target in linked if not (path.parent / target).exists()]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -60,6 +60,10 @@ class TestRunDirectory:
         page = (run.run_dir / "report.html").read_text()
         assert page.count('alt="Test image under its heat map, with outlines"') == 4  # one per class
         assert "Saliency of the predicted class" in page
+        predictions = pd.read_csv(run.run_dir / "predictions" / "test.csv")
+        wrong = (predictions["prediction"] != predictions["label"]).sum()
+        assert ("Most confident errors" in page) == (wrong > 0)
+        assert page.count("✗ predicted") >= min(wrong, 8)
         assert not (run.run_dir / "figures" / "localization.png").exists()
 
     def test_metrics_have_a_row_an_epoch(self, run):

@@ -133,11 +133,17 @@ def _refuse_taken(arguments: Sequence[str]) -> None:
     """Refuse a run directory that is taken before anything is composed or imported for the run.
 
     Raises:
-        ConfigError: A run is in the directory that ``hydra.run.dir`` names, and nothing says what to do with it.
+        ConfigError: A run is in the directory that ``hydra.run.dir`` names, and nothing says what to do with it; or a
+            single run is in that of ``hydra.sweep.dir``.
     """
     given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments if "=" in argument)
-    place = given.get("hydra.run.dir", "").strip("'\"")
-    runs_nothing = {"-m", "--multirun", "--help", "-h", "--cfg", "-c"} & set(arguments)
+    several = {"-m", "--multirun"} & set(arguments)
+    place = given.get("hydra.sweep.dir" if several else "hydra.run.dir", "").strip("'\"")
+    if several:
+        if place and "${" not in place and (Path(place).expanduser() / "run.json").is_file():
+            raise ConfigError(f"{place} holds a single run; name another directory for the sweep: hydra.sweep.dir=DIR.")
+        return
+    runs_nothing = {"--help", "-h", "--cfg", "-c"} & set(arguments)
     if not place or "${" in place or runs_nothing or outer_rank() > 0:
         return
     run_dir = Path(place).expanduser()

@@ -19,7 +19,7 @@ from brain_tumor.config.conf_dir import CONF_DIR
 from brain_tumor.config.fit_keys import require_validation
 from brain_tumor.config.plugins import load_plugins, require_allowed_targets, with_custom_options
 from brain_tumor.config.renamed import with_new_keys, with_new_names
-from brain_tumor.config.suggest import about_key, about_option
+from brain_tumor.config.suggest import about_key, about_option, did_you_mean
 from brain_tumor.errors import ConfigError, require
 
 
@@ -76,6 +76,7 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
     Raises:
         ConfigError: The configuration is invalid.
     """
+    _require_local(overrides)
     cfg = with_new_keys(cfg, verb, overrides)
     try:
         require_valid(cfg, verb)
@@ -97,6 +98,19 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         raise ConfigError(explain(error)) from error
     load_plugins(plugins)
     return cfg
+
+
+def _require_local(overrides: Sequence[str]) -> None:
+    """Refuse a name of ``local=NAME`` that has no file: Hydra leaves an optional group out without a word."""
+    folders = [str(CONF_DIR)]
+    if HydraConfig.initialized():
+        folders = [source.path for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
+    options = sorted({path.stem for folder in folders for path in (Path(folder) / "local").glob("*.yaml")})
+    for override in overrides:
+        key, _, name = override.lstrip("+").partition("=")
+        if key == "local" and name not in ("default", "null", *options):
+            hint = did_you_mean(name, options) or " brain-tumor init writes one."
+            raise ConfigError(f"There is no local={name}; there are: {', '.join(options) or 'none'}.{hint}")
 
 
 def _is_read(cfg: DictConfig, name: str) -> bool:

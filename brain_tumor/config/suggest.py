@@ -14,6 +14,7 @@ _OF_GROUPS = {
     "split.path": "split=file",
     "split.fold": "split=kfold",
     "split.folds": "split=kfold",
+    "local": "a file conf/local/NAME.yaml, which brain-tumor init writes",
 }
 """Key that only some options of a group have → what brings it."""
 

@@ -8,6 +8,8 @@ from brain_tumor.evaluation.report.headlines import evaluated_splits
 
 _AT_LIMIT = 1.02
 """Factor within which a temperature counts as being at the end of its range."""
+_WORSE = 1.05
+"""Factor from which a log loss counts as worse: smaller changes are chance."""
 _LEAST_CEILING = 0.9
 """Share of hits that a perfect map must be able to reach."""
 _MANY_ON_BORDER = 0.25
@@ -47,7 +49,7 @@ def _calibration(results: Mapping[str, Any]) -> list[str]:
             "probabilities cannot be calibrated by scaling; do not rely on them."
         )
     before, after = (calibration["test"][stage]["nll"]["value"] for stage in ("before", "after"))
-    if before is not None and after is not None and after > before * 1.001:
+    if before is not None and after is not None and after > before * _WORSE:
         warnings.append(
             f"Calibration made the probabilities worse on test (NLL {before:.3f} before, {after:.3f} after): "
             "validation, on which the temperature was fitted, is too small or unlike test."

@@ -10,7 +10,7 @@ from brain_tumor.data.audit.findings import audit_document
 from brain_tumor.data.audit.output import audit_table, write_outputs
 from brain_tumor.data.audit.verdict import SHOWN
 from brain_tumor.errors import DataError
-from brain_tumor.evaluation.report.audit_page import write_audit_page
+from brain_tumor.evaluation.report.audit_page import known_patients, write_audit_page
 from brain_tumor.evaluation.report.console import show
 from brain_tumor.run_dir.record import command_line
 from brain_tumor.training.data_from_config import build_split, data_name, load_data, split_name
@@ -28,6 +28,8 @@ def audit(cfg: DictConfig) -> dict[str, Any]:
     for number, sentence in enumerate(document["verdict"][:SHOWN], start=1):
         show(f"{number}. {sentence}", style="bold")
     show(audit_table(document))
+    for note in known_patients(document):
+        show(f"Note: {note}")
     show(f"Page: {run_dir / 'audit.html'}", soft_wrap=True)
     return document
 

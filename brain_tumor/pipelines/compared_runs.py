@@ -83,9 +83,10 @@ def read_runs(paths: Sequence[Path], split: str) -> dict[Path, Run]:
         ConfigError: There are fewer than two runs.
         DataError: A table is malformed.
     """
-    paths = list(dict.fromkeys(paths))
+    given, paths = len(paths), list(dict.fromkeys(paths))
     if len(paths) < 2:
-        raise ConfigError("Found one run; expected at least two: brain-tumor compare RUN RUN.")
+        twice = f", given {given} times" if given > 1 else ""
+        raise ConfigError(f"Found one run{twice}; expected at least two: brain-tumor compare RUN RUN.")
     base = Path(os.path.commonpath([path.parent for path in paths]))
     titles, settings = _differences(paths, ignored=REPLICATES), _differences(paths)
     return {
@@ -100,6 +101,11 @@ def read_runs(paths: Sequence[Path], split: str) -> dict[Path, Run]:
         )
         for path in paths
     }
+
+
+def left_out_the_test(path: Path) -> bool:
+    """Return whether a run left the test set out (``split.tuning=true``): what it calls test is half of validation."""
+    return bool(_config(path).get("split", {}).get("tuning", False))
 
 
 def leaked(path: Path) -> int | None:

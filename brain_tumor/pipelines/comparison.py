@@ -24,6 +24,7 @@ from brain_tumor.pipelines.compared_runs import (
     default_split,
     find_runs,
     leaked,
+    left_out_the_test,
     read_runs,
     run_facts,
     unpredicted,
@@ -47,7 +48,7 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     document = comparison_document(comparison, cfg.columns)
     document["eval_split"] = split
     _add_baselines(document, runs, split)
-    document["notes"][:0] = _missing_folds(pooled, runs)
+    document["notes"][:0] = [*_not_a_test(runs, split), *_missing_folds(pooled, runs)]
     change = change_document(comparison, champion, runs, cfg.acceptance) if champion else None
     run_dir = Path(cfg.paths.run_dir)
     tables = _paper_tables(document, cfg, paths)
@@ -63,6 +64,21 @@ def compare(cfg: DictConfig) -> dict[str, Any]:
     for file in tables:
         show(f"Table: {run_dir / file}", soft_wrap=True)
     return {**document, "change": change} if change else document
+
+
+def _not_a_test(runs: Mapping[Path, Run], split: str) -> list[str]:
+    """Say that these figures choose between runs, and cannot be reported as those of a test."""
+    if split == "val":
+        return [
+            "These are validation images, which runs were selected by: choose with them, and report eval_split=test."
+        ]
+    tuning = sum(map(left_out_the_test, runs))
+    if not tuning:
+        return []
+    return [
+        f"{tuning} of {len(runs)} runs left the test set out (split.tuning=true): what they call test is half of "
+        "validation. Do not report it; run the best setting again without split.tuning=true."
+    ]
 
 
 def _missing_folds(candidates: Sequence[Candidate], runs: Mapping[Path, Run]) -> list[str]:

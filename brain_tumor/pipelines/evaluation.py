@@ -11,7 +11,7 @@ from brain_tumor.config.compose import config_files
 from brain_tumor.config.instantiate import plain
 from brain_tumor.data.samples import write_table
 from brain_tumor.evaluation.evidence import Settings, evidence
-from brain_tumor.evaluation.explain.gallery import Examples
+from brain_tumor.evaluation.explain.gallery import Examples, error_rows, example_rows
 from brain_tumor.evaluation.report.checklists import write_checklists
 from brain_tumor.evaluation.report.console import results_table, show
 from brain_tumor.evaluation.report.figures import Figures, draw_figures
@@ -98,7 +98,10 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord,
     run_dir, results = record.run_dir, computed.results
     test = inputs.splits["test"]
     formats = FigureFormats(**plain(cfg.figures))
-    located = inputs.examples(test) if inputs.examples else None
+    located, errors = (
+        inputs.examples(test, rows) if inputs.examples and len(rows) else None
+        for rows in (example_rows(test), error_rows(test))
+    )
     figures = draw_figures(results, test, run_dir / "figures", inputs.epochs, located, formats)
     figures |= computed.figures
     write_run_page(
@@ -110,6 +113,7 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord,
         title=inputs.title,
         notes=computed.notes,
         examples=located or computed.examples,
+        errors=errors,
     )
     write_checklists(run_dir, results, record.facts)
     show(results_table(results))

@@ -29,6 +29,7 @@ from brain_tumor.serving.files import read_images
 from brain_tumor.serving.packing import bundle_of
 from brain_tumor.serving.predictor import Predictor
 from brain_tumor.training.data_from_config import data_name
+from brain_tumor.types import Rows
 
 OVERLAP = ("refuse", "leave_out", "allow")
 
@@ -57,9 +58,9 @@ class EvaluationInput:
     """``metrics.csv``, if this is the evaluation of a training that has just ended."""
     ood_images: npt.NDArray[np.uint8] | None = None
     """The user's OOD images, uint8 [M, S, S]."""
-    examples: Callable[[Predictions], Examples | None] | None = None
-    """Function from the test predictions to some of the images with their maps, if the network that has just been
-    trained gives any."""
+    examples: Callable[[Predictions, Rows], Examples | None] | None = None
+    """Function from the test predictions and row numbers of some to these images with their maps, or to None where the
+    network allows none; None where no network was just trained."""
 
 
 def evaluation_input(cfg: DictConfig) -> EvaluationInput:

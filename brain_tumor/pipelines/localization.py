@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 from brain_tumor.data.images import ImageRows, Images
 from brain_tumor.data.labels import HEALTHY
 from brain_tumor.data.masks import TumourMasks
-from brain_tumor.evaluation.explain.gallery import Examples, example_rows
+from brain_tumor.evaluation.explain.gallery import Examples
 from brain_tumor.evaluation.localization import choose_threshold, references, with_localization
 from brain_tumor.evaluation.map_boxes import Maps, enlarge
 from brain_tumor.evaluation.predictions import Predictions
@@ -32,8 +32,8 @@ class Localization:
     """Split → predictions table with the columns of `brain_tumor.evaluation.localization`."""
     results: dict[str, Any] = field(default_factory=dict)
     """Entry of ``results.json``: ``localization`` with ``threshold, grid``, and per split ``centre, chance``."""
-    examples: Callable[[Predictions], Examples] | None = None
-    """Function from the test predictions to some of the images with their maps and masks."""
+    examples: Callable[[Predictions, Rows], Examples] | None = None
+    """Function from the test predictions and row numbers of some to these images with their maps and masks."""
 
 
 def localize(
@@ -83,10 +83,8 @@ def read_maps(run_dir: Path) -> dict[str, Maps] | None:
 
 
 def _examples(
-    maps: Maps, masks: Callable[[Rows], GreyImage], images: Images, threshold: float, test: Predictions
+    maps: Maps, masks: Callable[[Rows], GreyImage], images: Images, threshold: float, test: Predictions, rows: Rows
 ) -> Examples:
-    """Choose examples of each class, with their maps and masks."""
-    rows = example_rows(test)
     probabilities = np.stack([enlarge(maps[row], images[int(row)].shape[0]) for row in rows])
     return Examples(test, rows, images[rows], probabilities, masks(rows) == 1, probabilities >= threshold)
 

@@ -13,7 +13,7 @@ from brain_tumor.data.attributes import attributes
 from brain_tumor.data.baseline import BASELINE, baseline_scores, cached_nearest, sample_queries
 from brain_tumor.data.datamodule import ScanDataModule
 from brain_tumor.data.duplicates.leakage import leak_counts
-from brain_tumor.evaluation.explain.gallery import Examples, example_rows
+from brain_tumor.evaluation.explain.gallery import Examples
 from brain_tumor.evaluation.explain.saliency import saliency_maps
 from brain_tumor.evaluation.ood.detector_metrics import missed_shares, rejected_share
 from brain_tumor.evaluation.predictions import Predictions, ood_scores_of
@@ -21,7 +21,7 @@ from brain_tumor.models.classifier import Classifier
 from brain_tumor.pipelines.evaluation_input import EvaluationInput
 from brain_tumor.pipelines.localization import Localization
 from brain_tumor.pipelines.ood import OODTest
-from brain_tumor.types import Floats
+from brain_tumor.types import Floats, Rows
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,10 @@ def training_input(
     )
 
 
-def _with_saliency(classifier: Classifier, datamodule: ScanDataModule, test: Predictions) -> Examples | None:
-    """Choose test images of each class, with saliency of the predicted classes; None if the network allows none."""
-    rows = example_rows(test)
+def _with_saliency(
+    classifier: Classifier, datamodule: ScanDataModule, test: Predictions, rows: Rows
+) -> Examples | None:
+    """Add the saliency of their predicted classes to some test images; None if the network allows none."""
     names = pd.Index(datamodule.samples["sample_id"])
     positions = names.get_indexer(pd.Index(test.frame["sample_id"].iloc[rows]))
     images = datamodule.images[positions]

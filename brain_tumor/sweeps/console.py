@@ -27,6 +27,9 @@ def print_sweep(sweep_dir: Path, plan: Plan, rows: pd.DataFrame, best: Best | No
     if best is not None:
         console.print(f"Best job by {plan.metric} (validation): #{best.row['number']}", highlight=False, markup=False)
         console.print(f"  {best.command}", soft_wrap=True, highlight=False, markup=False)
+        if tuning_note(plan):
+            console.print("The same on the test set, once you have chosen:", highlight=False, markup=False)
+            console.print(f"  {best.final_command}", soft_wrap=True, highlight=False, markup=False)
     for title, name in {"Page": "sweep.html", "Table": "sweep.csv", "Sweep": ""}.items():
         console.print(f"{title + ':':<9}{sweep_dir / name}", soft_wrap=True, highlight=False, markup=False)
 

@@ -23,6 +23,7 @@ from brain_tumor.sweeps.table import (
     summarise_settings,
     swept_keys,
     tuning_note,
+    without_quotes,
 )
 
 _MIN_LINES = 2
@@ -67,6 +68,7 @@ def write_sweep_page(sweep_dir: Path, plan: Plan, rows: pd.DataFrame) -> None:
         finished=counts.get("finished", 0),
         unfinished=", ".join(f"{n} {status}" for status, n in counts.items() if status != "finished"),
         best=best,
+        tuning=tuning_note(plan) is not None,
         best_setting=best_setting(rows, settings, plan),
         keys=keys,
         keynames=keynames,
@@ -97,7 +99,7 @@ def _headline(
         f"{name} {format_setting(short[key][best.row[key]])}" for key, name in keynames.items() if best.row[key]
     )
     told = f", with {setting}" if setting else ""
-    return f"Job {best.row['number']} of {jobs} is best: {metric} {format_number(best.score)}{told}."
+    return f"Job #{best.row['number']} is the best of {jobs}: {metric} {format_number(best.score)}{told}."
 
 
 def _short_keys(keys: list[str]) -> dict[str, str]:
@@ -122,7 +124,11 @@ def _constant(plan: Plan) -> list[str]:
     """List the overrides that all jobs share."""
     settings = [assignments(job.overrides) for job in plan.jobs]
     first = settings[0] if settings else {}
-    return [f"{key}={value}" for key, value in first.items() if all(each.get(key) == value for each in settings)]
+    return [
+        without_quotes(f"{key}={value}")
+        for key, value in first.items()
+        if all(each.get(key) == value for each in settings)
+    ]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The jobs of a sweep as a table, jobs that differ only in seed or fold as one setting, and the best of each."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,6 +158,11 @@ class Best:
     command: str
     """Command line that runs the job, or all jobs of the setting, again."""
 
+    @property
+    def final_command(self) -> str:
+        """The same with the test set, which ``split.tuning=true`` leaves out."""
+        return re.sub(r" split\.tuning=true\b", "", self.command, flags=re.IGNORECASE)
+
 
 def best_job(rows: pd.DataFrame, plan: Plan) -> Best | None:
     """Return the finished job with the best monitored value, or None if no job has finished."""
@@ -232,4 +238,9 @@ def _command(plan: Plan, arguments: list[str]) -> str:
         arguments = [argument for argument in arguments if not argument.startswith("launcher=")]
         arguments = [*arguments, "hydra.mode=RUN"] if searched else arguments
     own = ["--config-dir", plan.config_dir] if plan.config_dir else []
-    return shlex.join(["brain-tumor", plan.verb, *own, *arguments])
+    return shlex.join(["brain-tumor", plan.verb, *own, *map(without_quotes, arguments)])
+
+
+def without_quotes(override: str) -> str:
+    """Leave out the quotes around a path, which the command line does not need: ``data.root="/scans"``."""
+    return re.sub(r'^([^=]+=)"([\w./~-]*/[\w./~-]*)"$', r"\1\2", override)

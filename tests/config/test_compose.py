@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,18 @@ def test_options_of_a_users_own_folder_are_named_and_composed(tmp_path):
     assert "mine" in compose([folder, "callbacks=[mine]"], tmp_path).callbacks
     with pytest.raises(ConfigError, match=r"There is no callbacks=nothing; there are: .*freeze.*, mine, "):
         compose([folder, "callbacks=[nothing]"], tmp_path)
+
+
+def test_a_local_configuration_that_does_not_exist_is_refused(tmp_path, monkeypatch):
+    """Hydra leaves out an optional group without a word: the run would be one on phantoms."""
+    monkeypatch.setattr("brain_tumor.config.compose.CONF_DIR", tmp_path / "conf")
+    shutil.copytree(CONF_DIR, tmp_path / "conf")
+    (tmp_path / "conf" / "local").mkdir(exist_ok=True)
+    (tmp_path / "conf" / "local" / "scans.yaml").write_text("# @package _global_\nseed: 7\n")
+
+    assert compose(["local=scans"], tmp_path).seed == 7
+    with pytest.raises(ConfigError, match=r"There is no local=scnas; there are: .*scans\. Did you mean scans\?"):
+        compose(["local=scnas"], tmp_path)
 
 
 def test_an_appended_group_is_read(tmp_path):

@@ -62,7 +62,7 @@ def test_tables_from_elsewhere_stand_for_themselves(tmp_path):
 def test_each_run_once_and_two_at_least(tmp_path):
     run = write_run(tmp_path / "a")
 
-    with pytest.raises(ConfigError, match="Found one run; expected at least two"):
+    with pytest.raises(ConfigError, match="Found one run, given 2 times; expected at least two"):
         read_runs([run, run], "test")
 
 

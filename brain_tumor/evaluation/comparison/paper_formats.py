@@ -32,7 +32,7 @@ def latex_table(table: PaperTable, citations: Sequence[Citation]) -> str:
         r"\label{tab:comparison}",
         rf"\begin{{tabular}}{{l{'c' * len(table.columns)}}}",
         r"\toprule",
-        _latex_row("", upper),
+        *([_latex_row("", upper)] if any(upper) else []),
         _latex_row("Candidate", lower),
         r"\midrule",
     ]

@@ -9,7 +9,7 @@ from brain_tumor.evaluation.comparison.candidates import Candidate
 from brain_tumor.evaluation.comparison.resampling import is_lower_better, metrics_of
 from brain_tumor.evaluation.report.format import Estimate, format_level
 from brain_tumor.evaluation.report.headlines import DETECTION, LOCALIZATION
-from brain_tumor.evaluation.report.names import column_heading
+from brain_tumor.evaluation.report.names import SPLITS, column_heading
 
 BASELINE = "1-NN baseline"
 _NONE = {"value": None, "sd": None, "ci_low": None, "ci_high": None}
@@ -125,7 +125,7 @@ def _with_best(cells: Sequence[Cell], column: Column) -> list[Cell]:
 
 
 def _caption(document: Mapping[str, Any], rows: Sequence[Row], columns: Collection[Column]) -> list[str]:
-    n, level, split = document["n"], format_level(document["level"]), document.get("eval_split", "test")
+    n, level, split = document["n"], format_level(document["level"]), SPLITS[document.get("eval_split", "test")]
     candidates = document["candidates"]
     pooled = any(candidate["seeds"] > 1 for candidate in candidates)
     value = "value, for several seeds mean ± standard deviation over them," if pooled else "value"

@@ -77,24 +77,29 @@ def examples_figure(examples: Examples) -> Figure:
     return figure
 
 
+def error_rows(predictions: Predictions, limit: int = 8) -> Rows:
+    """Return the row numbers of at most ``limit`` wrong predictions, the most confident first."""
+    wrong = np.flatnonzero(predictions.predicted != predictions.labels)
+    confidence = predictions.probabilities.max(axis=1)[wrong]
+    return wrong[np.argsort(-confidence, kind="stable")][:limit].astype(np.int64)
+
+
 def most_confident_errors(predictions: Predictions, limit: int = 32) -> pd.DataFrame:
     """List wrong predictions by descending confidence.
 
     Returns:
         At most ``limit`` rows of ``sample_id, label, prediction, probability`` (of the prediction) and ``group``.
     """
-    predicted = predictions.predicted
-    table = pd.DataFrame(
+    rows, classes = error_rows(predictions, limit), np.array(predictions.classes, dtype=object)
+    return pd.DataFrame(
         {
-            "sample_id": predictions.frame["sample_id"].to_numpy(),
-            "label": np.array(predictions.classes, dtype=object)[predictions.labels],
-            "prediction": np.array(predictions.classes, dtype=object)[predicted],
-            "probability": predictions.probabilities.max(axis=1),
-            "group": predictions.frame["group"].to_numpy() if "group" in predictions.frame else "",
+            "sample_id": predictions.frame["sample_id"].to_numpy()[rows],
+            "label": classes[predictions.labels[rows]],
+            "prediction": classes[predictions.predicted[rows]],
+            "probability": predictions.probabilities.max(axis=1)[rows],
+            "group": predictions.frame["group"].to_numpy()[rows] if "group" in predictions.frame else "",
         }
     )
-    errors: pd.DataFrame = table[predicted != predictions.labels]
-    return errors.sort_values("probability", ascending=False, kind="stable", ignore_index=True).iloc[:limit]
 
 
 def error_records(predictions: Predictions, limit: int = 8) -> list[ErrorRecord]:

@@ -41,9 +41,21 @@ def write_audit_page(path: Path, document: dict[str, Any], data: LoadedData, spl
         headline=_headline(document),
         audit=document,
         galleries=galleries,
-        notes=(),
+        notes=known_patients(document),
         command=command,
     )
+
+
+def known_patients(document: dict[str, Any]) -> list[str]:
+    """Say where patients come from that nobody gave: the tables of public sets; no sentence without such images."""
+    curation = document.get("curation") or {}
+    if not curation.get("matched") or not curation.get("sets"):
+        return []
+    sets = " and ".join(curation["sets"])
+    return [
+        f"{curation['matched']} of {curation['of']} images are of the public set {sets}: the package knows their "
+        f"patients. Cite that set (brain-tumor data list {sets.split(' ')[0]})."
+    ]
 
 
 def _headline(document: dict[str, Any]) -> str:

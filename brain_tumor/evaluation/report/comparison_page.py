@@ -15,7 +15,7 @@ from brain_tumor.evaluation.report.format import (
     format_mean,
 )
 from brain_tumor.evaluation.report.inline_figures import inline_figure
-from brain_tumor.evaluation.report.names import in_sentence, metric_name
+from brain_tumor.evaluation.report.names import SPLITS, in_sentence, metric_name
 from brain_tumor.evaluation.report.page import write_page
 from brain_tumor.evaluation.report.plots import COLOURS
 
@@ -45,6 +45,7 @@ def write_comparison_page(
         "compare.html.j2",
         title=f"{count} candidates compared" if count > 1 else document["candidates"][0]["name"],
         headline=_headline(document, short),
+        split=_split(document),
         short=short,
         document=document,
         changes=changes,
@@ -59,12 +60,16 @@ def _headline(document: Mapping[str, Any], short: Mapping[str, str]) -> str:
     best, *others = document["candidates"]
     metric = in_sentence(metric_name(document["metric"]))
     value = f"{format_mean(best)} {format_interval(best)}".rstrip()
-    sentence = f"{short[best['name']]} reaches {metric} {value} on {document['n']['images']} images"
+    sentence = f"{short[best['name']]} reaches {metric} {value} on {document['n']['images']} {_split(document)} images"
     if not others:
         return f"{sentence}."
     alpha = 1 - document["level"]
     clear = sum(each["difference"]["p_holm"] < alpha for each in others if _has_p(each["difference"]))
     return f"{sentence}, the best of {len(others) + 1}; significantly better than {clear} (p < {alpha:.2g}, Holm)."
+
+
+def _split(document: Mapping[str, Any]) -> str:
+    return SPLITS[document.get("eval_split", "test")]
 
 
 def _has_p(difference: Mapping[str, Any] | None) -> bool:
@@ -116,7 +121,9 @@ def forest_plot(document: Mapping[str, Any]) -> Figure:
     right.axvline(0, color="0.4", linewidth=1, linestyle=":")
     left.set_yticks(heights, [_shortened(short[candidate["name"]]) for candidate in candidates])
     left.set_ylim(len(candidates) - 0.4, -0.75)
-    left.set_xlabel(f"{metric_name(document['metric'])}, {format_level(document['level'])} interval")
+    left.set_xlabel(
+        f"{metric_name(document['metric'])} on {_split(document)}, {format_level(document['level'])} interval"
+    )
     right.set_xlabel("Difference to the best (filled: interval excludes 0)")
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.3)

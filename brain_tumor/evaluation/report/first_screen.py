@@ -75,7 +75,13 @@ def findings(results: Results, test: Predictions) -> list[str]:
     Returns:
         One sentence, which says so, if there are no errors.
     """
-    found = [*_worst_class(results, test), *_detection(results), *_worst_subgroup(results), *_map(results)]
+    found = [
+        *_worst_class(results, test),
+        *_detection(results),
+        *_worst_subgroup(results),
+        *_map(results),
+        *_corruption(results),
+    ]
     sentences = [sentence for share, sentence in sorted(found, key=lambda each: -each[0]) if share > 0]
     return sentences or ["No test image is classified wrongly."]
 
@@ -120,19 +126,31 @@ def _detection(results: Results) -> list[Finding]:
 
 
 def _worst_subgroup(results: Results) -> list[Finding]:
-    """Describe the subgroup with the lowest accuracy, if it is below that of all images."""
+    """Describe the subgroup with the lowest accuracy, if its interval is below the accuracy of all images."""
     subgroups = [each for each in results.get("subgroups") or () if each["accuracy"]["value"] is not None]
     if not subgroups:
         return []
     worst = min(subgroups, key=lambda each: each["accuracy"]["value"])
     overall = results["test"]["accuracy"]["value"]
-    if worst["accuracy"]["value"] >= overall:
+    if worst["accuracy"]["ci_high"] is None or worst["accuracy"]["ci_high"] >= overall:
         return []
     sentence = (
         f"Accuracy is lowest where the {worst['attribute']} is {worst['value']}: {format_estimate(worst['accuracy'])} "
         f"on {worst['images']} images in {worst['groups']} groups, against {format_number(overall)} on all."
     )
     return [(1 - worst["accuracy"]["value"], sentence)]
+
+
+def _corruption(results: Results) -> list[Finding]:
+    """Describe the corruption that lowers macro-F1 most, where image evidence was asked for."""
+    worst = results.get("robustness", {}).get("worst")
+    if not worst or worst["change"]["f1_macro"]["value"] is None or worst["change"]["f1_macro"]["value"] >= 0:
+        return []
+    change = worst["change"]["f1_macro"]
+    sentence = (
+        f"{worst['corruption']} at severity {worst['severity']} of 5 changes macro-F1 by {format_estimate(change)}."
+    )
+    return [(-change["value"], sentence[0].upper() + sentence[1:])]
 
 
 def _map(results: Results) -> list[Finding]:
@@ -178,6 +196,7 @@ def _sample(examples: Examples, number: int) -> SampleImage:
         predictions.classes[int(predictions.labels[row])],
         predictions.classes[predicted],
         format_number(float(probabilities[predicted]), 2),
+        str(predictions.frame["sample_id"].iloc[row]),
     )
 
 

@@ -8,6 +8,7 @@ from brain_tumor.evaluation.report.names import metric_name
 from brain_tumor.evaluation.report.page import Section, Table
 
 Results = Mapping[str, Any]
+ERRORS_TITLE = "Most confident errors (test)"
 _SCORES = ("f1_macro", "accuracy", "detection/auroc")
 _LOCALIZATION = ("pointing", "dice", "iou", "iou50", "false_area")
 _POINTING = ("pointing", "pointing_exact", "iou")
@@ -105,7 +106,7 @@ def _ood(results: Results) -> Section | None:
         f"The OOD detector rejects {format_estimate(scans['rejected'])} of {scans['rejected']['n']} test scans in "
         f"{scans['groups']} groups. FPR95 is the share of OOD images accepted where 95 % of the scans are accepted; "
         "missed is the share accepted at this detector's threshold. The sets have few sources, or are generated: see "
-        "the README."
+        "Limits in the project's README."
     )
     return Section("OOD detection", text, [Table(["set", "n", "AUROC", "FPR95", "missed"], rows)])
 
@@ -118,7 +119,7 @@ def _missed(results: Results) -> Section | None:
     rows = [[name, str(share["n"]), format_estimate(share)] for name, share in document["missed"].items()]
     text = (
         f"The OOD detector rejects {format_estimate(document['test'])} of the test scans. Missed is the share of OOD "
-        "images that it accepts. The sets have few sources, or are generated: see the README."
+        "images that it accepts. The sets have few sources, or are generated: see Limits in the project's README."
     )
     return Section("OOD detection", text, [Table(["set", "n", "missed"], rows)])
 
@@ -164,7 +165,7 @@ def _errors(results: Results) -> Section | None:
         "Wrong predictions with the highest confidence. The figure shows the most similar training images beside them, "
         "where training images are available."
     )
-    return Section("Most confident errors (test)", text, [Table(["image", "true", "predicted", "confidence"], rows)])
+    return Section(ERRORS_TITLE, text, [Table(["image", "true", "predicted", "confidence"], rows)])
 
 
 LOCALIZATION_SECTIONS: dict[str, Callable[[Results], Section | None]] = {"localization": _localization}

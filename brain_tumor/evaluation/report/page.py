@@ -55,6 +55,8 @@ class SampleImage:
     label: str
     prediction: str
     probability: str
+    name: str = ""
+    """Its ``sample_id``."""
 
     @property
     def right(self) -> bool:

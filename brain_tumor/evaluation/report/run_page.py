@@ -33,6 +33,7 @@ def write_run_page(
     title: str,
     notes: Sequence[str],
     examples: Examples | None = None,
+    errors: Examples | None = None,
 ) -> None:
     """Write the page in one step.
 
@@ -45,6 +46,7 @@ def write_run_page(
         title: Heading of the page.
         notes: Sentences that a reader needs before the results, warnings of `result_warnings` among them.
         examples: Test images with their maps, if there are any.
+        errors: The most confident wrong predictions with their maps, where the results hold no more about them.
     """
     warnings = result_warnings(results)
     worst = [*warnings, *findings(results, test)][:FINDINGS]
@@ -59,7 +61,7 @@ def write_run_page(
         samples=one_per_class(samples),
         marked=examples is not None and examples.marked is not None,
         confusion=figures.get("first screen", {}),
-        sections=sections(results, figures, samples),
+        sections=sections(results, figures, samples, sample_images(errors) if errors else []),
         facts=_facts(facts),
         notes=[note for note in notes if note not in worst],
         command=facts["command"],

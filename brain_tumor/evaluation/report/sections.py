@@ -5,7 +5,7 @@ from typing import Any
 
 from brain_tumor.evaluation.report.format import format_estimate, format_number, format_share
 from brain_tumor.evaluation.report.headlines import DETECTION, HEADLINES, LOCALIZATION, evaluated_splits
-from brain_tumor.evaluation.report.image_sections import IMAGE_SECTIONS, LOCALIZATION_SECTIONS
+from brain_tumor.evaluation.report.image_sections import ERRORS_TITLE, IMAGE_SECTIONS, LOCALIZATION_SECTIONS
 from brain_tumor.evaluation.report.names import SPLITS, in_sentence, metric_name, short_name
 from brain_tumor.evaluation.report.page import InlineFigure, SampleImage, Section, Table
 
@@ -16,8 +16,17 @@ _CALIBRATION = ("ece", "ece_mass", "ece_classwise", "brier", "nll", "detection/s
 _OPERATING_POINT = ("sensitivity", "specificity", "ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence")
 
 
+_ERRORS = (
+    "Wrong predictions with the highest confidence, each beside its copy under the heat map. brain-tumor evaluate "
+    "run=RUN adds the training images that are most like them."
+)
+
+
 def sections(
-    results: Results, figures: Mapping[str, Mapping[str, InlineFigure]], samples: Sequence[SampleImage] = ()
+    results: Results,
+    figures: Mapping[str, Mapping[str, InlineFigure]],
+    samples: Sequence[SampleImage] = (),
+    errors: Sequence[SampleImage] = (),
 ) -> list[Section]:
     """Make every section that the results have content for.
 
@@ -25,6 +34,7 @@ def sections(
         results: Content of ``results.json``.
         figures: Name of a section → caption → figure.
         samples: Test images under their maps, which the section on these maps shows.
+        errors: The most confident wrong predictions, which have a section of their own.
     """
     makers: dict[str, Callable[[Results], Section | None]] = {
         **LOCALIZATION_SECTIONS,
@@ -40,7 +50,8 @@ def sections(
     }
     made = {name: section for name, maker in makers.items() if (section := maker(results))}
     shown_in = next((name for name in (*LOCALIZATION_SECTIONS, "saliency") if name in made), None)
-    return [
+    first = [Section(ERRORS_TITLE, _ERRORS, samples=errors)] if errors and "mistakes" not in made else []
+    return first + [
         Section(section.title, section.text, section.tables, figures.get(name, {}), samples if name == shown_in else ())
         for name, section in made.items()
     ]

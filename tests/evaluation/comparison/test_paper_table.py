@@ -117,7 +117,7 @@ def test_latex_is_well_formed(document):
     assert not re.search(r"[#~<>|_^](?![^$\n]*\$)", re.sub(r"\$[^$]*\$", "", bare))
     body = bare[bare.index(r"\toprule") : bare.index(r"\bottomrule")]
     rows = [line for line in body.splitlines() if line.endswith(r" \\")]
-    assert len(rows) == 2 + 3 * 2 + 1  # heading, candidates with their intervals, baseline
+    assert len(rows) == 1 + 3 * 2 + 1  # heading, candidates with their intervals, baseline
     assert {row.count("&") for row in rows} == {len(COLUMNS) - 1}
     assert not any(line.lstrip().startswith(("[", "*")) for line in body.splitlines())  # arguments of what is before
     assert text.isascii() or set(text) - set(map(chr, range(128))) == {"…"}  # that stands in a comment
