@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from brain_tumor.cli.arguments import expand, flags_first, with_places
 from brain_tumor.cli.help import print_help
-from brain_tumor.cli.places import PLACES
+from brain_tumor.cli.places import PLACES, refuse_unknown_flags
 from brain_tumor.config.as_typed import as_typed
 from brain_tumor.config.compose import check, explain
 from brain_tumor.config.conf_dir import CONF_DIR
@@ -74,6 +74,7 @@ def _run(verb: str, task: Callable[[DictConfig], object]) -> None:
             _stop(verb, error)
 
     try:
+        refuse_unknown_flags(verb, sys.argv[1:])
         given = with_places(sys.argv[1:], PLACES[verb]) if verb in PLACES else sys.argv[1:]
         arguments, started_in = expand(given)
         typed = as_typed(with_custom_options(with_new_names(arguments, verb)))

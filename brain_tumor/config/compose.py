@@ -130,8 +130,16 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OverrideParseException):
         if "=" not in str(error.override):
-            return f"{error.override} is not understood; expected GROUP=OPTION or KEY=VALUE."
+            hint = (
+                f" For a folder: data.root={error.override}, or run={error.override}."
+                if _is_path(error.override)
+                else ""
+            )
+            return f"{error.override} is not understood; expected GROUP=OPTION or KEY=VALUE.{hint}"
         return f"{error.override} cannot be read; put values with special characters in quotes: KEY='\"VALUE\"'."
+    if ambiguous := re.search(r"Ambiguous value for argument '([^=']+)=([^']+)'", text):
+        key, values = ambiguous.groups()
+        return f"{key}={values} names several values; add --multirun to run each, or write {key}=[{values}] for a list."
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return not_set(missing[1])
     if unknown := re.search(r"Could not override '([^']+)'\.", text):
@@ -150,6 +158,10 @@ def explain(error: BaseException) -> str:
         return f"{lines[0]}; there are: {', '.join(choices)}.{hint}"
     noise = ("object_type=", "set HYDRA_FULL_ERROR", "Set the environment variable")
     return " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
+
+
+def _is_path(text: str) -> bool:
+    return Path(text).expanduser().exists()
 
 
 def group_options(group: str, folders: Sequence[str]) -> list[str]:

@@ -24,7 +24,11 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     known = list(dict.fromkeys(candidates))
     by_letters = {candidate.replace("_", ".").lower(): candidate for candidate in known}
     close = get_close_matches(name.replace("_", ".").lower(), by_letters, n=1, cutoff=0.75)
-    return f" Did you mean {by_letters[close[0]]}?" if close else ""
+    if close:
+        return f" Did you mean {by_letters[close[0]]}?"
+    ends = [each for each in known if "." in each and f"_{each.rpartition('.')[2]}".endswith(f"_{name.lower()}")]
+    shortest = min(ends, key=len, default=None)  # epochs → trainer.max_epochs
+    return f" Did you mean {shortest}?" if shortest else ""
 
 
 def about_key(name: str) -> str:

@@ -16,7 +16,6 @@ from brain_tumor.serving.answer import (
     ABSTAINS,
     LOW_CONFIDENCE,
     NO_TUMOUR,
-    OUT_OF_DISTRIBUTION,
     Answer,
     Verdict,
     VolumeAnswer,
@@ -29,10 +28,7 @@ _MOST = 500
 """Largest number of images on a page; volumes are not limited."""
 _SIDE = 384
 """Longer side of the images on the page, pixels."""
-_WARNINGS = {
-    OUT_OF_DISTRIBUTION: "Out of distribution: unlike the scans that the model was trained on. Do not use this answer.",
-    LOW_CONFIDENCE: "Low confidence: the model leaves this case to a person.",
-}
+_OUT_OF_DISTRIBUTION = "Out of distribution: unlike the scans that the model was trained on. Do not use this answer."
 
 
 def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundle: Bundle, command: str) -> None:
@@ -70,8 +66,8 @@ def write_answers_page(path: Path, study: Study, paths: Mapping[str, str], bundl
             *([("slices the model abstains on", f"{doubtful} of {len(slices)}")] if slices else []),
             ("files left out", str(len(study.left_out))),
         ],
-        volumes=[_volume_card(volume, drawn) for volume in study.volumes],
-        images=[_image_card(answer, drawn[answer.name]) for answer in alone[:_MOST]],
+        volumes=[_volume_card(volume, drawn, bundle) for volume in study.volumes],
+        images=[_image_card(answer, drawn[answer.name], bundle) for answer in alone[:_MOST]],
         more=max(0, len(alone) - _MOST),
         left_out=study.left_out,
         command=command,
@@ -95,11 +91,11 @@ def _drawn(answer: Answer, path: str) -> str:
     return data_uri(image)
 
 
-def _image_card(answer: Answer, src: str) -> dict[str, Any]:
-    return _card(answer, answer.name, src, []) | {"outlined": answer.box is not None and not answer.rejected}
+def _image_card(answer: Answer, src: str, bundle: Bundle) -> dict[str, Any]:
+    return _card(answer, answer.name, src, [], bundle) | {"outlined": answer.box is not None and not answer.rejected}
 
 
-def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str]) -> dict[str, Any]:
+def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str], bundle: Bundle) -> dict[str, Any]:
     facts = [f"{volume.slices} slice{'s' * (volume.slices != 1)} looked at, {volume.rejected} of them rejected."]
     if volume.key_slice:
         facts.append(f"Key slice: {volume.key_slice}.")
@@ -109,9 +105,9 @@ def _volume_card(volume: VolumeAnswer, drawn: Mapping[str, str]) -> dict[str, An
     named_by_folder = folder not in (".", "") and volume.series not in volume.key_slice  # a DICOM series has no name
     if named_by_folder:
         facts.append(f"Series {volume.series}.")
-    return _card(volume, folder if named_by_folder else volume.series, drawn.get(volume.key_slice, ""), facts) | {
-        "outlined": True
-    }
+    return _card(
+        volume, folder if named_by_folder else volume.series, drawn.get(volume.key_slice, ""), facts, bundle
+    ) | {"outlined": True}
 
 
 def _class_in_words(verdict: Verdict) -> str:
@@ -120,7 +116,17 @@ def _class_in_words(verdict: Verdict) -> str:
     return f"most probable: {verdict.prediction}, not to be used" if verdict.abstain else verdict.prediction
 
 
-def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str]) -> dict[str, Any]:
+def _warning(reason: str, verdict: Verdict, bundle: Bundle) -> str:
+    if reason != LOW_CONFIDENCE or bundle.abstain_below is None:
+        return _OUT_OF_DISTRIBUTION
+    highest = max(verdict.probabilities.values())
+    return (
+        f"Low confidence: {highest:.1%} is below {bundle.abstain_below:.1%}, the limit that validation chose. The "
+        "model leaves this case to a person."
+    )
+
+
+def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str], bundle: Bundle) -> dict[str, Any]:
     others = [name for name in verdict.conformal_set or () if name != verdict.prediction]
     if others:
         facts = [*facts, f"Not ruled out: {', '.join(others)}."]
@@ -130,7 +136,7 @@ def _card(verdict: Verdict, name: str, src: str, facts: Sequence[str]) -> dict[s
         "src": src,
         "decision": verdict.outcome,
         "prediction": _class_in_words(verdict),
-        "warnings": [_WARNINGS[reason] for reason in verdict.reasons],
+        "warnings": [_warning(reason, verdict, bundle) for reason in verdict.reasons],
         "bars": bars,
         "facts": facts,
     }

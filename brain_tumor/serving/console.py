@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from brain_tumor.serving.export import Exported
 
 
+_SHOWN = 0.01
+"""Share of missed images from which a kind is named."""
+
+
 def export_table(exported: "Exported", engine: str, precision: str) -> Table:
     """Compare an export with eager PyTorch: size, agreement and latency."""
     checks, latency, eager = exported.export.checks, exported.latency, exported.reference_latency
@@ -79,9 +83,10 @@ def ood_statement(bundle: Bundle) -> str | None:
     info = bundle.ood_detector
     if info is None or not info.missed:
         return None
-    missed = ", ".join(f"{name} {share:.0%}" for name, share in info.missed.items())
-    rejected = "" if info.rejected is None else f"It rejects {info.rejected:.1%} of test scans. "
-    return f"The OOD detector does not find all: {rejected}Of each kind of OOD image it misses: {missed}."
+    missed = ", ".join(f"{share:.0%} of {name}" for name, share in info.missed.items() if share >= _SHOWN)
+    others = f"of {len(info.missed)} kinds of OOD image it misses {missed or 'less than 1% each'}"
+    rejected = "" if info.rejected is None else f"it rejects {info.rejected:.1%} of test scans; "
+    return f"The OOD detector does not find all: {rejected}{others} (model card)."
 
 
 def rejection_warning(predictions: pd.DataFrame) -> str | None:

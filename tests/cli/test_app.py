@@ -185,3 +185,22 @@ def test_the_log_of_a_run_holds_its_epochs_and_results(flat_folder, tmp_path):
         assert text.count("Epoch 1 of 1") == 1
         assert "{" not in text
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--epochs", "3"], ["There is no flag --epochs.", "epochs=VALUE", "brain-tumor train --help"]),
+        (["--multrun", "seed=0,1"], ["Did you mean --multirun?"]),
+    ],
+)
+def test_flags_that_hydra_does_not_have(command, flags, words):
+    refused(command(*flags), *words)
+
+
+def test_a_sweep_keeps_out_of_the_directory_of_a_run(command, tmp_path):
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "run.json").write_text("{}")
+
+    refused(command("--multirun", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'single'}"), "holds a single run")
+    assert [path.name for path in (tmp_path / "single").iterdir()] == ["run.json"]

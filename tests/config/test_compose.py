@@ -180,6 +180,8 @@ def test_python_composes_what_the_command_line_would(tmp_path):
         ("+optimizer=nothing", "optimizer"),
         ("optimizer.lr=[", r"^Invalid optimizer.lr=\[: expected a number, or auto"),
         ("fast", "fast is not understood; expected GROUP=OPTION or KEY=VALUE"),
+        ("/", "For a folder: data.root=/, or run=/"),
+        ("seed=1,2", r"seed=1,2 names several values; add --multirun to run each, or write seed=\[1,2\] for a list"),
         ("data=folder", "data.root is not set; give it on the command line: data.root="),
         ("model=timm", "model.name is not set"),
         ("split=file", "split.path is not set"),

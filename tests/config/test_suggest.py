@@ -8,6 +8,9 @@ from brain_tumor.errors import ConfigError
     ("verb", "override", "hint"),
     [
         ("train", "trainer.epochs=3", "Did you mean trainer.max_epochs?"),
+        ("train", "epochs=3", "Did you mean trainer.max_epochs?"),
+        ("train", "lr=1", "Did you mean optimizer.lr?"),
+        ("train", "batch_size=4", "Did you mean data.batch_size?"),
         ("train", "data_root=x", "Did you mean data.root?"),
         ("train", "data.root=x", "It needs data=folder, or a public set such as data=nickparvar."),
         ("predict", "bundl=x", "Did you mean bundle?"),

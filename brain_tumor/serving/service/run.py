@@ -157,6 +157,8 @@ async def _serve(server: uvicorn.Server, models: Models, listener: socket.socket
     cut_off = models.requests
     if cut_off:
         log.error("%d requests were cut off at the end of the grace time.", cut_off)
+    else:
+        log.info("Stopped; every accepted request was answered.")
     return int(models.died or cut_off > 0)
 
 

@@ -29,7 +29,7 @@ async function ask(path, options = {}) {
     throw new ServerError("The server does not answer; is it still running?");
   }
   if (response.status === 401) {
-    key = await askForKey();
+    key = await askForKey(key !== "");
     return ask(path, options);
   }
   const body = await response.json().catch(() => ({ error: `The server answered with status ${response.status}.` }));
@@ -37,8 +37,9 @@ async function ask(path, options = {}) {
   return body;
 }
 
-function askForKey() {
+function askForKey(refused) {
   const dialog = document.getElementById("key");
+  document.getElementById("key-refused").hidden = !refused;
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(document.getElementById("key-text").value.trim()), { once: true });
