@@ -87,8 +87,12 @@ class Head:
 
     def brain_depth(self, points: Map) -> Map:
         """Depth below the surface of the brain, whose base steps down from front to back; negative outside."""
-        below_skull: Map = self.depth(points) - SCALP - SKULL - FLUID
-        return np.minimum(below_skull, self._above_base(points))
+        return self._brain_depth(self.depth(points), self._above_base(points))
+
+    @staticmethod
+    def _brain_depth(depth: Map, above_base: Map) -> Map:
+        below_skull: Map = depth - SCALP - SKULL - FLUID
+        return np.minimum(below_skull, above_base)
 
     @staticmethod
     def _above_base(points: Map) -> Map:
@@ -109,21 +113,21 @@ class Head:
         """
         tone = INTENSITY[contrast]
         image = np.zeros(points.shape[1:], np.float32)
-        depth = self.depth(points)
-        self._paint_face_and_neck(image, points, tone)
+        depth, above_base, texture = self.depth(points), self._above_base(points), self._texture(points)
+        flesh = tone["muscle"] * (1 + 0.2 * texture)
+        self._paint_face_and_neck(image, points, flesh, tone)
         paint(image, soft(depth), tone["fat"])
-        paint(image, soft(depth - SCALP), tone["muscle"] * (1 + 0.2 * self._texture(points)))
+        paint(image, soft(depth - SCALP), flesh)
         self._paint_airways_and_eyes(image, points, tone)
-        inside = self.brain_depth(points)
-        paint(image, soft(np.minimum(depth - SCALP, self._above_base(points) + SKULL)), tone["bone"])
+        inside = self._brain_depth(depth, above_base)
+        paint(image, soft(np.minimum(depth - SCALP, above_base + SKULL)), tone["bone"])
         paint(image, soft(inside + FLUID), tone["fluid"])
-        self._paint_cerebrum(image, points, inside, tone)
+        self._paint_cerebrum(image, points, inside, tone["white"] * (1 + 0.02 * texture), tone)
         self._paint_deep_structures(image, points, inside, tone, contrast)
         paint(image, ellipsoid(points, SELLA, (0.06, 0.045, 0.035)), tone["gland"])
         return image
 
-    def _paint_face_and_neck(self, image: Map, points: Map, tone: dict[str, float]) -> None:
-        flesh = tone["muscle"] * (1 + 0.2 * self._texture(points))
+    def _paint_face_and_neck(self, image: Map, points: Map, flesh: Map, tone: dict[str, float]) -> None:
         paint(image, ellipsoid(points, (0, 0.22, -0.5), (0.52, 0.64, 0.6)), tone["fat"])
         paint(image, ellipsoid(points, (0, 0.2, -0.5), (0.47, 0.58, 0.57)), flesh)
         neck = np.minimum(0.42 - np.hypot(points[0], points[1] + 0.22), -0.3 - points[2]).astype(np.float32)
@@ -137,12 +141,12 @@ class Head:
         paint(image, ellipsoid(both_sides, (0.27, 0.56, -0.30), (0.15, 0.2, 0.12)), tone["fat"])
         paint(image, ellipsoid(both_sides, (0.27, 0.62, -0.30), (0.11, 0.12, 0.10)), 0.9 * tone["fluid"])
 
-    def _paint_cerebrum(self, image: Map, points: Map, inside: Map, tone: dict[str, float]) -> None:
+    def _paint_cerebrum(self, image: Map, points: Map, inside: Map, white: Map, tone: dict[str, float]) -> None:
         """Paint white matter, and cortex along the surface and the sulci, which lie where their noise is zero."""
         sulcus = np.abs(self._sulci(points)) + np.clip(inside - 0.13, 0, None) * 12
         midline = np.abs(points[0] + 0.02 * self._midline(points)) * 20 + np.clip(inside - 0.32, 0, None) * 12
         furrow = np.minimum(sulcus, midline)
-        paint(image, soft(inside), tone["white"] * (1 + 0.02 * self._texture(points)))
+        paint(image, soft(inside), white)
         ribbon = np.maximum(soft(0.055 - inside), soft(0.55 - furrow, 0.25))
         paint(image, soft(inside) * ribbon, tone["grey"])
         paint(image, soft(inside) * soft(0.14 - furrow, 0.16), tone["fluid"])

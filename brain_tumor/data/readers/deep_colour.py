@@ -64,19 +64,31 @@ def read_deep(file: File, image: Image.Image | None = None) -> DeepImage | None:
     Raises:
         DataError: The file is damaged, or of a kind that is not supported.
     """
-    with as_data_error(file), silence_parsers():
+    with as_data_error(file):
+        if image is not None and not _may_be_deep(file, image):
+            return None
+    with as_data_error(file), silence_parsers():  # takes as long as the decoding of a small image
         if image is None:
             return _read_tiff(file)
         if image.format == "TIFF":
             tags = image.tag_v2  # type: ignore[attr-defined]  # of TIFF images
             bits, kinds = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
             return _read_tiff(file) if max(bits) > 8 or set(kinds) != {_UNSIGNED} else None
-        if image.format == "PNG" and _is_deep_colour_png(file):
+        if image.format == "PNG":
             return _from_channels(imagecodecs.png_decode(_first_bytes(file, -1)), _UNASSOCIATED)
-        if image.format == "PPM" and image.mode == "RGB" and _largest_value(image) > 255:
+        if _largest_value(image) > 255:
             decoded = cv2.imdecode(np.frombuffer(_first_bytes(file, -1), np.uint8), cv2.IMREAD_UNCHANGED)
             return _from_channels(np.asarray(decoded)[:, :, ::-1], None)  # OpenCV's order is blue, green, red
     return None
+
+
+def _may_be_deep(file: File, image: Image.Image) -> bool:
+    """Whether the format and mode of an open image leave it open that Pillow reads it with fewer bits."""
+    return (
+        image.format == "TIFF"
+        or (image.format == "PNG" and _is_deep_colour_png(file))
+        or (image.format == "PPM" and image.mode == "RGB")
+    )
 
 
 def tiff_pixels(file: File) -> int:
