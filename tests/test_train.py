@@ -150,18 +150,6 @@ def test_another_seed_of_the_split_is_another_split(data, run, tmp_path):
     assert (other.run_dir / "samples.csv").read_bytes() != (run.run_dir / "samples.csv").read_bytes()
 
 
-def test_a_network_without_saliency_has_a_report_all_the_same(data, tmp_path, monkeypatch, caplog):
-    def refuse(*_):
-        raise RuntimeError("one of the variables needed for gradient computation has been modified")
-
-    monkeypatch.setattr("brain_tumor.pipelines.training_evaluation.saliency_maps", refuse)
-
-    run = train([*data, *SHORT, "trainer.max_epochs=1"], tmp_path)
-
-    assert "Confusion matrix" in (run.run_dir / "report.html").read_text()
-    assert "The report shows no heat maps" in caplog.text
-
-
 @pytest.mark.slow
 def test_phantoms(tmp_path, capsys):
     run = train([*SHORT, "data.patients=24", "data.slices=2", "trainer.max_epochs=1"], tmp_path)

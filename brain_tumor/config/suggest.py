@@ -21,7 +21,7 @@ _OF_GROUPS = {
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return `` Did you mean X?`` for the candidate that resembles a name most; empty if none does."""
-    known = list(dict.fromkeys(candidates))
+    known = [each for each in dict.fromkeys(candidates) if each != name]  # another verb may have a key of this name
     by_letters = {candidate.replace("_", ".").lower(): candidate for candidate in known}
     close = get_close_matches(name.replace("_", ".").lower(), by_letters, n=1, cutoff=0.75)
     if close:

@@ -37,10 +37,10 @@ def log_start(loggers: list[Logger], facts: dict[str, Any], samples: pd.DataFram
         cfg: Complete configuration.
     """
     data = {name: facts["data"][name] for name in _DATA_FACTS if name in facts["data"]}
-    options = chosen_options([*OmegaConf.load(Path(cfg.paths.run_dir) / ".hydra" / "overrides.yaml")])
     logged = {"data": data, **{name: facts[name] for name in ("git_sha", "versions", "hardware")}}
     tags = [shorten_tag(data["split"]), *(["leaky"] if any(data["leakage"].values()) else [])]
     for logger in _active_wandb_loggers(loggers):
+        options = chosen_options([*OmegaConf.load(Path(cfg.paths.run_dir) / ".hydra" / "overrides.yaml")])
         with logger.errors_as_warning():
             logger.experiment.config.update({"facts": logged, "options": options}, allow_val_change=True)
             logger.experiment.tags = tuple(dict.fromkeys([*(logger.experiment.tags or ()), *tags]))

@@ -177,7 +177,7 @@ class TestPage:
         plan = write_sweep(tmp_path, table, swept=["model.name", "optimizer.lr", "trainer"], fixed=("trainer=cpu",))
         write_sweep_page(tmp_path, plan, read_rows(tmp_path, plan))
         page = (tmp_path / "sweep.html").read_text()
-        assert "Job 14 of 16 is best: macro-F1 (validation) 0.700, with model.name resnet18, lr 0.007." in page
+        assert "Job #14 is the best of 16: macro-F1 (validation) 0.700, with model.name resnet18, lr 0.007." in page
         assert "<dd>resnet18, vit_tiny</dd>" in page
         assert "<dd>8 values from 0 to 0.007</dd>" in page
         assert "The same in all jobs: trainer=cpu." in page
