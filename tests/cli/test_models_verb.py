@@ -8,6 +8,7 @@ from brain_tumor.cli import models as verb
 from brain_tumor.config.conf_dir import CONF_DIR
 
 
+@pytest.mark.slow
 def test_every_network_with_an_option_is_listed(capsys):
     code, out, _ = run_verb(verb, capsys)
 

@@ -48,6 +48,7 @@ def test_prediction_imports_nothing_of_training(run, engine, request):
     assert "absl.logging" not in modules  # it would close streams that it does not own
 
 
+@pytest.mark.slow
 def test_timm_backbones_import_nothing_of_training():
     code = """
 import sys

@@ -48,7 +48,7 @@ def same(found, expected):
                 assert one[column].tolist() == other[column].tolist(), column
 
 
-@pytest.mark.parametrize("count", [2, 5, 40])
+@pytest.mark.parametrize("count", [2, 5, pytest.param(40, marks=pytest.mark.slow)])
 def test_merged_tables_are_those_of_one_job(trained, scans, whole, tmp_path, count):
     options = [f"bundle={trained}", f"input={scans}", f"output={tmp_path / 'a.csv'}", f"shards={count}"]
     for shard in np.random.default_rng(0).permutation(count):
