@@ -62,7 +62,7 @@ def _run(verb: str, task: Callable[[DictConfig], object]) -> None:
         started = True
         hydra_cfg = HydraConfig.get()
         try:
-            value = task(check(cfg, verb, hydra_cfg.overrides.task, hydra_cfg.runtime.choices))
+            value = task(check(cfg, verb, hydra_cfg.overrides.task, hydra_cfg.runtime))
             return value if isinstance(value, float) else None
         except (Exception, SystemExit) as error:
             if hydra_cfg.mode == RunMode.MULTIRUN:
@@ -138,16 +138,16 @@ def _refuse_taken(arguments: Sequence[str]) -> None:
             single run is in that of ``hydra.sweep.dir``.
     """
     given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments if "=" in argument)
-    several = {"-m", "--multirun"} & set(arguments)
-    place = given.get("hydra.sweep.dir" if several else "hydra.run.dir", "").strip("'\"")
-    if several:
-        if place and "${" not in place and (Path(place).expanduser() / "run.json").is_file():
-            raise ConfigError(f"{place} holds a single run; name another directory for the sweep: hydra.sweep.dir=DIR.")
-        return
+    is_sweep = bool({"-m", "--multirun"} & set(arguments))
+    place = given.get("hydra.sweep.dir" if is_sweep else "hydra.run.dir", "").strip("'\"")
     runs_nothing = {"--help", "-h", "--cfg", "-c"} & set(arguments)
     if not place or "${" in place or runs_nothing or outer_rank() > 0:
         return
     run_dir = Path(place).expanduser()
+    if is_sweep:
+        if (run_dir / "run.json").is_file():
+            raise ConfigError(f"{place} holds a single run; name another directory for the sweep: hydra.sweep.dir=DIR.")
+        return
     if is_alive(run_dir):
         raise in_use(run_dir)
     resume = given.get("resume") == "auto"

@@ -1,11 +1,12 @@
 """Compose and check a configuration; a mistake in it is reported in one sentence."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
 import hydra
+from hydra.conf import RuntimeConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
@@ -41,11 +42,11 @@ def compose(overrides: Sequence[str] = (), run_dir: str | Path = "runs/python", 
             cfg = hydra.compose(verb, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(explain(error)) from error
-    groups = list(cfg.hydra.runtime.choices)
+    runtime = cfg.hydra.runtime
     with open_dict(cfg):
         del cfg["hydra"]
     cfg.paths.run_dir = str(Path(run_dir).absolute())
-    return check(cfg, verb, overrides, groups)
+    return check(cfg, verb, overrides, runtime)
 
 
 def config_files(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dict[str, str]:
@@ -62,8 +63,8 @@ def config_files(cfg: DictConfig, overrides: Sequence[str] | None = None) -> dic
     return files | {"overrides.yaml": OmegaConf.to_yaml(OmegaConf.create([*overrides]))}
 
 
-def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collection[str]) -> DictConfig:
-    """Refuse values left out or out of range, targets of unknown packages, and appended keys that nothing reads.
+def check(cfg: DictConfig, verb: str, overrides: Sequence[str], runtime: DictConfig | RuntimeConf) -> DictConfig:
+    """Refuse values left out or out of range, options and targets that do not exist, and keys that nothing reads.
 
     The packages in ``plugins`` are imported.
 
@@ -71,12 +72,12 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         cfg: Composed configuration, without Hydra's own part.
         verb: Name of the verb's configuration.
         overrides: Overrides that it was composed with.
-        groups: Config groups that an option was chosen from.
+        runtime: ``hydra.runtime``: what was chosen from which groups, and the folders that options come from.
 
     Raises:
         ConfigError: The configuration is invalid.
     """
-    _require_local(overrides)
+    _require_local(overrides, runtime)
     cfg = with_new_keys(cfg, verb, overrides)
     try:
         require_valid(cfg, verb)
@@ -89,7 +90,7 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
         require_validation(cfg)
     for override in overrides:
         name = override.lstrip("+").partition("=")[0]
-        if override.startswith("+") and name not in groups and not _is_read(cfg, name):
+        if override.startswith("+") and name not in runtime.choices and not _is_read(cfg, name):
             raise ConfigError(f"Nothing reads the key {name}; `--cfg job` shows those that are read.")
     plugins = list(cfg.get("plugins", []))
     try:
@@ -100,11 +101,9 @@ def check(cfg: DictConfig, verb: str, overrides: Sequence[str], groups: Collecti
     return cfg
 
 
-def _require_local(overrides: Sequence[str]) -> None:
+def _require_local(overrides: Sequence[str], runtime: DictConfig | RuntimeConf) -> None:
     """Refuse a name of ``local=NAME`` that has no file: Hydra leaves an optional group out without a word."""
-    folders = [str(CONF_DIR)]
-    if HydraConfig.initialized():
-        folders = [source.path for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
+    folders = [source.path for source in runtime.config_sources if source.schema == "file"]
     options = sorted({path.stem for folder in folders for path in (Path(folder) / "local").glob("*.yaml")})
     for override in overrides:
         key, _, name = override.lstrip("+").partition("=")

@@ -98,10 +98,9 @@ def write_report(inputs: EvaluationInput, computed: Evidence, record: RunRecord,
     run_dir, results = record.run_dir, computed.results
     test = inputs.splits["test"]
     formats = FigureFormats(**plain(cfg.figures))
-    located, errors = (
-        inputs.examples(test, rows) if inputs.examples and len(rows) else None
-        for rows in (example_rows(test), error_rows(test))
-    )
+    located = inputs.examples(test, example_rows(test)) if inputs.examples else None
+    wrong = error_rows(test)
+    errors = inputs.examples(test, wrong) if inputs.examples and located and len(wrong) else None
     figures = draw_figures(results, test, run_dir / "figures", inputs.epochs, located, formats)
     figures |= computed.figures
     write_run_page(

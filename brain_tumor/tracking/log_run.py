@@ -40,8 +40,8 @@ def log_start(loggers: list[Logger], facts: dict[str, Any], samples: pd.DataFram
     logged = {"data": data, **{name: facts[name] for name in ("git_sha", "versions", "hardware")}}
     tags = [shorten_tag(data["split"]), *(["leaky"] if any(data["leakage"].values()) else [])]
     for logger in _active_wandb_loggers(loggers):
-        options = chosen_options([*OmegaConf.load(Path(cfg.paths.run_dir) / ".hydra" / "overrides.yaml")])
         with logger.errors_as_warning():
+            options = chosen_options([*OmegaConf.load(Path(cfg.paths.run_dir) / ".hydra" / "overrides.yaml")])
             logger.experiment.config.update({"facts": logged, "options": options}, allow_val_change=True)
             logger.experiment.tags = tuple(dict.fromkeys([*(logger.experiment.tags or ()), *tags]))
             _log_split(logger.experiment, samples, data, short_data_name(cfg))

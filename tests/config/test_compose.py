@@ -219,6 +219,16 @@ def test_options_of_a_users_own_folder_are_named_and_composed(tmp_path):
         compose([folder, "callbacks=[nothing]"], tmp_path)
 
 
+def test_a_local_configuration_of_a_users_own_folder(tmp_path):
+    (tmp_path / "conf" / "local").mkdir(parents=True)
+    (tmp_path / "conf" / "local" / "mine.yaml").write_text("# @package _global_\nseed: 5\n")
+    folder = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
+
+    assert compose([folder, "local=mine"], tmp_path).seed == 5
+    with pytest.raises(ConfigError, match=r"There is no local=other; there are: .*mine"):
+        compose([folder, "local=other"], tmp_path)
+
+
 def test_a_local_configuration_that_does_not_exist_is_refused(tmp_path, monkeypatch):
     """Hydra leaves out an optional group without a word: the run would be one on phantoms."""
     monkeypatch.setattr("brain_tumor.config.compose.CONF_DIR", tmp_path / "conf")
