@@ -24,6 +24,5 @@ def show_next_commands(run_dir: Path, *, generated: bool = False) -> None:
             else {f"brain-tumor compare {run} OTHER_RUN": "is another run better, or is it chance?"}
         ),
     }
-    width = max(map(len, commands))
-    lines = [f"  {command:<{width}}  # {purpose}" for command, purpose in commands.items()]
+    lines = [f"  {command}  # {purpose}" for command, purpose in commands.items()]
     show("\n".join(["Next:", *lines]), soft_wrap=True)
